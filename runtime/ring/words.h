@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Words and numbers of the ring, the control block, window descriptors,
+ * completion records and save areas. Included by C and by GLSL, hence nothing
+ * but #defines. Ring and control words: ring-protocol.md sections 2 to 8.
+ */
+#ifndef VYRE_RING_WORDS_H
+#define VYRE_RING_WORDS_H
+
+/* --- ring slot ---------------------------------------------------------- */
+
+#define VYRE_SLOT_WORDS 16
+#define VYRE_SLOT_BYTES 64
+#define VYRE_W_STATUS 0
+#define VYRE_W_OPCODE 1
+#define VYRE_W_TENANT 2
+#define VYRE_W_PRIORITY 3
+#define VYRE_W_ARG0 4
+#define VYRE_ARGS_PER_SLOT 12
+
+#define VYRE_ST_EMPTY 0
+#define VYRE_ST_PUBLISHED 1
+#define VYRE_ST_CLAIMED 2
+#define VYRE_ST_DONE 3
+#define VYRE_ST_WAIT_IO 4
+#define VYRE_ST_YIELD 5
+#define VYRE_ST_REQUEUE 6
+#define VYRE_ST_FAULT 7
+
+#define VYRE_PRI_CRITICAL 0
+#define VYRE_PRI_HIGH 1
+#define VYRE_PRI_NORMAL 2
+#define VYRE_PRI_LOW 3
+#define VYRE_PRI_IDLE 4
+#define VYRE_PRI_LEVELS 5
+#define VYRE_STARVATION_THRESHOLD 16
+#define VYRE_TENANT_FAIRNESS_THRESHOLD 64
+
+#define VYRE_OP_NOP 0x00000000u
+#define VYRE_OP_STORE_U32 0x00000001u
+#define VYRE_OP_ATOMIC_ADD 0x00000002u
+#define VYRE_OP_LOAD_U32 0x00000003u
+#define VYRE_OP_COMPARE_SWAP 0x00000004u
+#define VYRE_OP_MEMCPY 0x00000005u
+#define VYRE_OP_DFA_STEP 0x00000006u
+#define VYRE_OP_BATCH_FENCE 0x00000007u
+#define VYRE_OP_LOAD_MISS 0x0000FFFDu
+#define VYRE_OP_PRINTF 0x0000FFFEu
+#define VYRE_OP_PACKED_SLOT 0x80000001u
+#define VYRE_OP_SHUTDOWN 0xFFFFFFFFu
+
+/* A tenant's opcodes: base + id * window + local. Local 0 runs one tile of a
+ * window; its args are the VYRE_A_* words below. */
+#define VYRE_TENANT_OP_BASE 0x40000000u
+#define VYRE_TENANT_OP_WINDOW 0x00100000u
+#define VYRE_TENANT_OP_RUN_TILE 0u
+
+/* Word offsets in the slot of a tile (arg k stands at VYRE_W_ARG0 + k). */
+#define VYRE_A_TICKET 4            /* publish batch */
+#define VYRE_A_CLASS 5             /* 0 required, 1 look-ahead */
+#define VYRE_A_DESCRIPTOR 6        /* index of the window descriptor */
+#define VYRE_A_WINDOW_GENERATION 7 /* must equal the descriptor's */
+#define VYRE_A_TILE_FIRST 8        /* first workgroup, linear, x fastest */
+#define VYRE_A_TILE_COUNT 9        /* workgroups */
+#define VYRE_A_RESIDENCY 10        /* kernels older than this leave it alone */
+#define VYRE_A_SEQUENCE 11         /* goes into the completion record */
+#define VYRE_A_SAVE_AREA 12        /* written by the kernel: area + 1 of a YIELD */
+#define VYRE_A_ERROR 15            /* written by the kernel: code of a FAULT */
+
+/* --- control block ------------------------------------------------------ */
+
+#define VYRE_C_SHUTDOWN 0
+#define VYRE_C_DONE_COUNT 1
+#define VYRE_C_TENANT_BASE 2
+#define VYRE_C_TENANT_MASK 3
+#define VYRE_TENANT_MASK_SLOTS 29
+#define VYRE_C_TENANT_QUOTA 32
+#define VYRE_TENANT_QUOTA_SLOTS 32
+#define VYRE_C_TENANT_FAIRNESS 64
+#define VYRE_TENANT_FAIRNESS_SLOTS 32
+#define VYRE_C_METRICS 96
+#define VYRE_METRICS_SLOTS 32
+#define VYRE_C_EPOCH 128
+#define VYRE_C_PRI_OFFSETS 129
+#define VYRE_PRI_OFFSET_SLOTS 6
+#define VYRE_C_STARVATION 135
+#define VYRE_C_PRI_FAIRNESS 136
+#define VYRE_PRI_FAIRNESS_SLOTS 5
+/* Words 141 to 159 are unassigned by the protocol; these are ours. */
+#define VYRE_C_EXITED 141     /* kernel: workgroups that have left */
+#define VYRE_C_TAIL 142       /* host: sequence after the newest published slot */
+#define VYRE_C_OLDEST 143     /* host: sequence of the oldest unfinished slot */
+#define VYRE_C_CLAIMED 144    /* kernel: claims, wraps */
+#define VYRE_C_YIELDED 145    /* kernel: tiles suspended with state, wraps */
+#define VYRE_C_LEAVE 146      /* host: kernels of a generation below this leave */
+#define VYRE_C_FAULTED 147    /* kernel: slots that became FAULT, wraps */
+#define VYRE_C_STEPS_LO 148   /* kernel: interpreted instructions (per subgroup) */
+#define VYRE_C_STEPS_HI 149
+#define VYRE_C_IDLE_POLLS 150 /* kernel: polls that found nothing, wraps */
+#define VYRE_C_OBSERVABLE 160
+#define VYRE_CONTROL_MIN_WORDS 160
+
+#define VYRE_TENANT_INITIAL_QUOTA 1000000
+/* Bits of a tenant's mask word. */
+#define VYRE_TENANT_MAY_EXECUTE 1u
+#define VYRE_TENANT_MAY_WRITE_CONTROL 2u
+#define VYRE_TENANT_MAY_PRINT 4u
+#define VYRE_TENANT_MAY_IO 8u
+#define VYRE_TENANT_MAY_SHUT_DOWN 16u
+
+/* --- debug log and io queue --------------------------------------------- */
+
+#define VYRE_D_CURSOR 0
+#define VYRE_D_RECORDS 1
+#define VYRE_D_RECORD_WORDS 4
+#define VYRE_D_CAPACITY 64
+#define VYRE_D_WORDS 257
+
+#define VYRE_IO_SLOTS 64
+#define VYRE_IO_WORDS 8
+#define VYRE_IO_OP 0
+#define VYRE_IO_SRC 1
+#define VYRE_IO_DST 2
+#define VYRE_IO_OFF_LO 3
+#define VYRE_IO_OFF_HI 4
+#define VYRE_IO_BYTES 5
+#define VYRE_IO_STATUS 6
+#define VYRE_IO_TAG 7
+#define VYRE_IOOP_READ 1
+#define VYRE_IOOP_WRITE 2
+#define VYRE_IOOP_FENCE 3
+#define VYRE_IOST_OK 0x10
+#define VYRE_IOST_ERROR 0x11
+
+/* --- completion record (host-cached memory, one per slot) ---------------- */
+
+#define VYRE_COMPLETION_WORDS 8
+#define VYRE_R_SEQUENCE 0 /* written last, with release; the slot's sequence */
+#define VYRE_R_STATUS 1   /* VYRE_ST_DONE, VYRE_ST_FAULT or VYRE_ST_EMPTY (cancelled) */
+#define VYRE_R_CODE 2     /* VYRE_FAULT_* */
+#define VYRE_R_ADDRESS 3  /* Trap address, or the index that failed */
+#define VYRE_R_TAG 4      /* Trap tag number of the lowered program, from 1 */
+#define VYRE_R_STEPS 5    /* interpreted instructions of this tile, saturating */
+#define VYRE_R_PC 6       /* instruction that faulted */
+#define VYRE_R_SLICES 7   /* times the tile was suspended */
+
+/* Fault codes: vir0-semantics.md section 21, then our own from 64. */
+#define VYRE_FAULT_NONE 0
+#define VYRE_FAULT_INDEX 6            /* R06 */
+#define VYRE_FAULT_OPERANDS 7         /* R07 */
+#define VYRE_FAULT_DIVISION 8         /* R08 */
+#define VYRE_FAULT_CAST 9             /* R09 */
+#define VYRE_FAULT_BARRIER 13         /* R13 */
+#define VYRE_FAULT_ASYNC 14           /* R14 */
+#define VYRE_FAULT_TRAP 15            /* R15 */
+#define VYRE_FAULT_SUBGROUP 16        /* R16 */
+#define VYRE_FAULT_STEP_LIMIT 64      /* max-steps used up */
+#define VYRE_FAULT_BAD_OPCODE 65      /* slot opcode unknown or of another tenant */
+#define VYRE_FAULT_BAD_DESCRIPTOR 66  /* index, generation or tenant mismatch */
+#define VYRE_FAULT_BAD_CODE 67        /* instruction outside the verified set */
+#define VYRE_FAULT_CANCELLED 68
+
+/* --- window descriptor (device memory, written by the runtime only) ------ */
+
+#define VYRE_DESCRIPTOR_WORDS 256
+#define VYRE_X_GENERATION 0
+#define VYRE_X_TENANT 1
+#define VYRE_X_CODE_LO 2
+#define VYRE_X_CODE_HI 3
+#define VYRE_X_CODE_LENGTH 4 /* instructions */
+#define VYRE_X_FLAGS 5
+#define VYRE_X_REGISTERS 6 /* used by the program, per lane */
+#define VYRE_X_SPILLS 7    /* spill words per lane */
+#define VYRE_X_SIZE_X 8    /* workgroup size */
+#define VYRE_X_SIZE_Y 9
+#define VYRE_X_SIZE_Z 10
+#define VYRE_X_INVOCATIONS 11 /* product of the three */
+#define VYRE_X_GRID_X 12
+#define VYRE_X_GRID_Y 13
+#define VYRE_X_GRID_Z 14
+#define VYRE_X_CANCEL 15 /* host: equals the generation once cancelled */
+#define VYRE_X_SHARED_WORDS 16
+#define VYRE_X_WARPS 17 /* lane groups per workgroup */
+#define VYRE_X_MAX_STEPS_LO 18 /* per invocation; both 0: no limit */
+#define VYRE_X_MAX_STEPS_HI 19
+#define VYRE_X_BINDINGS 20 /* number of them */
+#define VYRE_X_BINDING0 32
+#define VYRE_MAX_BINDINGS 56
+
+/* Flags: the program has barriers or workgroup memory, so one lane group runs
+ * one whole workgroup at a time instead of a flat range of invocations. */
+#define VYRE_XF_GROUPED 1u
+
+/* A binding. */
+#define VYRE_BINDING_WORDS 4
+#define VYRE_B_ADDRESS_LO 0
+#define VYRE_B_ADDRESS_HI 1 /* VYRE_B_SHARED: LO is a byte offset in the save area's shared part */
+#define VYRE_B_BYTES 2      /* exact length */
+#define VYRE_B_COUNT 3      /* what BufLen yields */
+#define VYRE_B_SHARED 0xFFFFFFFFu
+
+/* --- save area ------------------------------------------------------------ */
+
+/* Tile header, then SHARED_WORDS words of workgroup memory, then per lane
+ * group: (6 + REGISTERS + SPILLS) rows of one word per lane. Row 0 holds the
+ * program counter in every lane. */
+#define VYRE_S_HEADER_WORDS 16
+#define VYRE_S_WORKGROUP 0 /* workgroups of the tile that are finished */
+#define VYRE_S_WARP 1      /* lane group (grouped) or batch (flat) running */
+#define VYRE_S_PHASE 2     /* barriers passed by this workgroup */
+#define VYRE_S_STEPS_LO 3  /* steps of the running invocations */
+#define VYRE_S_STEPS_HI 4
+#define VYRE_S_TOTAL 5     /* steps of the tile, saturating */
+#define VYRE_S_SLICES 6
+#define VYRE_S_ACTIVE 7    /* lane groups still unfinished in this phase */
+#define VYRE_S_LANE_ROWS 6 /* pc, flags, entered lo/hi, taken lo/hi */
+
+#endif
