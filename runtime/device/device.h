@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+#include "../export.h"
+
+G_BEGIN_DECLS
+
+/**
+ * Vulkan devices as the runtime needs them. Knows nothing of programs, rings
+ * or GStreamer. This header shows no Vulkan type, so that users of libvyre
+ * need no Vulkan headers; device-private.h does.
+ */
+
+#define VYRE_DEVICE_ERROR (vyre_device_error_quark ())
+VYRE_API GQuark vyre_device_error_quark (void);
+
+typedef enum
+{
+  VYRE_DEVICE_ERROR_NO_DRIVER,  /* no loader, no driver, no device at all */
+  VYRE_DEVICE_ERROR_NOT_FOUND,  /* no device of that index or name */
+  VYRE_DEVICE_ERROR_UNSUITABLE, /* a feature is missing; the message names it */
+  VYRE_DEVICE_ERROR_MEMORY,     /* out of memory, with sizes */
+  VYRE_DEVICE_ERROR_LOST,       /* VK_ERROR_DEVICE_LOST */
+  VYRE_DEVICE_ERROR_FAILED,     /* any other result, by name */
+} VyreDeviceError;
+
+typedef enum
+{
+  VYRE_DEVICE_DISCRETE,         /* in the order of preference */
+  VYRE_DEVICE_INTEGRATED,
+  VYRE_DEVICE_VIRTUAL,
+  VYRE_DEVICE_CPU,
+  VYRE_DEVICE_OTHER,
+} VyreDeviceType;
+
+typedef struct
+{
+  guint index;                  /* what device-index selects: enumeration order */
+  char name[256];
+  char driver[256];             /* name and version text */
+  guint32 driver_version;
+  guint8 uuid[16];
+  VyreDeviceType type;
+  guint32 api_version;
+  guint32 subgroup_size;        /* the size kernels will run with */
+  guint32 max_shared_bytes;
+  guint32 max_workgroup_invocations;
+  guint64 max_allocation;
+  guint64 min_import_alignment; /* 0: host memory cannot be imported */
+  guint64 device_local_bytes;
+  guint64 mapped_local_bytes;   /* heap that is DEVICE_LOCAL and HOST_VISIBLE */
+  guint32 multiprocessors;      /* 0: the driver does not say */
+  guint n_queues;               /* of the compute family we use, at most 2 */
+  gboolean has_float64, has_subgroup_size_control;
+  char *unsuitable;             /* why it cannot be used, or %NULL */
+} VyreDeviceInfo;
+
+VYRE_API void vyre_device_info_clear (VyreDeviceInfo *info);
+
+/* All devices in enumeration order; free with g_array_unref(). */
+VYRE_API GArray *vyre_device_enumerate (GError **error);
+
+typedef struct _VyreDevice VyreDevice;
+
+/* index -1 and name %NULL: the best suitable one by VyreDeviceType. name: a
+ * case-insensitive part of the device's name. A device that was asked for and
+ * is unsuitable is an error, never silently replaced. */
+VYRE_API VyreDevice *vyre_device_open (gint index, const char *name,
+    GError **error);
+VYRE_API VyreDevice *vyre_device_ref (VyreDevice *device);
+VYRE_API void vyre_device_unref (VyreDevice *device);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VyreDevice, vyre_device_unref)
+
+VYRE_API const VyreDeviceInfo *vyre_device_get_info (VyreDevice *device);
+
+/* --- for the runtime itself; not exported ------------------------------- */
+
+typedef enum
+{
+  /* Ring, control, descriptors, code: DEVICE_LOCAL and HOST_VISIBLE and
+   * COHERENT, mapped; any HOST_VISIBLE COHERENT type where there is none. */
+  VYRE_MEMORY_RING,
+  /* Completion records: HOST_VISIBLE, COHERENT, CACHED, mapped. */
+  VYRE_MEMORY_RECORDS,
+  /* DEVICE_LOCAL, not mapped: save areas. */
+  VYRE_MEMORY_SCRATCH,
+  /* Device arena: like RING but an error where there is no such type. */
+  VYRE_MEMORY_ARENA,
+} VyreMemoryUse;
+
+/* One buffer with its own memory and device address. Zeroed when mapped. */
+typedef struct
+{
+  VyreDevice *device;           /* a reference */
+  gsize size;
+  guint8 *map;                  /* %NULL for SCRATCH */
+  guint64 address;              /* of the GPU */
+  gboolean device_local;
+  gboolean imported;
+  /*< private >*/
+  guint64 buffer, memory;       /* Vulkan handles */
+} VyreMemory;
+
+VyreMemory *vyre_memory_new (VyreDevice *device, gsize size, VyreMemoryUse use,
+    const char *debug_name, GError **error);
+/* Imports [pointer, pointer + size): alignment and size are checked against
+ * the device's and both numbers are in the message. The range must stay mapped
+ * until vyre_memory_free(). */
+VyreMemory *vyre_memory_import (VyreDevice *device, gpointer pointer,
+    gsize size, const char *debug_name, GError **error);
+void vyre_memory_free (VyreMemory *memory);
+
+typedef struct _VyrePipeline VyrePipeline;
+
+/* A compute pipeline without descriptor sets: everything by push constants and
+ * device addresses. spec_constants[i] is specialisation constant i. With
+ * full_subgroups the workgroup's x size is a multiple of info.subgroup_size and
+ * that size is required where the device can. compile_ns: time the driver
+ * took, or %NULL. */
+VyrePipeline *vyre_pipeline_new (VyreDevice *device, const guint32 *spirv,
+    gsize spirv_bytes, const guint32 *spec_constants, guint n_spec_constants,
+    guint push_constant_bytes, gboolean full_subgroups, const char *debug_name,
+    guint64 *compile_ns, GError **error);
+void vyre_pipeline_free (VyrePipeline *pipeline);
+
+/* A launch in flight: owns its command buffer and fence. */
+typedef struct _VyreLaunch VyreLaunch;
+
+/* Submits groups x 1 x 1 workgroups on queue queue_index (modulo
+ * info.n_queues), after a host-to-device barrier and followed by a
+ * device-to-host one. Any thread; calls on one queue are serialised inside. */
+VyreLaunch *vyre_device_launch (VyreDevice *device, VyrePipeline *pipeline,
+    guint queue_index, guint32 groups, const void *push_constants,
+    gsize push_constant_bytes, GError **error);
+/* TRUE when it has ended; FALSE on timeout (error unset) or failure (error
+ * set, VYRE_DEVICE_ERROR_LOST when the device is gone). 0 only looks. */
+gboolean vyre_launch_wait (VyreLaunch *launch, guint64 timeout_ns,
+    GError **error);
+/* The launch must have ended or the device be lost. */
+void vyre_launch_free (VyreLaunch *launch);
+
+G_END_DECLS

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "../device/device.h"
+#include "../ingest/arena.h"
+#include "../vir0/program.h"
+
+G_BEGIN_DECLS
+
+/**
+ * VyreRuntime: ring, control block, arenas, interpreter kernel and supervisor
+ * thread of one Vulkan device; one per device and process, shared.
+ *
+ * Threads: every function may be called from any thread; one tenant is used by
+ * one thread at a time. No call waits for the GPU except
+ * vyre_window_wait(), and that only until its deadline.
+ */
+typedef struct _VyreRuntime VyreRuntime;
+typedef struct _VyreTenant VyreTenant;
+typedef struct _VyreExecutable VyreExecutable;
+typedef struct _VyreWindow VyreWindow;
+
+#define VYRE_RUNTIME_ERROR (vyre_runtime_error_quark ())
+VYRE_API GQuark vyre_runtime_error_quark (void);
+
+typedef enum
+{
+  VYRE_RUNTIME_ERROR_BINDING,   /* a buffer is missing, too short or too long */
+  VYRE_RUNTIME_ERROR_LIMIT,     /* larger than the device or the ring allows */
+  VYRE_RUNTIME_ERROR_BUSY,      /* ring or descriptors full: reap, then retry */
+  VYRE_RUNTIME_ERROR_LOST,      /* the runtime has failed; message says why */
+  VYRE_RUNTIME_ERROR_RESIDENCY, /* residency=resident cannot be had */
+} VyreRuntimeError;
+
+typedef enum
+{
+  VYRE_RESIDENCY_AUTO,          /* the start-up probe decides */
+  VYRE_RESIDENCY_RESIDENT,      /* the kernel stays and polls */
+  VYRE_RESIDENCY_SLICED,        /* launched when something is published */
+} VyreResidency;
+
+typedef struct
+{
+  gint device_index;            /* -1: the best */
+  const char *device_name;      /* part of a name, or %NULL */
+  VyreResidency residency;
+} VyreRuntimeOptions;
+#define VYRE_RUNTIME_OPTIONS_DEFAULT \
+  ((VyreRuntimeOptions) { -1, NULL, VYRE_RESIDENCY_AUTO })
+
+/* The runtime of that device: the existing one of this process, or a new one.
+ * The first creator decides residency; a later, different wish gets the
+ * existing runtime (compare vyre_runtime_get_residency()). Takes up to a few
+ * seconds the first time (pipeline compile, probe). Returns a reference. */
+VYRE_API VyreRuntime *vyre_runtime_acquire (const VyreRuntimeOptions *options,
+    GError **error);
+VYRE_API VyreRuntime *vyre_runtime_ref (VyreRuntime *runtime);
+VYRE_API void vyre_runtime_unref (VyreRuntime *runtime);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VyreRuntime, vyre_runtime_unref)
+
+VYRE_API const VyreDeviceInfo *vyre_runtime_get_device_info (
+    VyreRuntime *runtime);
+/* The mode in effect: RESIDENT or SLICED, and why, for people (constant while
+ * the runtime lives). */
+VYRE_API VyreResidency vyre_runtime_get_residency (VyreRuntime *runtime,
+    const char **reason);
+/* The process's host arena as imported by this runtime, and the runtime's own
+ * device arena (%NULL where the device has no mapped device memory worth
+ * having). No references are given. */
+VYRE_API VyreArena *vyre_runtime_get_host_arena (VyreRuntime *runtime);
+VYRE_API VyreArena *vyre_runtime_get_device_arena (VyreRuntime *runtime);
+/* Can the GPU address this arena? */
+VYRE_API gboolean vyre_runtime_has_arena (VyreRuntime *runtime,
+    VyreArena *arena);
+
+/* --- tenants ------------------------------------------------------------ */
+
+VYRE_API VyreTenant *vyre_tenant_new (VyreRuntime *runtime, const char *name,
+    GError **error);
+/* Cancels what is in flight; windows stay valid until unreferenced. */
+VYRE_API void vyre_tenant_free (VyreTenant *tenant);
+VYRE_API guint vyre_tenant_get_id (VyreTenant *tenant);
+
+/* --- executables -------------------------------------------------------- */
+
+/* Lowers, verifies and uploads a program; compiles no pipeline. Errors:
+ * VYRE_LOWER_ERROR, VYRE_RUNTIME_ERROR. */
+VYRE_API VyreExecutable *vyre_executable_new (VyreRuntime *runtime,
+    VyreProgram *program, GError **error);
+VYRE_API VyreExecutable *vyre_executable_ref (VyreExecutable *executable);
+VYRE_API void vyre_executable_unref (VyreExecutable *executable);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VyreExecutable, vyre_executable_unref)
+
+VYRE_API VyreProgram *vyre_executable_get_program (VyreExecutable *executable);
+/* May windows that share this buffer run at the same time? (design.md
+ * section 3: touched only by commutative atomics whose result is unused.) */
+VYRE_API gboolean vyre_executable_is_commutative (VyreExecutable *executable,
+    guint buffer);
+/* Does the program read, write it at all? */
+VYRE_API gboolean vyre_executable_reads (VyreExecutable *executable,
+    guint buffer);
+VYRE_API gboolean vyre_executable_writes (VyreExecutable *executable,
+    guint buffer);
+/* Register code as text, for --dump and debugging; free with g_free(). */
+VYRE_API char *vyre_executable_dump (VyreExecutable *executable);
+
+/* --- windows ------------------------------------------------------------ */
+
+/* Memory of one buffer. The GPU address is a multiple of 4: offset is too.
+ * length is exact; the block must have room for length rounded up to 4. */
+typedef struct
+{
+  VyreBlock *block;             /* %NULL with length 0 */
+  gsize offset;
+  gsize length;
+} VyreBinding;
+
+typedef struct
+{
+  const guint32 *grid;          /* three workgroup counts, or %NULL: the rule of
+                                   vir0-semantics.md section 5.1 */
+  guint64 max_steps;            /* per invocation, 0: no limit */
+} VyreSubmitOptions;
+
+/* Publishes one dispatch. bindings[i] belongs to program buffer i (entries of
+ * Workgroup buffers are ignored); the window keeps references to all blocks
+ * until the GPU is done with them. Buffers with ROLE_OUTPUT are NOT zeroed
+ * here: pass zeroed memory. BUSY when the ring is full. Returns a reference. */
+VYRE_API VyreWindow *vyre_tenant_submit (VyreTenant *tenant,
+    VyreExecutable *executable, const VyreBinding *bindings, guint n_bindings,
+    const VyreSubmitOptions *options, GError **error);
+
+typedef enum
+{
+  VYRE_WINDOW_RUNNING,
+  VYRE_WINDOW_DONE,
+  VYRE_WINDOW_FAULT,
+  VYRE_WINDOW_CANCELLED,
+  VYRE_WINDOW_LOST,             /* the runtime failed */
+} VyreWindowState;
+
+typedef struct
+{
+  VyreWindowState state;
+  guint code;                   /* VYRE_FAULT_* of ring/words.h */
+  guint32 address;
+  char *message;                /* for people, with the trap's tag; owned by the
+                                   window; %NULL when DONE */
+  guint64 steps;                /* interpreted instructions, all tiles */
+  guint slices;                 /* times a tile was suspended */
+} VyreWindowResult;
+
+/* Waits until the window has ended or end_time (monotonic, µs; 0: only look)
+ * has come. After it ended, everything it wrote is visible to the CPU.
+ * result may be %NULL. */
+VYRE_API VyreWindowState vyre_window_wait (VyreWindow *window,
+    gint64 end_time, VyreWindowResult *result);
+/* Asks the GPU to drop it; the window still has to end (soon). */
+VYRE_API void vyre_window_cancel (VyreWindow *window);
+VYRE_API VyreWindow *vyre_window_ref (VyreWindow *window);
+VYRE_API void vyre_window_unref (VyreWindow *window);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VyreWindow, vyre_window_unref)
+
+/* "R08 division by zero or overflow" for a code. */
+VYRE_API const char *vyre_fault_name (guint code);
+
+/* --- what the runtime knows about itself --------------------------------- */
+
+typedef struct
+{
+  guint32 *control;             /* copy of the control block */
+  guint control_words;
+  guint32 *ring;                /* copy of the ring */
+  guint ring_slots;
+  gint64 taken_at;              /* monotonic, µs */
+  VyreResidency residency;
+  guint64 launches;             /* kernels started */
+  guint64 generations;          /* residency generations ended by stale memory */
+  guint64 windows_submitted, windows_done, windows_faulted, windows_cancelled;
+  guint64 tiles_published, tiles_done;
+  guint64 bytes_bound;          /* handed to the GPU in place */
+  guint64 resident_device_bytes; /* ring, control, code, save areas, device arena */
+  guint tenants;
+  guint windows_in_flight;
+  guint64 kernel_compile_ns;
+} VyreRuntimeSnapshot;
+
+/* Copies ring and control words (reads device memory: about a millisecond on
+ * a discrete GPU; not for hot paths). */
+VYRE_API void vyre_runtime_snapshot (VyreRuntime *runtime,
+    VyreRuntimeSnapshot *snapshot);
+VYRE_API void vyre_runtime_snapshot_clear (VyreRuntimeSnapshot *snapshot);
+
+/* Evidence of copies (host_copy_bytes, host_copy_avoided_bytes): elements
+ * report what they copied into an arena and what reached the GPU in place. */
+VYRE_API void vyre_runtime_note_copy (VyreRuntime *runtime, guint64 copied,
+    guint64 avoided);
+VYRE_API void vyre_runtime_get_copies (VyreRuntime *runtime, guint64 *copied,
+    guint64 *avoided);
+
+G_END_DECLS
