@@ -48,6 +48,10 @@
 #define VYRE_OP_PRINTF 0x0000FFFEu
 #define VYRE_OP_PACKED_SLOT 0x80000001u
 #define VYRE_OP_SHUTDOWN 0xFFFFFFFFu
+/* System range besides the builtins (section 5.2). */
+#define VYRE_OP_SYSTEM_MASK 0x80000000u
+#define VYRE_OP_RESERVED_FIRST 0x0000FFF0u
+#define VYRE_OP_RESERVED_LAST 0x0000FFFFu
 
 /* A tenant's opcodes: base + id * window + local. Local 0 runs one tile of a
  * window; its args are the VYRE_A_* words below. */
@@ -129,8 +133,19 @@
 #define VYRE_IOOP_READ 1
 #define VYRE_IOOP_WRITE 2
 #define VYRE_IOOP_FENCE 3
+#define VYRE_IOST_RESERVED 8 /* kernel: taken, not yet filled */
 #define VYRE_IOST_OK 0x10
 #define VYRE_IOST_ERROR 0x11
+
+/* --- limits -------------------------------------------------------------- */
+
+/* Representable in 32-bit word counts, and what the encoders allow. */
+#define VYRE_MAX_RING_SLOTS 268435455u
+#define VYRE_MAX_OBSERVABLES 4294967135u
+#define VYRE_MAX_DEBUG_RECORDS 1073741823u
+#define VYRE_MAX_ENCODED_RING_SLOTS 1048576u
+#define VYRE_MAX_ENCODED_OBSERVABLES 1048576u
+#define VYRE_MAX_ENCODED_DEBUG_RECORDS 1048576u
 
 /* --- completion record (host-cached memory, one per slot) ---------------- */
 
