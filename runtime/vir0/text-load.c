@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "text.h"
+
+#include <errno.h>
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+#include <string.h>
+
+#define SUFFIX ".vyre"
+#define HEX_HEADER "vyre_ir v0.1"
+/* The longest form is hex: two digits a byte and line feeds. */
+#define MAX_FILE_BYTES (3 * (gsize) VYRE_WIRE_MAX_BYTES)
+
+/**
+ * vyre_program_load_data:
+ * @data: a program in any form
+ * @length: bytes of @data
+ * @error: return location for a VYRE_WIRE_ERROR or VYRE_TEXT_ERROR
+ *
+ * Reads a binary program (begins with "VYRE"), a hex dump (begins with
+ * "vyre_ir v0.1") or readable text (everything else).
+ *
+ * Returns: (transfer full): the program, or %NULL
+ */
+VyreProgram *
+vyre_program_load_data (const guint8 *data, gsize length, GError **error)
+{
+  if (length >= 4 && memcmp (data, "VYRE", 4) == 0)
+    return vyre_program_decode (data, length, VYRE_WIRE_STRICT, error);
+  if (length >= strlen (HEX_HEADER) &&
+      memcmp (data, HEX_HEADER, strlen (HEX_HEADER)) == 0)
+    return vyre_program_decode_hex (
+        (const char *) data, length, VYRE_WIRE_STRICT, error);
+  return vyre_program_parse ((const char *) data, length, error);
+}
+
+/* Reads with a limit, so that a wrong path (a video, /dev/zero) costs little;
+ * pipes are fine. */
+static GByteArray *
+read_file (const char *path, GError **error)
+{
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+  g_autoptr (GFileInputStream) stream = g_file_read (file, NULL, error);
+  g_autoptr (GByteArray) bytes = g_byte_array_new ();
+  g_autofree guint8 *chunk = g_malloc (64 * 1024);
+  gssize n;
+
+  if (!stream)
+    return NULL;
+  while ((n = g_input_stream_read (
+              G_INPUT_STREAM (stream), chunk, 64 * 1024, NULL, error)) > 0) {
+    if (bytes->len + (gsize) n > MAX_FILE_BYTES)
+      goto too_large;
+    g_byte_array_append (bytes, chunk, n);
+  }
+  return n < 0 ? NULL : g_steal_pointer (&bytes);
+
+too_large:
+  g_set_error (error, VYRE_TEXT_ERROR, VYRE_TEXT_ERROR_TOO_LARGE,
+      "file of more than %" G_GSIZE_FORMAT " bytes: too large for a program",
+      (gsize) MAX_FILE_BYTES);
+  return NULL;
+}
+
+/**
+ * vyre_program_load_file:
+ * @path: path of a program in any form
+ * @error: return location for a GIOErrorEnum, VYRE_WIRE_ERROR or
+ *   VYRE_TEXT_ERROR; the message starts with @path
+ *
+ * vyre_program_load_data() of a file's contents.
+ *
+ * Returns: (transfer full): the program, or %NULL
+ */
+VyreProgram *
+vyre_program_load_file (const char *path, GError **error)
+{
+  g_autoptr (GByteArray) bytes = NULL;
+  g_autoptr (GError) failure = NULL;
+  VyreProgram *program = NULL;
+
+  g_return_val_if_fail (path != NULL, NULL);
+  bytes = read_file (path, &failure);
+  if (bytes)
+    program = vyre_program_load_data (bytes->data, bytes->len, &failure);
+  if (program)
+    return program;
+
+  /* PATH:LINE:COLUMN: is what editors jump to. */
+  if (g_error_matches (failure, VYRE_TEXT_ERROR, VYRE_TEXT_ERROR_SYNTAX) ||
+      g_error_matches (failure, VYRE_TEXT_ERROR, VYRE_TEXT_ERROR_NOT_UTF8))
+    g_prefix_error (&failure, "%s:", path);
+  else
+    g_prefix_error (&failure, "%s: ", path);
+  g_propagate_error (error, g_steal_pointer (&failure));
+  return NULL;
+}
+
+/* --- shipped programs --------------------------------------------------------- */
+
+static gboolean
+is_program_name (const char *name)
+{
+  return *name && strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789-") ==
+                      strlen (name);
+}
+
+/* The folders to look in, first one first. */
+static char **
+program_folders (void)
+{
+  const char *path = g_getenv ("VYRE_PROGRAMS_PATH");
+  g_autoptr (GStrvBuilder) folders = g_strv_builder_new ();
+  g_auto (GStrv) own = g_strsplit (path ? path : "", ":", -1);
+
+  for (char **folder = own; *folder; folder++)
+    if (**folder)
+      g_strv_builder_add (folders, *folder);
+  g_strv_builder_add (folders, VYRE_PROGRAMS_DIR);
+  return g_strv_builder_end (folders);
+}
+
+static int
+compare_names (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(char *const *) a, *(char *const *) b);
+}
+
+/**
+ * vyre_program_list_shipped:
+ *
+ * Returns: (transfer full): the names that vyre_program_load_shipped() knows,
+ *   sorted, each once
+ */
+char **
+vyre_program_list_shipped (void)
+{
+  g_auto (GStrv) folders = program_folders ();
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+  GPtrArray *names = g_ptr_array_new ();
+
+  for (char **folder = folders; *folder; folder++) {
+    g_autoptr (GDir) dir = g_dir_open (*folder, 0, NULL);
+    const char *file;
+
+    while (dir && (file = g_dir_read_name (dir))) {
+      g_autofree char *name = NULL;
+
+      if (!g_str_has_suffix (file, SUFFIX))
+        continue;
+      name = g_strndup (file, strlen (file) - strlen (SUFFIX));
+      if (!is_program_name (name) || g_hash_table_contains (seen, name))
+        continue;
+      g_hash_table_add (seen, name);
+      g_ptr_array_add (names, g_steal_pointer (&name));
+    }
+  }
+  g_ptr_array_sort (names, compare_names);
+  g_ptr_array_add (names, NULL);
+  return (char **) g_ptr_array_free (names, FALSE);
+}
+
+/**
+ * vyre_program_load_shipped:
+ * @name: lower-case letters, digits, dashes
+ * @error: return location for a GFileError, or what
+ *   vyre_program_load_file() reports
+ *
+ * Loads NAME.vyre from the first folder of VYRE_PROGRAMS_PATH or the installed
+ * folder that has it.
+ *
+ * Returns: (transfer full): the program, or %NULL
+ */
+VyreProgram *
+vyre_program_load_shipped (const char *name, GError **error)
+{
+  g_auto (GStrv) folders = NULL;
+  g_auto (GStrv) known = NULL;
+  g_autofree char *names = NULL;
+  g_autofree char *shown = NULL;
+
+  g_return_val_if_fail (name != NULL, NULL);
+  folders = program_folders ();
+  for (char **folder = folders; *folder && is_program_name (name); folder++) {
+    g_autofree char *file = g_strconcat (name, SUFFIX, NULL);
+    g_autofree char *path = g_build_filename (*folder, file, NULL);
+
+    if (g_file_test (path, G_FILE_TEST_EXISTS))
+      return vyre_program_load_file (path, error);
+  }
+
+  known = vyre_program_list_shipped ();
+  names = g_strjoinv (", ", known);
+  shown = g_utf8_make_valid (name, -1);
+  g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
+      "no shipped program is called '%s'; known are: %s (more folders can be "
+      "named in VYRE_PROGRAMS_PATH)",
+      shown, *names ? names : "none");
+  return NULL;
+}
