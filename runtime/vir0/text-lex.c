@@ -185,9 +185,9 @@ read_quoted (VyreTextParser *parser, VyreTokenKind kind)
     if (!read_char (parser, token->at, &c))
       return;
     /* A payload is two digits a byte. */
-    if (text->len >= 2 * VYRE_TEXT_MAX_PAYLOAD + 8) {
+    if (text->len >= 2 * WIRE_MAX_PAYLOAD + 8) {
       vyre_text_fail (parser, token->at, "string of more than %u bytes",
-          2 * VYRE_TEXT_MAX_PAYLOAD);
+          2 * WIRE_MAX_PAYLOAD);
       return;
     }
     if (c == 0)
@@ -491,11 +491,11 @@ vyre_text_expect_word (VyreTextParser *parser, const char *word)
 static gboolean
 check_length (VyreTextParser *parser, const char *what, gsize length)
 {
-  if (length <= VYRE_TEXT_MAX_STRING)
+  if (length <= WIRE_MAX_STRING)
     return TRUE;
   vyre_text_fail (parser, parser->token.at,
       "%s of %" G_GSIZE_FORMAT " bytes: at most %u are allowed", what, length,
-      VYRE_TEXT_MAX_STRING);
+      WIRE_MAX_STRING);
   return FALSE;
 }
 
@@ -593,7 +593,7 @@ vyre_text_expect_payload (
       goto bad_digit;
   if (hex.length % 2)
     goto odd;
-  if (hex.length / 2 > VYRE_TEXT_MAX_PAYLOAD)
+  if (hex.length / 2 > WIRE_MAX_PAYLOAD)
     goto too_long;
 
   *length = hex.length / 2;
@@ -617,7 +617,7 @@ odd:
 too_long:
   vyre_text_fail (parser, token->at,
       "payload of %u bytes: at most %u are allowed", hex.length / 2,
-      VYRE_TEXT_MAX_PAYLOAD);
+      WIRE_MAX_PAYLOAD);
   return FALSE;
 }
 

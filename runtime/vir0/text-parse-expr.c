@@ -286,7 +286,7 @@ parse_call (VyreTextParser *parser, VyreSource at, guint level, guint *height)
   if (!vyre_text_expect_string (parser, "an operation id as a string", &name))
     return NULL;
   while (vyre_text_skip_punct (parser, ',')) {
-    if (args->len == VYRE_TEXT_MAX_ARGS)
+    if (args->len == WIRE_MAX_CALL_ARGS)
       goto too_many;
     expr = parse_child (parser, level, height);
     if (!expr)
@@ -301,7 +301,7 @@ parse_call (VyreTextParser *parser, VyreSource at, guint level, guint *height)
 
 too_many:
   vyre_text_fail (parser, parser->token.at, "call with more than %u arguments",
-      VYRE_TEXT_MAX_ARGS);
+      WIRE_MAX_CALL_ARGS);
   return NULL;
 }
 
@@ -332,8 +332,6 @@ too_large:
 static VyreExpr *
 parse_opaque (VyreTextParser *parser, VyreSource at)
 {
-  static const char *const wide[] = { "vyre.literal.i64", "vyre.literal.u64",
-    "vyre.literal.f64" };
   VyreExpr *expr = new_expr (parser, at, VYRE_EXPR_OPAQUE, 0);
   VyreSource payload_at;
 
@@ -343,13 +341,10 @@ parse_opaque (VyreTextParser *parser, VyreSource at)
   payload_at = parser->token.at;
   if (!vyre_text_expect_payload (parser, &expr->payload, &expr->payload_length))
     return NULL;
-  for (guint i = 0; i < G_N_ELEMENTS (wide); i++) {
-    if (vyre_string_is (expr->name, wide[i]) && expr->payload_length != 8) {
-      vyre_text_fail (parser, payload_at,
-          "payload of %u bytes for %s: expected 8", expr->payload_length,
-          wide[i]);
-      return NULL;
-    }
+  if (vyre_wire_is_stock_literal (expr->name) && expr->payload_length != 8) {
+    vyre_text_fail (parser, payload_at, "payload of %u bytes: expected 8",
+        expr->payload_length);
+    return NULL;
   }
   return expr;
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "text-private.h"
 
-#define QUANTIZED_STORAGES "i4, i8, i16, u8, u16, f8e4m3, f8e5m2, fp4, nf4"
-
 static VyreType *
 begin_type (VyreTextParser *parser)
 {
@@ -20,14 +18,6 @@ begin_type (VyreTextParser *parser)
   type->kind = word->value;
   vyre_text_advance (parser);
   return type;
-}
-
-static gboolean
-has_element (VyreTypeKind kind)
-{
-  return kind == VYRE_TYPE_VEC || kind == VYRE_TYPE_TENSOR_SHAPED ||
-         kind == VYRE_TYPE_SPARSE_CSR || kind == VYRE_TYPE_SPARSE_COO ||
-         kind == VYRE_TYPE_SPARSE_BSR || kind == VYRE_TYPE_QUANTIZED;
 }
 
 /* [first] {"," dimension}; comma: whether one stands before the first. */
@@ -84,21 +74,11 @@ parse_quantization (VyreTextParser *parser, const VyreTextWord *table,
 static gboolean
 parse_storage (VyreTextParser *parser, VyreType *type, VyreSource at)
 {
-  switch (type->element->kind) {
-    case VYRE_TYPE_I4:
-    case VYRE_TYPE_I8:
-    case VYRE_TYPE_I16:
-    case VYRE_TYPE_U8:
-    case VYRE_TYPE_U16:
-    case VYRE_TYPE_F8E4M3:
-    case VYRE_TYPE_F8E5M2:
-    case VYRE_TYPE_FP4:
-    case VYRE_TYPE_NF4:
-      break;
-    default:
-      vyre_text_fail (parser, at,
-          "storage of quantized: expected one of " QUANTIZED_STORAGES);
-      return FALSE;
+  if (!vyre_wire_quant_storage_ok (type->element->kind)) {
+    vyre_text_fail (parser, at,
+        "storage of quantized: expected one of i4, i8, i16, u8, u16, f8e4m3, "
+        "f8e5m2, fp4, nf4");
+    return FALSE;
   }
   return parse_quantization (parser, vyre_text_scales, "a scale",
              &type->scale_tag, &type->scale_param) &&
@@ -188,8 +168,8 @@ vyre_text_parse_type (VyreTextParser *parser)
   VyreSource at = parser->token.at;
   VyreType *type;
 
-  while ((type = begin_type (parser)) && has_element (type->kind)) {
-    if (open->len == VYRE_TEXT_MAX_TYPE_NESTING)
+  while ((type = begin_type (parser)) && vyre_wire_has_element (type->kind)) {
+    if (open->len == VYRE_WIRE_MAX_TYPE_NESTING - 1)
       goto too_deep;
     if (!vyre_text_expect_punct (parser, '('))
       return NULL;
@@ -210,6 +190,6 @@ vyre_text_parse_type (VyreTextParser *parser)
 
 too_deep:
   vyre_text_fail (parser, parser->token.at, "type nested deeper than %u levels",
-      VYRE_TEXT_MAX_TYPE_NESTING);
+      VYRE_WIRE_MAX_TYPE_NESTING);
   return NULL;
 }

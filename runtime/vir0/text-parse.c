@@ -357,7 +357,7 @@ parse_body (VyreTextParser *parser, guint level, VyreNodeList *list)
   while (!vyre_text_skip_punct (parser, '}')) {
     if (parser->token.kind == VYRE_TOKEN_END)
       goto not_closed;
-    if (nodes->len == VYRE_TEXT_MAX_NODES)
+    if (nodes->len == WIRE_MAX_LIST)
       goto too_many;
     node = parse_statement (parser, level);
     if (!node)
@@ -374,7 +374,7 @@ not_closed:
   return FALSE;
 too_many:
   vyre_text_fail (parser, parser->token.at,
-      "more than %u statements in one list", VYRE_TEXT_MAX_NODES);
+      "more than %u statements in one list", WIRE_MAX_LIST);
   return FALSE;
 }
 
@@ -616,7 +616,7 @@ parse_program (VyreTextParser *parser)
       0,
     };
 
-    if (buffers->len == VYRE_TEXT_MAX_BUFFERS)
+    if (buffers->len == WIRE_MAX_BUFFERS)
       goto too_many_buffers;
     vyre_text_advance (parser);
     if (!parse_buffer (parser, &buffer))
@@ -624,7 +624,7 @@ parse_program (VyreTextParser *parser)
     g_array_append_val (buffers, buffer);
   }
   while (parser->token.kind != VYRE_TOKEN_END) {
-    if (nodes->len == VYRE_TEXT_MAX_NODES - 1)
+    if (nodes->len == WIRE_MAX_LIST - 1)
       goto too_many_nodes;
     node = parse_statement (parser, 1);
     if (!node)
@@ -641,11 +641,11 @@ parse_program (VyreTextParser *parser)
 
 too_many_buffers:
   vyre_text_fail (
-      parser, parser->token.at, "more than %u buffers", VYRE_TEXT_MAX_BUFFERS);
+      parser, parser->token.at, "more than %u buffers", WIRE_MAX_BUFFERS);
   return;
 too_many_nodes:
   vyre_text_fail (parser, parser->token.at,
-      "more than %u statements at the top", VYRE_TEXT_MAX_NODES - 1);
+      "more than %u statements at the top", WIRE_MAX_LIST - 1);
 }
 
 /* The position of byte offset in text, which is valid UTF-8 up to there. */

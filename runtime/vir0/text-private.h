@@ -2,6 +2,7 @@
 #pragma once
 
 #include "text.h"
+#include "wire-private.h"
 
 G_BEGIN_DECLS
 
@@ -9,13 +10,6 @@ G_BEGIN_DECLS
  * tokens and the parser's state. Grammar: docs/text-form.md. */
 
 #define VYRE_TEXT_MAX_BYTES (64u * 1024 * 1024)
-#define VYRE_TEXT_MAX_STRING (1024u * 1024)
-#define VYRE_TEXT_MAX_PAYLOAD (4096u * 1024)
-#define VYRE_TEXT_MAX_BUFFERS 16384u
-#define VYRE_TEXT_MAX_NODES 1000000u
-#define VYRE_TEXT_MAX_ARGS 4096u
-/* Elements of elements of …: what the wire decoder reads as well. */
-#define VYRE_TEXT_MAX_TYPE_NESTING 65536u
 /* Parentheses around parentheses; they leave no trace in the program, so the
  * limit of VYRE_MAX_NESTING does not count them. */
 #define VYRE_TEXT_MAX_PARENS 256u
