@@ -209,21 +209,24 @@ undo:
 VyreInstance *
 vyre_instance_acquire (GError **error)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&instance_lock);
+  VyreInstance *instance;
 
+  g_mutex_lock (&instance_lock);
   if (!the_instance)
     the_instance = instance_new (error);
   if (the_instance)
     instance_users++;
-  return the_instance;
+  instance = the_instance;
+  g_mutex_unlock (&instance_lock);
+  return instance;
 }
 
 void
 vyre_instance_release (VyreInstance *instance)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&instance_lock);
-
-  g_return_if_fail (instance == the_instance && instance_users > 0);
+  g_mutex_lock (&instance_lock);
+  g_assert (instance == the_instance && instance_users > 0);
   if (--instance_users == 0)
     g_clear_pointer (&the_instance, instance_free);
+  g_mutex_unlock (&instance_lock);
 }

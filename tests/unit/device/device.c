@@ -2,6 +2,7 @@
 /* Runs on every usable device of the machine. Warnings are fatal here, so
  * with VYRE_VULKAN_VALIDATION a message of the validation layer fails it. */
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -123,12 +124,16 @@ finish (VyreLaunch *l)
   vyre_launch_free (l);
 }
 
+/* Device memory is slow to read word by word: checked in a copy. */
 static void
 assert_result (const guint32 *dst, const guint32 *src, guint n, guint addend)
 {
+  g_autofree guint32 *got = g_memdup2 (dst, n * 4);
+  g_autofree guint32 *from = g_memdup2 (src, n * 4);
+
   for (guint i = 0; i < n; i++) {
-    if (dst[i] != FACTOR * src[i] + addend)
-      g_error ("word %u of %u: %u from %u + %u", i, n, dst[i], src[i], addend);
+    if (got[i] != FACTOR * from[i] + addend)
+      g_error ("word %u of %u: %u from %u + %u", i, n, got[i], from[i], addend);
   }
 }
 
@@ -265,6 +270,70 @@ test_not_found (void)
   g_assert_error (error, VYRE_DEVICE_ERROR, VYRE_DEVICE_ERROR_NOT_FOUND);
 }
 
+/* Without these, silence of the other tests under validation would prove
+ * nothing. The mistakes are made in a child, where the warning is fatal. */
+static void
+make_mistake (VyreDevice *device)
+{
+  const VkFenceCreateInfo wrong = {
+    .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+  };
+  VkFence fence;
+
+  device->vk.CreateFence (device->handle, &wrong, NULL, &fence);
+}
+
+/* Two writes to one place without a barrier. */
+static void
+make_hazard (VyreDevice *device)
+{
+  PFN_vkCmdFillBuffer fill_buffer = (PFN_vkCmdFillBuffer) vkGetDeviceProcAddr (
+      device->handle, "vkCmdFillBuffer");
+  VyreMemory *memory = memory_of (device, 4096, VYRE_MEMORY_SCRATCH);
+  VkCommandBufferAllocateInfo allocate = {
+    .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+    .commandPool = device->queues[0].pool,
+    .commandBufferCount = 1,
+  };
+  VkCommandBufferBeginInfo begin = {
+    .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
+  };
+  VkCommandBuffer commands;
+
+  device->vk.AllocateCommandBuffers (device->handle, &allocate, &commands);
+  device->vk.BeginCommandBuffer (commands, &begin);
+  fill_buffer (commands, (VkBuffer) memory->buffer, 0, 4096, 1);
+  fill_buffer (commands, (VkBuffer) memory->buffer, 0, 4096, 2);
+}
+
+static const struct
+{
+  void (*make) (VyreDevice *device);
+  const char *heard;
+} mistakes[] = {
+  { make_mistake, "*Vulkan: *VUID-VkFenceCreateInfo-sType*" },
+  { make_hazard, "*Vulkan: *SYNC-HAZARD-WRITE-AFTER-WRITE*" },
+};
+
+static void
+test_validation_is_heard (gconstpointer data)
+{
+  guint i = GPOINTER_TO_UINT (data);
+
+  if (!g_getenv ("VYRE_VULKAN_VALIDATION")) {
+    g_test_skip ("VYRE_VULKAN_VALIDATION is not set");
+    return;
+  }
+  if (!g_test_subprocess ()) {
+    g_test_trap_subprocess (NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
+    g_test_trap_assert_failed ();
+    g_test_trap_assert_stderr (mistakes[i].heard);
+    return;
+  }
+  mistakes[i].make (vyre_device_open (-1, NULL, NULL));
+  exit (0); /* not heard */
+}
+
 /* --- memory -------------------------------------------------------------- */
 
 static void
@@ -289,8 +358,9 @@ test_memory_uses (VyreDevice *device)
     g_assert_nonnull (memory->map);
     if (mapped[i] == VYRE_MEMORY_ARENA)
       g_assert_true (memory->device_local);
+    g_autofree guint8 *copy = g_memdup2 (memory->map, size);
     for (gsize j = 0; j < size; j++) {
-      if (memory->map[j] != 0)
+      if (copy[j] != 0)
         g_error ("byte %" G_GSIZE_FORMAT " is not zero", j);
     }
     memset (memory->map, 0xa5, size);
@@ -696,6 +766,10 @@ main (int argc, char **argv)
   g_test_add_func ("/device/open/by-name", test_open_by_name);
   g_test_add_func ("/device/open/best", test_open_best);
   g_test_add_func ("/device/open/not-found", test_not_found);
+  g_test_add_data_func ("/device/validation-is-heard/misuse",
+      GUINT_TO_POINTER (0), test_validation_is_heard);
+  g_test_add_data_func ("/device/validation-is-heard/hazard",
+      GUINT_TO_POINTER (1), test_validation_is_heard);
   for (guint i = 0; i < G_N_ELEMENTS (each); i++)
     g_test_add_data_func (
         each[i].name, (gconstpointer) each[i].test, on_each_device);
