@@ -65,7 +65,8 @@ gboolean
 vyre_ring_tenants_register (VyreRingTenants *tenants,
     const VyreRingTenantQuota *quota, guint32 *id, GError **error)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&tenants->lock);
+  g_autoptr (GMutexLocker) G_GNUC_UNUSED locker =
+      g_mutex_locker_new (&tenants->lock);
   Tenant *tenant;
   guint32 i = tenants->next;
 
@@ -98,7 +99,8 @@ gboolean
 vyre_ring_tenants_unregister (
     VyreRingTenants *tenants, guint32 id, GError **error)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&tenants->lock);
+  g_autoptr (GMutexLocker) G_GNUC_UNUSED locker =
+      g_mutex_locker_new (&tenants->lock);
   Tenant *tenant = lookup (tenants, id, FALSE, error);
 
   if (tenant == NULL)
@@ -112,7 +114,8 @@ vyre_ring_tenants_unregister (
 gboolean
 vyre_ring_tenants_recycle (VyreRingTenants *tenants, guint32 id, GError **error)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&tenants->lock);
+  g_autoptr (GMutexLocker) G_GNUC_UNUSED locker =
+      g_mutex_locker_new (&tenants->lock);
   Tenant *tenant = lookup (tenants, id, TRUE, error);
 
   if (tenant == NULL)
@@ -159,7 +162,8 @@ gboolean
 vyre_ring_tenants_reserve (
     VyreRingTenants *tenants, guint32 id, guint64 slots, GError **error)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&tenants->lock);
+  g_autoptr (GMutexLocker) G_GNUC_UNUSED locker =
+      g_mutex_locker_new (&tenants->lock);
   Tenant *tenant = lookup (tenants, id, FALSE, error);
   guint64 outstanding;
 
@@ -183,7 +187,8 @@ vyre_ring_tenants_reserve (
 void
 vyre_ring_tenants_cancel (VyreRingTenants *tenants, guint32 id, guint64 slots)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&tenants->lock);
+  g_autoptr (GMutexLocker) G_GNUC_UNUSED locker =
+      g_mutex_locker_new (&tenants->lock);
   Tenant *tenant = lookup (tenants, id, TRUE, NULL);
 
   if (tenant == NULL)
@@ -195,7 +200,8 @@ vyre_ring_tenants_cancel (VyreRingTenants *tenants, guint32 id, guint64 slots)
 void
 vyre_ring_tenants_drained (VyreRingTenants *tenants, guint32 id, guint64 slots)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&tenants->lock);
+  g_autoptr (GMutexLocker) G_GNUC_UNUSED locker =
+      g_mutex_locker_new (&tenants->lock);
   Tenant *tenant = lookup (tenants, id, TRUE, NULL);
 
   if (tenant == NULL)
@@ -257,7 +263,8 @@ gboolean
 vyre_ring_tenants_take_staging (
     VyreRingTenants *tenants, guint32 id, guint64 bytes, GError **error)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&tenants->lock);
+  g_autoptr (GMutexLocker) G_GNUC_UNUSED locker =
+      g_mutex_locker_new (&tenants->lock);
   Tenant *tenant = lookup (tenants, id, FALSE, error);
 
   return tenant != NULL && take ("staging bytes", id, &tenant->use.staging,
@@ -268,7 +275,8 @@ gboolean
 vyre_ring_tenants_give_staging (
     VyreRingTenants *tenants, guint32 id, guint64 bytes, GError **error)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&tenants->lock);
+  g_autoptr (GMutexLocker) G_GNUC_UNUSED locker =
+      g_mutex_locker_new (&tenants->lock);
   Tenant *tenant = lookup (tenants, id, FALSE, error);
 
   return tenant != NULL &&
@@ -279,7 +287,8 @@ gboolean
 vyre_ring_tenants_take_handles (
     VyreRingTenants *tenants, guint32 id, guint64 handles, GError **error)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&tenants->lock);
+  g_autoptr (GMutexLocker) G_GNUC_UNUSED locker =
+      g_mutex_locker_new (&tenants->lock);
   Tenant *tenant = lookup (tenants, id, FALSE, error);
 
   return tenant != NULL && take ("handles", id, &tenant->use.handles,
@@ -290,7 +299,8 @@ gboolean
 vyre_ring_tenants_give_handles (
     VyreRingTenants *tenants, guint32 id, guint64 handles, GError **error)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&tenants->lock);
+  g_autoptr (GMutexLocker) G_GNUC_UNUSED locker =
+      g_mutex_locker_new (&tenants->lock);
   Tenant *tenant = lookup (tenants, id, FALSE, error);
 
   return tenant != NULL &&
@@ -301,7 +311,8 @@ gboolean
 vyre_ring_tenants_get_use (VyreRingTenants *tenants, guint32 id,
     VyreRingTenantUse *use, GError **error)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&tenants->lock);
+  g_autoptr (GMutexLocker) G_GNUC_UNUSED locker =
+      g_mutex_locker_new (&tenants->lock);
   Tenant *tenant = lookup (tenants, id, TRUE, error);
 
   if (tenant == NULL)
