@@ -1,15 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "text.h"
+#include "text-private.h"
 
 #include <errno.h>
-#include <gio/gio.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#define CHUNK_BYTES (64 * 1024)
 #define SUFFIX ".vyre"
 #define HEX_HEADER "vyre_ir v0.1"
-/* The longest form is hex: two digits a byte and line feeds. */
-#define MAX_FILE_BYTES (3 * (gsize) VYRE_WIRE_MAX_BYTES)
+/* Two digits a byte and line feeds; the other forms have one limit. */
+#define MAX_HEX_BYTES (3 * (gsize) VYRE_WIRE_MAX_BYTES)
+G_STATIC_ASSERT (VYRE_TEXT_MAX_BYTES == VYRE_WIRE_MAX_BYTES);
+
+static gboolean
+is_hex (const guint8 *data, gsize length)
+{
+  return length >= strlen (HEX_HEADER) &&
+         memcmp (data, HEX_HEADER, strlen (HEX_HEADER)) == 0;
+}
 
 /**
  * vyre_program_load_data:
@@ -27,8 +37,7 @@ vyre_program_load_data (const guint8 *data, gsize length, GError **error)
 {
   if (length >= 4 && memcmp (data, "VYRE", 4) == 0)
     return vyre_program_decode (data, length, VYRE_WIRE_STRICT, error);
-  if (length >= strlen (HEX_HEADER) &&
-      memcmp (data, HEX_HEADER, strlen (HEX_HEADER)) == 0)
+  if (is_hex (data, length))
     return vyre_program_decode_hex (
         (const char *) data, length, VYRE_WIRE_STRICT, error);
   return vyre_program_parse ((const char *) data, length, error);
@@ -39,33 +48,51 @@ vyre_program_load_data (const guint8 *data, gsize length, GError **error)
 static GByteArray *
 read_file (const char *path, GError **error)
 {
-  g_autoptr (GFile) file = g_file_new_for_path (path);
-  g_autoptr (GFileInputStream) stream = g_file_read (file, NULL, error);
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
-  g_autofree guint8 *chunk = g_malloc (64 * 1024);
+  g_autofree guint8 *chunk = g_malloc (CHUNK_BYTES);
+  gsize limit = 0;
   gssize n;
+  int saved;
+  int fd;
 
-  if (!stream)
-    return NULL;
-  while ((n = g_input_stream_read (
-              G_INPUT_STREAM (stream), chunk, 64 * 1024, NULL, error)) > 0) {
-    if (bytes->len + (gsize) n > MAX_FILE_BYTES)
-      goto too_large;
+  do
+    fd = g_open (path, O_RDONLY | O_CLOEXEC, 0);
+  while (fd < 0 && errno == EINTR);
+  if (fd < 0)
+    goto failed;
+  while ((n = read (fd, chunk, CHUNK_BYTES)) != 0) {
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      goto failed;
     g_byte_array_append (bytes, chunk, n);
+    limit =
+        is_hex (bytes->data, bytes->len) ? MAX_HEX_BYTES : VYRE_WIRE_MAX_BYTES;
+    if (bytes->len > limit)
+      goto too_large;
   }
-  return n < 0 ? NULL : g_steal_pointer (&bytes);
+  close (fd);
+  return g_steal_pointer (&bytes);
 
+failed:
+  saved = errno;
+  if (fd >= 0)
+    close (fd);
+  g_set_error_literal (
+      error, G_FILE_ERROR, g_file_error_from_errno (saved), g_strerror (saved));
+  return NULL;
 too_large:
+  close (fd);
   g_set_error (error, VYRE_TEXT_ERROR, VYRE_TEXT_ERROR_TOO_LARGE,
       "file of more than %" G_GSIZE_FORMAT " bytes: too large for a program",
-      (gsize) MAX_FILE_BYTES);
+      limit);
   return NULL;
 }
 
 /**
  * vyre_program_load_file:
  * @path: path of a program in any form
- * @error: return location for a GIOErrorEnum, VYRE_WIRE_ERROR or
+ * @error: return location for a GFileError, VYRE_WIRE_ERROR or
  *   VYRE_TEXT_ERROR; the message starts with @path
  *
  * vyre_program_load_data() of a file's contents.
