@@ -66,13 +66,14 @@ parse_line (VyreString line, guint64 number, GByteArray *bytes, GError **error)
   for (guint32 i = 0; i < line.length; i += 2) {
     int high = g_ascii_xdigit_value (line.data[i]);
     int low = g_ascii_xdigit_value (line.data[i + 1]);
-    guint8 byte = (guint8) (high << 4 | low);
+    guint8 byte;
 
     if (high < 0 || low < 0)
       return vyre_wire_fail (error, VYRE_WIRE_ERROR_HEX,
           "line %" G_GUINT64_FORMAT " has a character that is no hex digit "
           "near column %u",
           number, i + 1);
+    byte = (guint8) (high << 4 | low);
     g_byte_array_append (bytes, &byte, 1);
   }
   return TRUE;

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+static const CliCommand commands[] = {
+  { "asm", "turn a program of any form into a binary one", cli_asm },
+  { "devices", "list the Vulkan devices", cli_devices },
+  { "disasm", "turn a program of any form into readable text", cli_disasm },
+  { "info", "say what a program contains and needs", cli_info },
+};
+
+static void
+print_help (FILE *out)
+{
+  fprintf (out,
+      "Usage:\n  vyre COMMAND [OPTION…] ARGUMENT…\n\n"
+      "Works with VIR0 programs: binary, hex or readable text, told apart by\n"
+      "content, or the name of a program that ships with vyre.\n\n"
+      "Commands:\n");
+  for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
+    fprintf (out, "  %-10s%s\n", commands[i].name, commands[i].summary);
+  fprintf (out,
+      "\nvyre COMMAND --help describes a command. Exit status: 0 success,\n"
+      "1 failure, 2 wrong usage.\n");
+}
+
+int
+main (int argc, char **argv)
+{
+  setlocale (LC_ALL, "");
+  if (argc < 2) {
+    print_help (stderr);
+    return CLI_USAGE;
+  }
+  if (strcmp (argv[1], "--help") == 0 || strcmp (argv[1], "-h") == 0 ||
+      strcmp (argv[1], "help") == 0) {
+    print_help (stdout);
+    return CLI_OK;
+  }
+  if (strcmp (argv[1], "--version") == 0) {
+    printf ("vyre %s\n", VYRE_VERSION);
+    return CLI_OK;
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (commands); i++) {
+    if (strcmp (argv[1], commands[i].name) == 0)
+      return commands[i].run (argc - 1, argv + 1);
+  }
+  fprintf (
+      stderr, "vyre: there is no command \"%s\"; see vyre --help\n", argv[1]);
+  return CLI_USAGE;
+}
