@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static guint32
 word_at (const guint8 *bytes, gsize index)
@@ -283,13 +284,23 @@ ascending (VyreTelemetry *t, const guint32 *opcodes, gsize *n)
   return t->opcode_scratch;
 }
 
+/* A control block decodes in less than a microsecond. */
+static guint64
+now_ns (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_MONOTONIC, &now);
+  return (guint64) now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 gboolean
 vyre_telemetry_decode (VyreTelemetry *t, const void *control,
     gsize control_bytes, const void *ring, gsize ring_bytes,
     const guint32 *window_opcodes, gsize n_window_opcodes, GError **error)
 {
   gsize n_slots = ring_bytes / VYRE_SLOT_BYTES;
-  gint64 start, middle;
+  guint64 start, middle;
 
   if (!check_control (control_bytes, error))
     return FALSE;
@@ -301,9 +312,9 @@ vyre_telemetry_decode (VyreTelemetry *t, const void *control,
     return FALSE;
   }
 
-  start = g_get_monotonic_time ();
+  start = now_ns ();
   decode_control (&t->control, control);
-  middle = g_get_monotonic_time ();
+  middle = now_ns ();
   RESERVE (t->slots, t->slots_capacity, n_slots);
   decode_slots (t, ring, n_slots);
   if (n_window_opcodes > 0) {
@@ -312,8 +323,8 @@ vyre_telemetry_decode (VyreTelemetry *t, const void *control,
     window_opcodes = ascending (t, window_opcodes, &n_window_opcodes);
   }
   decode_windows (t, window_opcodes, n_window_opcodes);
-  t->control_decode_ns = (middle - start) * 1000;
-  t->ring_decode_ns = (g_get_monotonic_time () - middle) * 1000;
+  t->control_decode_ns = middle - start;
+  t->ring_decode_ns = now_ns () - middle;
   return TRUE;
 }
 
@@ -461,8 +472,12 @@ vyre_watchdog_check (VyreWatchdogReport *report, const VyreTelemetry *previous,
       report->runnable_slots++;
   }
   report->measured = elapsed_ns >= minimum_ns;
+  report->progressed = report->done_delta != 0 ||
+                       current->control.claimed != previous->control.claimed ||
+                       current->control.yielded != previous->control.yielded ||
+                       current->control.steps != previous->control.steps;
   report->stalled =
-      report->measured && report->runnable_slots > 0 && report->done_delta == 0;
+      report->measured && report->runnable_slots > 0 && !report->progressed;
   report->faulted = o->fault > 0;
 }
 

@@ -142,13 +142,15 @@ typedef struct
   guint32 done_delta; /* wrapping */
   guint32 runnable_slots; /* active and not waiting for a masked tenant */
   guint32 masked_slots; /* waiting for a tenant that may not execute */
+  gboolean progressed; /* slots done, claimed, suspended or steps made */
   gboolean measured; /* the interval was long enough to tell */
-  gboolean stalled; /* measured, runnable work, nothing done */
+  gboolean stalled; /* measured, runnable work, no progress */
   gboolean faulted; /* slots stand in FAULT */
 } VyreWatchdogReport;
 
 /* Compares two snapshots taken @elapsed_ns apart; less than @minimum_ns is too
- * short to call a stall. */
+ * short to call a stall. A long program that is suspended and resumed, or makes
+ * steps, progresses; only the project's own kernels count those. */
 VYRE_API void vyre_watchdog_check (VyreWatchdogReport *report,
     const VyreTelemetry *previous, const VyreTelemetry *current,
     guint64 elapsed_ns, guint64 minimum_ns);

@@ -152,6 +152,26 @@ watchdog_beyond_vector (void)
   vyre_watchdog_check (&report, &t, &t, 10, 10);
   g_assert_true (report.stalled);
 
+  /* A long program makes steps, is suspended, claimed again: no stall. */
+  {
+    static const guint words[] = { VYRE_C_CLAIMED, VYRE_C_YIELDED,
+      VYRE_C_STEPS_LO, VYRE_C_STEPS_HI };
+    VyreTelemetry later = VYRE_TELEMETRY_INIT;
+    guint i;
+
+    for (i = 0; i < G_N_ELEMENTS (words); i++) {
+      Snapshot next = s;
+
+      next.control[words[i]]++;
+      decode (&later, &next, 4, 8);
+      vyre_watchdog_check (&report, &t, &later, 10, 10);
+      g_assert_true (report.suspected_stall);
+      g_assert_true (report.progressed);
+      g_assert_false (report.stalled);
+    }
+    vyre_telemetry_clear (&later);
+  }
+
   /* A fault hides no stall. */
   set_slot (&s, 4, VYRE_ST_FAULT, 2, 8, 0, 0);
   decode (&t, &s, 5, 8);
