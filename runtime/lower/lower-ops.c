@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The opcodes of isa.h as lowering sees them, and their integer arithmetic. */
+#include "lower-priv.h"
+
+#define ONE (VYRE_F_DST | VYRE_F_A | VYRE_F_PURE)
+#define TWO (VYRE_F_DST | VYRE_F_A | VYRE_F_B | VYRE_F_IMM | VYRE_F_PURE)
+#define COM (TWO | VYRE_F_SWAP)
+#define CMP (TWO | VYRE_F_BOOL)
+#define THREE (VYRE_F_DST | VYRE_F_A | VYRE_F_B | VYRE_F_C | VYRE_F_PURE)
+#define FLT VYRE_F_FLOAT
+
+static const VyreOpInfo infos[VYRE_I_LIMIT] = {
+  [VYRE_I_END] = { "end", 0 },
+  [VYRE_I_IF] = { "if", VYRE_F_A },
+  [VYRE_I_ELSE] = { "else", 0 },
+  [VYRE_I_ENDIF] = { "endif", 0 },
+  [VYRE_I_LOOP] = { "loop", VYRE_F_A | VYRE_F_B },
+  [VYRE_I_NEXT] = { "next", VYRE_F_A | VYRE_F_B },
+  [VYRE_I_RETURN] = { "return", 0 },
+  [VYRE_I_BARRIER] = { "barrier", 0 },
+  [VYRE_I_TRAP] = { "trap", VYRE_F_A },
+  [VYRE_I_FAULT_IF] = { "fault_if", VYRE_F_A | VYRE_F_B },
+  [VYRE_I_MOV] = { "mov", VYRE_F_DST | VYRE_F_B | VYRE_F_IMM | VYRE_F_PURE },
+  [VYRE_I_SELECT] = { "select", THREE },
+  [VYRE_I_SPECIAL] = { "special", VYRE_F_DST | VYRE_F_PURE },
+  [VYRE_I_BUFLEN] = { "buflen", VYRE_F_DST | VYRE_F_PURE },
+  [VYRE_I_BYTELEN] = { "bytelen", VYRE_F_DST | VYRE_F_PURE },
+  [VYRE_I_LOAD] = { "load", VYRE_F_DST | VYRE_F_A | VYRE_F_PURE },
+  [VYRE_I_STORE] = { "store", VYRE_F_A | VYRE_F_B },
+  [VYRE_I_SPILL_LOAD] = { "spill_load", VYRE_F_DST },
+  [VYRE_I_SPILL_STORE] = { "spill_store", VYRE_F_B },
+  [VYRE_I_ATOMIC] = { "atomic", VYRE_F_DST | VYRE_F_A | VYRE_F_B | VYRE_F_C },
+  [VYRE_I_ADD] = { "add", COM },
+  [VYRE_I_SUB] = { "sub", TWO },
+  [VYRE_I_MUL] = { "mul", COM },
+  [VYRE_I_DIVU] = { "divu", TWO },
+  [VYRE_I_MODU] = { "modu", TWO },
+  [VYRE_I_DIVS] = { "divs", TWO & ~VYRE_F_PURE },
+  [VYRE_I_MODS] = { "mods", TWO & ~VYRE_F_PURE },
+  [VYRE_I_AND] = { "and", COM },
+  [VYRE_I_OR] = { "or", COM },
+  [VYRE_I_XOR] = { "xor", COM },
+  [VYRE_I_SHL] = { "shl", TWO },
+  [VYRE_I_SHR] = { "shr", TWO },
+  [VYRE_I_SAR] = { "sar", TWO },
+  [VYRE_I_ROTL] = { "rotl", TWO },
+  [VYRE_I_ROTR] = { "rotr", TWO },
+  [VYRE_I_EQ] = { "eq", CMP | VYRE_F_SWAP },
+  [VYRE_I_NE] = { "ne", CMP | VYRE_F_SWAP },
+  [VYRE_I_LTU] = { "ltu", CMP },
+  [VYRE_I_LEU] = { "leu", CMP },
+  [VYRE_I_LTS] = { "lts", CMP },
+  [VYRE_I_LES] = { "les", CMP },
+  [VYRE_I_GTU] = { "gtu", CMP },
+  [VYRE_I_GEU] = { "geu", CMP },
+  [VYRE_I_GTS] = { "gts", CMP },
+  [VYRE_I_GES] = { "ges", CMP },
+  [VYRE_I_MINU] = { "minu", COM },
+  [VYRE_I_MAXU] = { "maxu", COM },
+  [VYRE_I_MINS] = { "mins", COM },
+  [VYRE_I_MAXS] = { "maxs", COM },
+  [VYRE_I_ABSDIFFU] = { "absdiffu", COM },
+  [VYRE_I_ABSDIFFS] = { "absdiffs", COM },
+  [VYRE_I_ADDSATU] = { "addsatu", COM },
+  [VYRE_I_SUBSATU] = { "subsatu", TWO },
+  [VYRE_I_MULSATU] = { "mulsatu", COM },
+  [VYRE_I_MULHIU] = { "mulhiu", COM },
+  [VYRE_I_LAND] = { "land", CMP | VYRE_F_SWAP },
+  [VYRE_I_LOR] = { "lor", CMP | VYRE_F_SWAP },
+  [VYRE_I_NOT] = { "not", ONE },
+  [VYRE_I_POPCOUNT] = { "popcount", ONE },
+  [VYRE_I_CLZ] = { "clz", ONE },
+  [VYRE_I_CTZ] = { "ctz", ONE },
+  [VYRE_I_REVERSE] = { "reverse", ONE },
+  /* Float operands keep their order: the sign of a zero out of min and max
+   * follows the left one (section 12.1), and so does nothing else. */
+  [VYRE_I_FADD] = { "fadd", COM | FLT },
+  [VYRE_I_FSUB] = { "fsub", TWO | FLT },
+  [VYRE_I_FMUL] = { "fmul", COM | FLT },
+  [VYRE_I_FDIV] = { "fdiv", TWO | FLT },
+  [VYRE_I_FMIN] = { "fmin", TWO | FLT },
+  [VYRE_I_FMAX] = { "fmax", TWO | FLT },
+  [VYRE_I_FEQ] = { "feq", CMP | VYRE_F_SWAP | FLT },
+  [VYRE_I_FNE] = { "fne", CMP | VYRE_F_SWAP | FLT },
+  [VYRE_I_FLT] = { "flt", CMP | FLT },
+  [VYRE_I_FLE] = { "fle", CMP | FLT },
+  [VYRE_I_FGT] = { "fgt", CMP | FLT },
+  [VYRE_I_FGE] = { "fge", CMP | FLT },
+  [VYRE_I_FMA] = { "fma", THREE | FLT },
+  [VYRE_I_FCANON] = { "fcanon", ONE | FLT },
+  [VYRE_I_FNEG] = { "fneg", ONE | FLT },
+  [VYRE_I_FABS] = { "fabs", ONE | FLT },
+  [VYRE_I_FSQRT] = { "fsqrt", ONE | FLT },
+  [VYRE_I_FRSQRT] = { "frsqrt", ONE | FLT },
+  [VYRE_I_FRCP] = { "frcp", ONE | FLT },
+  [VYRE_I_FFLOOR] = { "ffloor", ONE | FLT },
+  [VYRE_I_FCEIL] = { "fceil", ONE | FLT },
+  [VYRE_I_FTRUNC] = { "ftrunc", ONE | FLT },
+  [VYRE_I_FROUND] = { "fround", ONE | FLT },
+  [VYRE_I_FSIGN] = { "fsign", ONE | FLT },
+  [VYRE_I_FISNAN] = { "fisnan", ONE | FLT | VYRE_F_BOOL },
+  [VYRE_I_FISINF] = { "fisinf", ONE | FLT | VYRE_F_BOOL },
+  [VYRE_I_FISFINITE] = { "fisfinite", ONE | FLT | VYRE_F_BOOL },
+  [VYRE_I_FTRUTH] = { "ftruth", ONE | FLT | VYRE_F_BOOL },
+  [VYRE_I_F2U] = { "f2u", ONE | FLT },
+  [VYRE_I_F2S] = { "f2s", ONE | FLT },
+  [VYRE_I_U2F] = { "u2f", ONE | FLT },
+  [VYRE_I_S2F] = { "s2f", ONE | FLT },
+  [VYRE_I_FSIN] = { "fsin", ONE | FLT },
+  [VYRE_I_FCOS] = { "fcos", ONE | FLT },
+  [VYRE_I_FTAN] = { "ftan", ONE | FLT },
+  [VYRE_I_FASIN] = { "fasin", ONE | FLT },
+  [VYRE_I_FACOS] = { "facos", ONE | FLT },
+  [VYRE_I_FATAN] = { "fatan", ONE | FLT },
+  [VYRE_I_FSINH] = { "fsinh", ONE | FLT },
+  [VYRE_I_FCOSH] = { "fcosh", ONE | FLT },
+  [VYRE_I_FTANH] = { "ftanh", ONE | FLT },
+  [VYRE_I_FEXP] = { "fexp", ONE | FLT },
+  [VYRE_I_FEXP2] = { "fexp2", ONE | FLT },
+  [VYRE_I_FLOG] = { "flog", ONE | FLT },
+  [VYRE_I_FLOG2] = { "flog2", ONE | FLT },
+};
+
+const VyreOpInfo *
+vyre_op_info (guint op)
+{
+  static const VyreOpInfo unknown = { NULL, 0 };
+  return op < VYRE_I_LIMIT ? &infos[op] : &unknown;
+}
+
+guint
+vyre_op_inverse (guint op)
+{
+  switch (op) {
+    case VYRE_I_EQ:
+      return VYRE_I_NE;
+    case VYRE_I_NE:
+      return VYRE_I_EQ;
+    case VYRE_I_LTU:
+      return VYRE_I_GEU;
+    case VYRE_I_GEU:
+      return VYRE_I_LTU;
+    case VYRE_I_LEU:
+      return VYRE_I_GTU;
+    case VYRE_I_GTU:
+      return VYRE_I_LEU;
+    case VYRE_I_LTS:
+      return VYRE_I_GES;
+    case VYRE_I_GES:
+      return VYRE_I_LTS;
+    case VYRE_I_LES:
+      return VYRE_I_GTS;
+    case VYRE_I_GTS:
+      return VYRE_I_LES;
+    /* The ordered float comparisons have none: both are false for NaN. */
+    case VYRE_I_FEQ:
+      return VYRE_I_FNE;
+    case VYRE_I_FNE:
+      return VYRE_I_FEQ;
+    default:
+      return 0;
+  }
+}
+
+guint
+vyre_op_mirror (guint op)
+{
+  switch (op) {
+    case VYRE_I_LTU:
+      return VYRE_I_GTU;
+    case VYRE_I_GTU:
+      return VYRE_I_LTU;
+    case VYRE_I_LEU:
+      return VYRE_I_GEU;
+    case VYRE_I_GEU:
+      return VYRE_I_LEU;
+    case VYRE_I_LTS:
+      return VYRE_I_GTS;
+    case VYRE_I_GTS:
+      return VYRE_I_LTS;
+    case VYRE_I_LES:
+      return VYRE_I_GES;
+    case VYRE_I_GES:
+      return VYRE_I_LES;
+    case VYRE_I_FLT:
+      return VYRE_I_FGT;
+    case VYRE_I_FGT:
+      return VYRE_I_FLT;
+    case VYRE_I_FLE:
+      return VYRE_I_FGE;
+    case VYRE_I_FGE:
+      return VYRE_I_FLE;
+    default:
+      return 0;
+  }
+}
+
+static guint32
+rotate_left (guint32 value, guint32 count)
+{
+  count &= 31;
+  return count == 0 ? value : value << count | value >> (32 - count);
+}
+
+gboolean
+vyre_op_fold2 (guint op, guint32 a, guint32 b, guint32 *result)
+{
+  gint32 sa = (gint32) a, sb = (gint32) b;
+  guint64 product = (guint64) a * b;
+
+  switch (op) {
+    case VYRE_I_ADD:
+      *result = a + b;
+      return TRUE;
+    case VYRE_I_SUB:
+      *result = a - b;
+      return TRUE;
+    case VYRE_I_MUL:
+      *result = (guint32) product;
+      return TRUE;
+    case VYRE_I_DIVU:
+      *result = b == 0 ? G_MAXUINT32 : a / b;
+      return TRUE;
+    case VYRE_I_MODU:
+      *result = b == 0 ? 0 : a % b;
+      return TRUE;
+    case VYRE_I_DIVS:
+    case VYRE_I_MODS:
+      if (sb == 0 || (sa == G_MININT32 && sb == -1))
+        return FALSE; /* a fault, to be raised when it is reached */
+      *result = (guint32) (op == VYRE_I_DIVS ? sa / sb : sa % sb);
+      return TRUE;
+    case VYRE_I_AND:
+      *result = a & b;
+      return TRUE;
+    case VYRE_I_OR:
+      *result = a | b;
+      return TRUE;
+    case VYRE_I_XOR:
+      *result = a ^ b;
+      return TRUE;
+    case VYRE_I_SHL:
+      *result = a << (b & 31);
+      return TRUE;
+    case VYRE_I_SHR:
+      *result = a >> (b & 31);
+      return TRUE;
+    case VYRE_I_SAR:
+      *result = (guint32) (sa >> (b & 31));
+      return TRUE;
+    case VYRE_I_ROTL:
+      *result = rotate_left (a, b);
+      return TRUE;
+    case VYRE_I_ROTR:
+      *result = rotate_left (a, 32 - (b & 31));
+      return TRUE;
+    case VYRE_I_EQ:
+      *result = a == b;
+      return TRUE;
+    case VYRE_I_NE:
+      *result = a != b;
+      return TRUE;
+    case VYRE_I_LTU:
+      *result = a < b;
+      return TRUE;
+    case VYRE_I_LEU:
+      *result = a <= b;
+      return TRUE;
+    case VYRE_I_LTS:
+      *result = sa < sb;
+      return TRUE;
+    case VYRE_I_LES:
+      *result = sa <= sb;
+      return TRUE;
+    case VYRE_I_GTU:
+      *result = a > b;
+      return TRUE;
+    case VYRE_I_GEU:
+      *result = a >= b;
+      return TRUE;
+    case VYRE_I_GTS:
+      *result = sa > sb;
+      return TRUE;
+    case VYRE_I_GES:
+      *result = sa >= sb;
+      return TRUE;
+    case VYRE_I_MINU:
+      *result = MIN (a, b);
+      return TRUE;
+    case VYRE_I_MAXU:
+      *result = MAX (a, b);
+      return TRUE;
+    case VYRE_I_MINS:
+      *result = (guint32) MIN (sa, sb);
+      return TRUE;
+    case VYRE_I_MAXS:
+      *result = (guint32) MAX (sa, sb);
+      return TRUE;
+    case VYRE_I_ABSDIFFU:
+      *result = a > b ? a - b : b - a;
+      return TRUE;
+    case VYRE_I_ABSDIFFS:
+      *result = sa > sb ? a - b : b - a;
+      return TRUE;
+    case VYRE_I_ADDSATU:
+      *result = a + b < a ? G_MAXUINT32 : a + b;
+      return TRUE;
+    case VYRE_I_SUBSATU:
+      *result = a > b ? a - b : 0;
+      return TRUE;
+    case VYRE_I_MULSATU:
+      *result = product > G_MAXUINT32 ? G_MAXUINT32 : (guint32) product;
+      return TRUE;
+    case VYRE_I_MULHIU:
+      *result = (guint32) (product >> 32);
+      return TRUE;
+    case VYRE_I_LAND:
+      *result = a != 0 && b != 0;
+      return TRUE;
+    case VYRE_I_LOR:
+      *result = a != 0 || b != 0;
+      return TRUE;
+    default:
+      return FALSE;
+  }
+}
+
+static guint32
+canonical (guint32 bits)
+{
+  if ((bits & 0x7fffffffu) > 0x7f800000u)
+    return 0x7fc00000u;
+  if ((bits & 0x7f800000u) == 0)
+    return bits & 0x80000000u;
+  return bits;
+}
+
+gboolean
+vyre_op_fold1 (guint op, guint32 a, guint32 *result)
+{
+  guint32 reversed = 0;
+  union
+  {
+    float f;
+    guint32 u;
+  } pun;
+
+  switch (op) {
+    case VYRE_I_NOT:
+      *result = ~a;
+      return TRUE;
+    case VYRE_I_POPCOUNT:
+      *result = (guint32) __builtin_popcount (a);
+      return TRUE;
+    case VYRE_I_CLZ:
+      *result = a == 0 ? 32 : (guint32) __builtin_clz (a);
+      return TRUE;
+    case VYRE_I_CTZ:
+      *result = a == 0 ? 32 : (guint32) __builtin_ctz (a);
+      return TRUE;
+    case VYRE_I_REVERSE:
+      for (guint i = 0; i < 32; i++)
+        reversed |= (a >> i & 1) << (31 - i);
+      *result = reversed;
+      return TRUE;
+    case VYRE_I_FCANON:
+      *result = canonical (a);
+      return TRUE;
+    case VYRE_I_FTRUTH:
+      *result = (canonical (a) & 0x7fffffffu) != 0;
+      return TRUE;
+    case VYRE_I_U2F:
+      pun.f = (float) a;
+      *result = pun.u;
+      return TRUE;
+    case VYRE_I_S2F:
+      pun.f = (float) (gint32) a;
+      *result = pun.u;
+      return TRUE;
+    default:
+      return FALSE;
+  }
+}
