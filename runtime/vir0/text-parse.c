@@ -635,7 +635,9 @@ parse_program (VyreTextParser *parser)
   program->n_buffers = buffers->len;
   program->buffers =
       vyre_program_alloc (program, MAX (buffers->len, 1) * sizeof (VyreBuffer));
-  memcpy (program->buffers, buffers->data, buffers->len * sizeof (VyreBuffer));
+  if (buffers->len > 0)
+    memcpy (
+        program->buffers, buffers->data, buffers->len * sizeof (VyreBuffer));
   take_nodes (parser, nodes, &program->entry);
   return;
 

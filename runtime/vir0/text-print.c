@@ -77,7 +77,8 @@ print_u32 (GString *out, guint32 value)
   g_string_append_printf (out, value < 0x10000 ? "%u" : "0x%x", value);
 }
 
-/* As few digits as give the same bits again; always told from an integer. */
+/* As few digits as give the same bits again, but enough to print round numbers
+ * without an exponent; never looks like an integer. */
 static void
 print_decimal (GString *out, double value, int first, int last, gboolean wide)
 {
