@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The interpreter's inner loop: runs register code (runtime/lower/isa.h) for
+ * one lane group until an event. The program counter is the same for all
+ * lanes; each lane has a bit that says whether it executes.
+ *
+ * One load, one store per width and one set of atomics, whatever the program:
+ * some devices execute every case of a switch, so memory stays out of it.
+ */
+
+#define EV_SLICE 0u   /* the step allowance is used up */
+#define EV_END 1u     /* every lane is finished */
+#define EV_BARRIER 2u
+#define EV_FAULT 3u
+
+shared uint registers[VYRE_I_MAX_REGISTERS * LANES];
+/* The window's bindings with absolute addresses. */
+shared uvec4 bindings[VYRE_MAX_BINDINGS];
+
+/* Lane state. */
+bool executing, alive;
+uvec2 entered, taken; /* per level of control flow */
+uvec3 workgroup_id, local_id, invocation_id;
+
+/* Uniform state. */
+uint pc;
+uint64_t code_address;
+uint64_t spill_address; /* of word 0 of lane 0 */
+
+uint fault_code, fault_address, fault_tag; /* of this lane; 0: none */
+
+#define R(n) registers[(n) * LANES + lane]
+
+uvec2
+level_bit (uint level)
+{
+  return level < 32u ? uvec2 (1u << level, 0u) : uvec2 (0u, 1u << level - 32u);
+}
+
+bool
+test (uvec2 set, uvec2 bit)
+{
+  return ((set.x & bit.x) | (set.y & bit.y)) != 0u;
+}
+
+uvec2
+assign (uvec2 set, uvec2 bit, bool value)
+{
+  return value ? set | bit : set & ~bit;
+}
+
+uint
+special_value (uint which)
+{
+  uvec3 v = which < 3u ? invocation_id : which < 6u ? workgroup_id : local_id;
+  uint axis = which % 3u;
+  return axis == 0u ? v.x : axis == 1u ? v.y : v.z;
+}
+
+uint
+alu (uint op, uint a, uint b, uint c)
+{
+  uint r = 0u;
+  switch (op) {
+    case VYRE_I_MOV: r = b; break;
+    case VYRE_I_SELECT: r = a != 0u ? b : c; break;
+    case VYRE_I_ADD: r = a + b; break;
+    case VYRE_I_SUB: r = a - b; break;
+    case VYRE_I_MUL: r = a * b; break;
+    case VYRE_I_DIVU: r = b == 0u ? 0xffffffffu : a / max (b, 1u); break;
+    case VYRE_I_MODU: r = b == 0u ? 0u : a % max (b, 1u); break;
+    case VYRE_I_DIVS:
+    case VYRE_I_MODS: {
+      /* In magnitudes: signed division of negatives is not fixed by all
+       * drivers, and MIN / -1 must not reach the instruction. */
+      uint ua = (a & 0x80000000u) != 0u ? 0u - a : a;
+      uint ub = (b & 0x80000000u) != 0u ? 0u - b : b;
+      uint q = ua / max (ub, 1u);
+      uint m = ua - q * ub;
+      if (op == VYRE_I_DIVS)
+        r = ((a ^ b) & 0x80000000u) != 0u ? 0u - q : q;
+      else
+        r = (a & 0x80000000u) != 0u ? 0u - m : m;
+      break;
+    }
+    case VYRE_I_AND: r = a & b; break;
+    case VYRE_I_OR: r = a | b; break;
+    case VYRE_I_XOR: r = a ^ b; break;
+    case VYRE_I_SHL: r = a << (b & 31u); break;
+    case VYRE_I_SHR: r = a >> (b & 31u); break;
+    case VYRE_I_SAR: r = uint (int (a) >> int (b & 31u)); break;
+    case VYRE_I_ROTL: r = a << (b & 31u) | a >> (32u - (b & 31u) & 31u); break;
+    case VYRE_I_ROTR: r = a >> (b & 31u) | a << (32u - (b & 31u) & 31u); break;
+    case VYRE_I_EQ: r = uint (a == b); break;
+    case VYRE_I_NE: r = uint (a != b); break;
+    case VYRE_I_LTU: r = uint (a < b); break;
+    case VYRE_I_LEU: r = uint (a <= b); break;
+    case VYRE_I_LTS: r = uint (int (a) < int (b)); break;
+    case VYRE_I_LES: r = uint (int (a) <= int (b)); break;
+    case VYRE_I_GTU: r = uint (a > b); break;
+    case VYRE_I_GEU: r = uint (a >= b); break;
+    case VYRE_I_GTS: r = uint (int (a) > int (b)); break;
+    case VYRE_I_GES: r = uint (int (a) >= int (b)); break;
+    case VYRE_I_MINU: r = min (a, b); break;
+    case VYRE_I_MAXU: r = max (a, b); break;
+    case VYRE_I_MINS: r = uint (min (int (a), int (b))); break;
+    case VYRE_I_MAXS: r = uint (max (int (a), int (b))); break;
+    case VYRE_I_ABSDIFFU: r = max (a, b) - min (a, b); break;
+    case VYRE_I_ABSDIFFS: r = int (a) > int (b) ? a - b : b - a; break;
+    case VYRE_I_ADDSATU: r = a + b; r = r < a ? 0xffffffffu : r; break;
+    case VYRE_I_SUBSATU: r = a < b ? 0u : a - b; break;
+    case VYRE_I_MULSATU:
+    case VYRE_I_MULHIU: {
+      uint hi, lo;
+      umulExtended (a, b, hi, lo);
+      r = op == VYRE_I_MULHIU ? hi : hi != 0u ? 0xffffffffu : lo;
+      break;
+    }
+    case VYRE_I_LAND: r = uint (a != 0u && b != 0u); break;
+    case VYRE_I_LOR: r = uint (a != 0u || b != 0u); break;
+    case VYRE_I_NOT: r = ~a; break;
+    case VYRE_I_POPCOUNT: r = uint (bitCount (a)); break;
+    case VYRE_I_CLZ: r = uint (31 - findMSB (a)); break;
+    case VYRE_I_CTZ: r = a == 0u ? 32u : uint (findLSB (a)); break;
+    case VYRE_I_REVERSE: r = bitfieldReverse (a); break;
+  }
+  return r;
+}
+
+uint
+falu (uint op, uint a, uint b, uint c)
+{
+  uint r = 0u;
+  bool ordered = !is_nan (a) && !is_nan (b);
+  switch (op) {
+    case VYRE_I_FADD: r = fadd (a, b); break;
+    case VYRE_I_FSUB: r = fadd (a, is_nan (b) ? b : b ^ F_SIGN); break;
+    case VYRE_I_FMUL: r = fmul (a, b); break;
+    case VYRE_I_FDIV: r = fdiv (a, b); break;
+    case VYRE_I_FMIN: r = fminmax (a, b, false); break;
+    case VYRE_I_FMAX: r = fminmax (a, b, true); break;
+    case VYRE_I_FEQ: r = uint (ordered && order (a) == order (b)); break;
+    case VYRE_I_FNE: r = uint (!(ordered && order (a) == order (b))); break;
+    case VYRE_I_FLT: r = uint (ordered && order (a) < order (b)); break;
+    case VYRE_I_FLE: r = uint (ordered && order (a) <= order (b)); break;
+    case VYRE_I_FGT: r = uint (ordered && order (a) > order (b)); break;
+    case VYRE_I_FGE: r = uint (ordered && order (a) >= order (b)); break;
+    case VYRE_I_FMA: r = ffma (a, b, c); break;
+    case VYRE_I_FCANON: r = canon (a); break;
+    case VYRE_I_FNEG: r = is_nan (a) ? F_NAN : a ^ F_SIGN; break;
+    case VYRE_I_FABS: r = is_nan (a) ? F_NAN : a & F_ABS; break;
+    case VYRE_I_FSQRT: r = fsqrt (a); break;
+    case VYRE_I_FRSQRT: r = fdiv (0x3f800000u, fsqrt (a)); break;
+    case VYRE_I_FRCP: r = fdiv (0x3f800000u, a); break;
+    case VYRE_I_FFLOOR: r = fround_to (a, 0u); break;
+    case VYRE_I_FCEIL: r = fround_to (a, 1u); break;
+    case VYRE_I_FTRUNC: r = fround_to (a, 2u); break;
+    case VYRE_I_FROUND: r = fround_to (a, 3u); break;
+    case VYRE_I_FSIGN: r = fsign (a); break;
+    case VYRE_I_FISNAN: r = uint (is_nan (a)); break;
+    case VYRE_I_FISINF: r = uint ((a & F_ABS) == F_INF); break;
+    case VYRE_I_FISFINITE: r = uint ((a & F_ABS) < F_INF); break;
+    case VYRE_I_FTRUTH: r = uint ((a & F_ABS) != 0u); break;
+    case VYRE_I_F2U: r = f_to_uint (a); break;
+    case VYRE_I_F2S: r = f_to_int (a); break;
+    case VYRE_I_U2F: r = uint_to_f (a); break;
+    case VYRE_I_S2F: r = int_to_f (a); break;
+  }
+  return r;
+}
+
+uint
+atomic_access (uint64_t address, uint operation, uint value, uint expected)
+{
+  Words m = Words (address);
+  uint r = 0u;
+  switch (operation) {
+    case VYRE_IA_ADD: r = atomicAdd (m.w[0], value, SCOPE, 0, 0); break;
+    case VYRE_IA_OR: r = atomicOr (m.w[0], value, SCOPE, 0, 0); break;
+    case VYRE_IA_AND: r = atomicAnd (m.w[0], value, SCOPE, 0, 0); break;
+    case VYRE_IA_XOR: r = atomicXor (m.w[0], value, SCOPE, 0, 0); break;
+    case VYRE_IA_MIN: r = atomicMin (m.w[0], value, SCOPE, 0, 0); break;
+    case VYRE_IA_MAX: r = atomicMax (m.w[0], value, SCOPE, 0, 0); break;
+    case VYRE_IA_EXCHANGE:
+      r = atomicExchange (m.w[0], value, SCOPE, 0, 0);
+      break;
+    case VYRE_IA_COMPARE_EXCHANGE:
+      r = atomicCompSwap (m.w[0], expected, value, SCOPE, 0, 0, 0, 0);
+      break;
+  }
+  return r;
+}
+
+/* Runs at most allowance instructions; leaves how many are left in it. */
+uint
+interpret (uint lane, inout uint allowance)
+{
+  Code code = Code (code_address);
+  uint event = EV_SLICE;
+
+  while (allowance > 0u) {
+    allowance--;
+    uvec2 ins = code.i[pc];
+    pc++;
+    uint op = ins.x & 127u;
+    uint dst = ins.x >> 8 & 255u;
+    uint x = ins.y;
+    uint a = R (ins.x >> 16 & 63u);
+    uint b = (ins.x & VYRE_I_IMM) != 0u ? x : R (ins.x >> 24 & 63u);
+    uint result = 0u;
+    bool writes = false;
+    uint target = dst & 63u;
+    bool faulting = false;
+
+    if (op < VYRE_I_MOV) {
+      uvec2 bit = level_bit (dst & 63u);
+      bool may_jump = false, on_any = false;
+      bool was = test (entered, bit) && alive;
+      bool restore = false;
+      switch (op) {
+        case VYRE_I_IF:
+          entered = assign (entered, bit, executing);
+          executing = executing && a != 0u;
+          taken = assign (taken, bit, executing);
+          may_jump = true;
+          break;
+        case VYRE_I_ELSE:
+          executing = was && !test (taken, bit);
+          may_jump = true;
+          break;
+        case VYRE_I_ENDIF:
+          executing = was;
+          break;
+        case VYRE_I_LOOP:
+          entered = assign (entered, bit, executing);
+          was = executing;
+          executing = executing && a < b;
+          may_jump = true;
+          restore = true;
+          break;
+        case VYRE_I_NEXT:
+          result = a + 1u;
+          writes = true;
+          target = ins.x >> 16 & 63u;
+          break;
+        case VYRE_I_RETURN:
+          alive = alive && !executing;
+          executing = false;
+          break;
+        case VYRE_I_FAULT_IF:
+          faulting = executing && a != 0u;
+          if (faulting) {
+            fault_code = ins.x >> 24;
+            fault_address = R (dst & 63u);
+          }
+          break;
+        case VYRE_I_TRAP:
+          faulting = executing;
+          if (faulting) {
+            fault_code = VYRE_FAULT_TRAP;
+            fault_address = a;
+            fault_tag = x;
+          }
+          break;
+      }
+      if (op == VYRE_I_NEXT) {
+        if (executing)
+          R (target) = result;
+        writes = false;
+        executing = executing && result < b;
+        may_jump = true;
+        on_any = true;
+        restore = true;
+      }
+      bool any = subgroupAny (executing);
+      if (may_jump && any == on_any)
+        pc = x;
+      if (restore && !any)
+        executing = was;
+      if (op == VYRE_I_END)
+        event = EV_END;
+      if (op == VYRE_I_RETURN && !subgroupAny (alive))
+        event = EV_END;
+      if (op == VYRE_I_BARRIER)
+        event = EV_BARRIER;
+    } else if (op < VYRE_I_ADD && op != VYRE_I_MOV && op != VYRE_I_SELECT) {
+      bool spill = op == VYRE_I_SPILL_LOAD || op == VYRE_I_SPILL_STORE;
+      bool atomic = op == VYRE_I_ATOMIC;
+      uvec4 binding = bindings[min (x & 255u, VYRE_MAX_BINDINGS - 1u)];
+      uint stride = atomic ? 2u : VYRE_IM_STRIDE (x);
+      uint width = atomic || spill ? 2u : VYRE_IM_WIDTH (x);
+      uint offset = atomic ? 0u : VYRE_IM_OFFSET (x);
+      uint64_t base = packUint2x32 (binding.xy);
+      uint byte = (a << stride) + offset;
+      bool ok = executing && a < binding.z >> stride;
+      if (spill) {
+        base = spill_address;
+        byte = (x * LANES + lane) * 4u;
+        ok = executing;
+      }
+      writes = op != VYRE_I_STORE && op != VYRE_I_SPILL_STORE;
+      if (op == VYRE_I_SPECIAL)
+        result = special_value (x);
+      else if (op == VYRE_I_BUFLEN)
+        result = binding.w;
+      else if (op == VYRE_I_BYTELEN)
+        result = binding.z;
+      uint64_t address = base + uint64_t (byte);
+      if (ok && (op == VYRE_I_LOAD || op == VYRE_I_SPILL_LOAD)) {
+        uint word = Words (base).w[byte >> 2];
+        word >>= (byte & 3u) * 8u;
+        result = width == 2u ? word : word & (width == 0u ? 0xffu : 0xffffu);
+      }
+      if (ok && (op == VYRE_I_STORE || op == VYRE_I_SPILL_STORE)) {
+        uint value = R (dst & 63u);
+        if (width == 2u)
+          Words (base).w[byte >> 2] = value;
+        else if (width == 1u)
+          Halves (address).h[0] = uint16_t (value);
+        else
+          Bytes (address).b[0] = uint8_t (value);
+      }
+      if (ok && atomic)
+        result = atomic_access (address, VYRE_IA_OPERATION (x), b,
+            R (VYRE_IA_EXPECTED (x) & 63u));
+    } else {
+      writes = true;
+      uint c = R (x & 63u);
+      if (op < VYRE_I_FADD)
+        result = alu (op, a, b, c);
+      else
+        result = falu (op, a, b, c);
+      if (op == VYRE_I_DIVS || op == VYRE_I_MODS) {
+        faulting = executing &&
+            (b == 0u || a == 0x80000000u && b == 0xffffffffu);
+        if (faulting)
+          fault_code = VYRE_FAULT_DIVISION;
+      }
+    }
+    if (writes && executing)
+      R (target) = result;
+    if (subgroupAny (faulting))
+      event = EV_FAULT;
+    if (event != EV_SLICE)
+      break;
+  }
+  return event;
+}
