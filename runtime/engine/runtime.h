@@ -130,6 +130,10 @@ VYRE_API VyreWindow *vyre_tenant_submit (VyreTenant *tenant,
     VyreExecutable *executable, const VyreBinding *bindings, guint n_bindings,
     const VyreSubmitOptions *options, GError **error);
 
+/* After BUSY: waits until a window of any tenant has ended, or end_time
+ * (monotonic, µs) has come; returns at once when nothing is in flight. */
+VYRE_API void vyre_tenant_wait_room (VyreTenant *tenant, gint64 end_time);
+
 typedef enum
 {
   VYRE_WINDOW_RUNNING,

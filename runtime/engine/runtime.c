@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The runtime's life: registry, construction, end. */
+
+#include "engine-private.h"
+
+#include <stdint.h>
+#include "megakernel-spv.h"
+
+#include <string.h>
+
+#define CODE_BYTES (8 * 1024 * 1024)
+/* Instructions a lane group runs between two looks at what the host wants. */
+#define SLICE 4096
+/* Looks at an empty ring before a kernel leaves. */
+#define IDLE_POLLS_SLICED 4
+#define IDLE_POLLS_RESIDENT 4000
+#define DEVICE_ARENA_BYTES (256 * 1024 * 1024)
+#define AREA_BYTES_CPU (512 * 1024)
+#define AREA_BYTES (128 * 1024)
+/* Save areas: one in every workgroup's hand, one for a tile it left behind. */
+#define AREAS_PER_WORKGROUP 2
+/* Lane groups per multiprocessor, and the total where their number is not
+ * known. */
+#define GROUPS_PER_MULTIPROCESSOR 16
+#define GROUPS_UNKNOWN 512
+
+G_DEFINE_QUARK (vyre-runtime-error-quark, vyre_runtime_error)
+
+/* Guards the registry, and the last reference of a runtime against lookups. */
+static GMutex registry_lock;
+static GHashTable *registry;    /* UUID text -> VyreRuntime, not owned */
+
+static char *
+registry_key (const VyreDeviceInfo *info)
+{
+  char *key = g_malloc (2 * sizeof info->uuid + 12);
+
+  for (guint i = 0; i < sizeof info->uuid; i++)
+    g_snprintf (key + 2 * i, 3, "%02x", info->uuid[i]);
+  /* Identical drivers may give identical devices one UUID. */
+  g_snprintf (key + 2 * sizeof info->uuid, 12, "-%u", info->index);
+  return key;
+}
+
+/* --- construction ------------------------------------------------------------ */
+
+static void
+choose_sizes (VyreRuntime *runtime)
+{
+  const VyreDeviceInfo *info = runtime->info;
+  gboolean cpu = info->type == VYRE_DEVICE_CPU;
+
+  runtime->lanes = info->subgroup_size;
+  if (cpu)
+    runtime->workgroups = 2 * g_get_num_processors ();
+  else if (info->multiprocessors > 0)
+    runtime->workgroups = info->multiprocessors * GROUPS_PER_MULTIPROCESSOR;
+  else
+    runtime->workgroups = GROUPS_UNKNOWN;
+  runtime->slots = cpu ? 256 : 2048;
+  runtime->max_tiles = runtime->slots / 8;
+  runtime->n_areas = runtime->workgroups * AREAS_PER_WORKGROUP;
+  runtime->area_words = (cpu ? AREA_BYTES_CPU : AREA_BYTES) / 4;
+  runtime->slice = SLICE;
+}
+
+static gboolean
+choose_residency (VyreRuntime *runtime, VyreResidency wish, GError **error)
+{
+  gboolean resident;
+
+  if (!vyre_probe_residency (runtime->device, &runtime->pass_budget, &resident,
+          &runtime->residency_reason, error))
+    return FALSE;
+
+  if (wish == VYRE_RESIDENCY_AUTO) {
+    runtime->residency = resident ? VYRE_RESIDENCY_RESIDENT :
+        VYRE_RESIDENCY_SLICED;
+  } else {
+    char *probed = runtime->residency_reason;
+    runtime->residency = wish;
+    runtime->residency_reason = g_strdup_printf ("asked for; %s", probed);
+    g_free (probed);
+  }
+  runtime->idle_limit = runtime->residency == VYRE_RESIDENCY_RESIDENT ?
+      IDLE_POLLS_RESIDENT : IDLE_POLLS_SLICED;
+  return TRUE;
+}
+
+static gboolean
+create_memory (VyreRuntime *runtime, GError **error)
+{
+  VyreDevice *device = runtime->device;
+  const struct
+  {
+    VyreMemory **memory;
+    gsize size;
+    VyreMemoryUse use;
+    const char *name;
+  } wanted[] = {
+    { &runtime->control, VYRE_CONTROL_MIN_WORDS * 4, VYRE_MEMORY_RING,
+        "vyre control" },
+    { &runtime->ring, (gsize) runtime->slots * VYRE_SLOT_BYTES,
+        VYRE_MEMORY_RING, "vyre ring" },
+    { &runtime->records, (gsize) runtime->slots * VYRE_COMPLETION_WORDS * 4,
+        VYRE_MEMORY_RECORDS, "vyre completion records" },
+    { &runtime->descriptors, VYRE_DESCRIPTORS * VYRE_DESCRIPTOR_WORDS * 4,
+        VYRE_MEMORY_RING, "vyre descriptors" },
+    { &runtime->areas, (gsize) runtime->n_areas * runtime->area_words * 4,
+        VYRE_MEMORY_SCRATCH, "vyre save areas" },
+    { &runtime->area_map, (runtime->n_areas + 31) / 32 * 4, VYRE_MEMORY_RING,
+        "vyre free save areas" },
+    { &runtime->code_memory, CODE_BYTES, VYRE_MEMORY_RING, "vyre code" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (wanted); i++) {
+    *wanted[i].memory = vyre_memory_new (device, wanted[i].size,
+        wanted[i].use, wanted[i].name, error);
+    if (*wanted[i].memory == NULL)
+      return FALSE;
+  }
+  runtime->code_arena = vyre_arena_new_mapped (runtime->code_memory->map,
+      CODE_BYTES, VYRE_ARENA_DEVICE, NULL, NULL);
+  return TRUE;
+}
+
+/* The process's arena: imported where the device can. */
+static gboolean
+attach_host_arena (VyreRuntime *runtime, GError **error)
+{
+  g_autoptr (VyreArena) arena = vyre_arena_get_process (error);
+
+  if (arena == NULL)
+    return FALSE;
+  VyreMemory *memory = vyre_memory_import (runtime->device,
+      vyre_arena_get_base (arena), vyre_arena_get_size (arena),
+      "vyre host arena", error);
+  if (memory == NULL)
+    return FALSE;
+  guint i = runtime->n_mapped++;
+  runtime->arena_memory[i] = memory;
+  return vyre_mapped_arena_init (&runtime->mapped[i], arena, memory->address,
+      TRUE);
+}
+
+/* Mapped device memory, offered to elements where it is worth having. Its
+ * absence is normal. */
+static void
+attach_device_arena (VyreRuntime *runtime)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (runtime->info->type == VYRE_DEVICE_CPU)
+    return;                     /* the host arena is as near */
+  VyreMemory *memory = vyre_memory_new (runtime->device, DEVICE_ARENA_BYTES,
+      VYRE_MEMORY_ARENA, "vyre device arena", &error);
+  if (memory == NULL) {
+    g_info ("no device arena on %s: %s", runtime->info->name, error->message);
+    return;
+  }
+  /* The arena owns the memory: its blocks may outlive the runtime. */
+  g_autoptr (VyreArena) arena = vyre_arena_new_mapped (memory->map,
+      DEVICE_ARENA_BYTES, VYRE_ARENA_DEVICE,
+      (GDestroyNotify) vyre_memory_free, memory);
+  vyre_mapped_arena_init (&runtime->mapped[runtime->n_mapped++], arena,
+      memory->address, FALSE);
+}
+
+static gboolean
+fill_control (VyreRuntime *runtime, GError **error)
+{
+  guint32 words[VYRE_CONTROL_MIN_WORDS];
+
+  if (!vyre_ring_encode_control (words, G_N_ELEMENTS (words), FALSE, 0, 0,
+          error))
+    return FALSE;
+  /* Everything is published as NORMAL for now: that level has all slots. */
+  for (guint i = VYRE_PRI_NORMAL + 1; i < VYRE_PRI_OFFSET_SLOTS; i++)
+    words[VYRE_C_PRI_OFFSETS + i] = runtime->slots;
+  for (guint i = 0; i < G_N_ELEMENTS (words); i++)
+    vyre_poke (runtime->control, i, words[i]);
+  for (guint i = 0; i < runtime->n_areas; i += 32) {
+    guint left = runtime->n_areas - i;
+    vyre_poke (runtime->area_map, i / 32,
+        left >= 32 ? G_MAXUINT32 : (1u << left) - 1);
+  }
+  vyre_ring_store_fence ();
+
+  runtime->shadow = g_new0 (guint32, runtime->slots * VYRE_SLOT_WORDS);
+  for (guint i = 0; i < VYRE_DESCRIPTORS; i++)
+    runtime->free_descriptors[i] = VYRE_DESCRIPTORS - 1 - i;
+  runtime->n_free_descriptors = VYRE_DESCRIPTORS;
+  return TRUE;
+}
+
+/* Everything that construction may have made, in reverse. */
+static void
+destroy (VyreRuntime *runtime)
+{
+  if (runtime->supervisor != NULL) {
+    g_mutex_lock (&runtime->lock);
+    runtime->quit = TRUE;
+    g_cond_broadcast (&runtime->work);
+    g_mutex_unlock (&runtime->lock);
+    g_thread_join (runtime->supervisor);
+  }
+  g_clear_pointer (&runtime->pipeline, vyre_pipeline_free);
+  for (guint i = 0; i < runtime->n_mapped; i++) {
+    g_clear_pointer (&runtime->arena_memory[i], vyre_memory_free);
+    vyre_mapped_arena_clear (&runtime->mapped[i]);
+  }
+  g_clear_pointer (&runtime->code_arena, vyre_arena_unref);
+  VyreMemory **memories[] = { &runtime->code_memory, &runtime->area_map,
+    &runtime->areas, &runtime->descriptors, &runtime->records, &runtime->ring,
+    &runtime->control };
+  for (guint i = 0; i < G_N_ELEMENTS (memories); i++)
+    g_clear_pointer (memories[i], vyre_memory_free);
+  g_clear_pointer (&runtime->tenants, vyre_ring_tenants_free);
+  g_clear_pointer (&runtime->device, vyre_device_unref);
+  g_free (runtime->shadow);
+  g_free (runtime->residency_reason);
+  g_free (runtime->failure);
+  g_free (runtime->key);
+  g_mutex_clear (&runtime->lock);
+  g_cond_clear (&runtime->work);
+  g_cond_clear (&runtime->ended);
+  g_free (runtime);
+}
+
+static VyreRuntime *
+runtime_new (VyreDevice *device, const char *key, VyreResidency wish,
+    GError **error)
+{
+  VyreRuntime *runtime = g_new0 (VyreRuntime, 1);
+
+  runtime->refs = 1;
+  runtime->device = vyre_device_ref (device);
+  runtime->info = vyre_device_get_info (device);
+  runtime->key = g_strdup (key);
+  g_mutex_init (&runtime->lock);
+  g_cond_init (&runtime->work);
+  g_cond_init (&runtime->ended);
+  g_queue_init (&runtime->windows);
+  g_queue_init (&runtime->finished);
+  runtime->tenants = vyre_ring_tenants_new ();
+  choose_sizes (runtime);
+
+  if (!choose_residency (runtime, wish, error) ||
+      !create_memory (runtime, error) ||
+      !attach_host_arena (runtime, error) || !fill_control (runtime, error))
+    goto failed;
+  attach_device_arena (runtime);
+
+  runtime->pipeline = vyre_pipeline_new (device,
+      (const guint32 *) vyre_megakernel_spv,
+      sizeof vyre_megakernel_spv, &runtime->lanes, 1, 80, TRUE,
+      "vyre megakernel", &runtime->kernel_compile_ns, error);
+  if (runtime->pipeline == NULL)
+    goto failed;
+
+  runtime->supervisor = g_thread_new ("vyre-supervisor", vyre_supervisor_run,
+      runtime);
+  g_info ("%s: %s, %u workgroups of %u lanes; %s", runtime->info->name,
+      runtime->residency == VYRE_RESIDENCY_RESIDENT ? "resident" : "sliced",
+      runtime->workgroups, runtime->lanes, runtime->residency_reason);
+  return runtime;
+
+failed:
+  destroy (runtime);
+  return NULL;
+}
+
+/* --- registry ------------------------------------------------------------------ */
+
+VyreRuntime *
+vyre_runtime_acquire (const VyreRuntimeOptions *options, GError **error)
+{
+  VyreRuntimeOptions defaults = VYRE_RUNTIME_OPTIONS_DEFAULT;
+  if (options == NULL)
+    options = &defaults;
+
+  g_autoptr (VyreDevice) device = vyre_device_open (options->device_index,
+      options->device_name, error);
+  if (device == NULL)
+    return NULL;
+
+  /* Held while a runtime is made, so that there is one per device. */
+  g_mutex_lock (&registry_lock);
+  if (registry == NULL)
+    registry = g_hash_table_new (g_str_hash, g_str_equal);
+  g_autofree char *key = registry_key (vyre_device_get_info (device));
+  VyreRuntime *runtime = g_hash_table_lookup (registry, key);
+  if (runtime != NULL && !runtime->failed) {
+    vyre_runtime_ref (runtime);
+  } else {
+    runtime = runtime_new (device, key, options->residency, error);
+    if (runtime != NULL)
+      g_hash_table_replace (registry, runtime->key, runtime);
+  }
+  g_mutex_unlock (&registry_lock);
+  return runtime;
+}
+
+VyreRuntime *
+vyre_runtime_ref (VyreRuntime *runtime)
+{
+  g_atomic_int_inc (&runtime->refs);
+  return runtime;
+}
+
+static gpointer
+destroy_elsewhere (gpointer runtime)
+{
+  destroy (runtime);
+  return NULL;
+}
+
+void
+vyre_runtime_unref (VyreRuntime *runtime)
+{
+  if (runtime == NULL)
+    return;
+  /* Not the last one: no lock needed. */
+  gint refs = g_atomic_int_get (&runtime->refs);
+  while (refs > 1) {
+    if (g_atomic_int_compare_and_exchange (&runtime->refs, refs, refs - 1))
+      return;
+    refs = g_atomic_int_get (&runtime->refs);
+  }
+
+  g_mutex_lock (&registry_lock);
+  gboolean last = g_atomic_int_dec_and_test (&runtime->refs);
+  if (last && g_hash_table_lookup (registry, runtime->key) == runtime)
+    g_hash_table_remove (registry, runtime->key);
+  g_mutex_unlock (&registry_lock);
+  if (!last)
+    return;
+  /* The supervisor may let go of the last window: it cannot join itself. */
+  if (g_thread_self () == runtime->supervisor)
+    g_thread_unref (g_thread_new ("vyre-end", destroy_elsewhere, runtime));
+  else
+    destroy (runtime);
+}
+
+/* --- looking at it --------------------------------------------------------------- */
+
+const VyreDeviceInfo *
+vyre_runtime_get_device_info (VyreRuntime *runtime)
+{
+  return runtime->info;
+}
+
+VyreResidency
+vyre_runtime_get_residency (VyreRuntime *runtime, const char **reason)
+{
+  if (reason != NULL)
+    *reason = runtime->residency_reason;
+  return runtime->residency;
+}
+
+static VyreArena *
+find_arena (VyreRuntime *runtime, VyreArenaKind kind)
+{
+  for (guint i = 0; i < runtime->n_mapped; i++) {
+    if (vyre_arena_get_kind (runtime->mapped[i].arena) == kind)
+      return runtime->mapped[i].arena;
+  }
+  return NULL;
+}
+
+VyreArena *
+vyre_runtime_get_host_arena (VyreRuntime *runtime)
+{
+  return find_arena (runtime, VYRE_ARENA_HOST);
+}
+
+VyreArena *
+vyre_runtime_get_device_arena (VyreRuntime *runtime)
+{
+  return find_arena (runtime, VYRE_ARENA_DEVICE);
+}
+
+gboolean
+vyre_runtime_has_arena (VyreRuntime *runtime, VyreArena *arena)
+{
+  return vyre_runtime_find_mapped (runtime, arena) != NULL;
+}
+
+void
+vyre_runtime_snapshot (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot)
+{
+  VyreMemory *counted[] = { runtime->control, runtime->ring,
+    runtime->descriptors, runtime->areas, runtime->area_map,
+    runtime->code_memory };
+
+  memset (snapshot, 0, sizeof *snapshot);
+  snapshot->control_words = VYRE_CONTROL_MIN_WORDS;
+  snapshot->ring_slots = runtime->slots;
+  /* Outside the lock: slow on a discrete device, and tearing is harmless. */
+  snapshot->control = g_memdup2 (runtime->control->map,
+      VYRE_CONTROL_MIN_WORDS * 4);
+  snapshot->ring = g_memdup2 (runtime->ring->map,
+      (gsize) runtime->slots * VYRE_SLOT_BYTES);
+  snapshot->taken_at = g_get_monotonic_time ();
+  snapshot->residency = runtime->residency;
+  snapshot->kernel_compile_ns = runtime->kernel_compile_ns;
+  for (guint i = 0; i < G_N_ELEMENTS (counted); i++)
+    snapshot->resident_device_bytes += counted[i]->size;
+  VyreArena *device_arena = vyre_runtime_get_device_arena (runtime);
+  if (device_arena != NULL)
+    snapshot->resident_device_bytes += vyre_arena_get_size (device_arena);
+
+  g_mutex_lock (&runtime->lock);
+  snapshot->launches = runtime->n_launched;
+  snapshot->generations = runtime->n_generations;
+  snapshot->windows_submitted = runtime->windows_submitted;
+  snapshot->windows_done = runtime->windows_done;
+  snapshot->windows_faulted = runtime->windows_faulted;
+  snapshot->windows_cancelled = runtime->windows_cancelled;
+  snapshot->tiles_published = runtime->tiles_published;
+  snapshot->tiles_done = runtime->tiles_done;
+  snapshot->bytes_bound = runtime->bytes_bound;
+  snapshot->tenants = runtime->n_tenants;
+  snapshot->windows_in_flight = runtime->windows.length;
+  vyre_runtime_unlock (runtime);
+}
+
+void
+vyre_runtime_snapshot_clear (VyreRuntimeSnapshot *snapshot)
+{
+  g_clear_pointer (&snapshot->control, g_free);
+  g_clear_pointer (&snapshot->ring, g_free);
+}
+
+void
+vyre_runtime_note_copy (VyreRuntime *runtime, guint64 copied, guint64 avoided)
+{
+  g_mutex_lock (&runtime->lock);
+  runtime->copied += copied;
+  runtime->avoided += avoided;
+  vyre_runtime_unlock (runtime);
+}
+
+void
+vyre_runtime_get_copies (VyreRuntime *runtime, guint64 *copied,
+    guint64 *avoided)
+{
+  g_mutex_lock (&runtime->lock);
+  *copied = runtime->copied;
+  *avoided = runtime->avoided;
+  vyre_runtime_unlock (runtime);
+}
