@@ -481,16 +481,42 @@ test_truncated (gconstpointer data)
   g_unlink (path);
 }
 
+typedef struct
+{
+  GMutex lock;
+  GCond cond;
+  GQueue blocks;
+  gboolean end;
+} Hoard;
+
+static void
+hoard_push (Hoard *hoard, VyreBlock *block)
+{
+  g_mutex_lock (&hoard->lock);
+  if (block != NULL)
+    g_queue_push_tail (&hoard->blocks, block);
+  else
+    hoard->end = TRUE;
+  g_cond_signal (&hoard->cond);
+  g_mutex_unlock (&hoard->lock);
+}
+
 static gpointer
 free_slowly (gpointer data)
 {
-  GAsyncQueue *queue = data;
+  Hoard *hoard = data;
   VyreBlock *block;
 
-  while ((block = g_async_queue_pop (queue)) != (gpointer) queue) {
+  do {
+    g_mutex_lock (&hoard->lock);
+    while (g_queue_is_empty (&hoard->blocks) && !hoard->end)
+      g_cond_wait (&hoard->cond, &hoard->lock);
+    block = g_queue_pop_head (&hoard->blocks);
+    g_mutex_unlock (&hoard->lock);
     g_usleep (1000);
-    vyre_block_unref (block);
-  }
+    if (block != NULL)
+      vyre_block_unref (block);
+  } while (block != NULL);
   return NULL;
 }
 
@@ -503,8 +529,7 @@ test_hoarder (void)
   g_autoptr (VyreArena) small = vyre_arena_new_host (MIB, NULL);
   g_autofree char *path = make_file (size);
   g_autoptr (VyreReader) reader = open_reader (path, VYRE_IO_AUTO);
-  GAsyncQueue *queue = g_async_queue_new ();
-  GQueue held = G_QUEUE_INIT;
+  Hoard hoard = { .blocks = G_QUEUE_INIT };
   VyreReaderStats stats;
   GThread *thread;
   guint64 at = 0;
@@ -526,7 +551,7 @@ test_hoarder (void)
         VYRE_READ_OK)
       break;
     g_assert_cmpuint (offset, ==, at);
-    g_queue_push_tail (&held, block);
+    g_queue_push_tail (&hoard.blocks, block);
     n_held++;
     at += length;
   }
@@ -535,9 +560,7 @@ test_hoarder (void)
   expect_result (reader, VYRE_READ_CANCELLED);
   vyre_reader_cancel (reader, FALSE);
 
-  thread = g_thread_new ("free", free_slowly, queue);
-  while (!g_queue_is_empty (&held))
-    g_async_queue_push (queue, g_queue_pop_head (&held));
+  thread = g_thread_new ("free", free_slowly, &hoard);
   for (;;) {
     VyreBlock *block;
     guint64 offset;
@@ -548,13 +571,14 @@ test_hoarder (void)
       break;
     g_assert_cmpuint (offset, ==, at);
     assert_contents (block->data, offset, length);
-    g_async_queue_push (queue, block);
+    hoard_push (&hoard, block);
     at += length;
   }
   g_assert_cmpuint (at, ==, size);
-  g_async_queue_push (queue, queue);
+  hoard_push (&hoard, NULL);
   g_thread_join (thread);
-  g_async_queue_unref (queue);
+  g_cond_clear (&hoard.cond);
+  g_mutex_clear (&hoard.lock);
   assert_all_returned (small);
   g_unlink (path);
 }
