@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <gst/gst.h>
+#include "gstvyreinterp.h"
 
 static gboolean
 plugin_init (GstPlugin *plugin)
 {
-  return TRUE;
+  return GST_ELEMENT_REGISTER (vyreinterp, plugin);
 }
 
 GST_PLUGIN_DEFINE (GST_VERSION_MAJOR, GST_VERSION_MINOR, vyre,

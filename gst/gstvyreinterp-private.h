@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gst/base/gstadapter.h>
+
+#include "gstvyreinterp.h"
+#include "gstvyreworkload.h"
+
+G_BEGIN_DECLS
+
+GST_DEBUG_CATEGORY_EXTERN (gst_vyre_interp_debug);
+
+typedef enum
+{
+  GST_VYRE_ENGINE_AUTO,
+  GST_VYRE_ENGINE_INTERP,
+} GstVyreEngine;
+
+typedef enum
+{
+  GST_VYRE_TAIL_PAD,
+  GST_VYRE_TAIL_DROP,
+  GST_VYRE_TAIL_ERROR,
+} GstVyreTail;
+
+/* What stands between the pads, in the order in which it leaves. */
+typedef struct
+{
+  enum
+  {
+    ITEM_JOB,
+    ITEM_BUFFER, /* leaves as it came */
+    ITEM_EVENT,
+    ITEM_QUERY, /* borrowed from the thread that waits for it */
+  } type;
+  union
+  {
+    GstVyreJob *job;
+    GstBuffer *buffer;
+    GstEvent *event;
+    GstQuery *query;
+  };
+} GstVyreItem;
+
+typedef struct
+{
+  guint64 buffers_in, buffers_out;
+  guint64 bytes_in, bytes_out;
+  guint64 copied, copied_out, in_place;
+  guint64 windows, faults, cancelled;
+} GstVyreInterpStats;
+
+struct _GstVyreInterp
+{
+  GstElement parent;
+  GstPad *sinkpad, *srcpad;
+
+  /*< under OBJECT_LOCK >*/
+  char *program_location;
+  char *program;
+  char *bindings;
+  GstVyreEngine engine;
+  gint device_index;
+  VyreResidency residency;
+  guint async_depth;
+  guint64 max_steps;
+  guint64 max_output_bytes;
+  GstVyreTail tail;
+  VyreRuntime *runtime; /* from READY on */
+  GstStructure *last_kept; /* of the stream that ended last */
+
+  /*< set in READY to PAUSED, dropped in PAUSED to READY; the pointer itself is
+   * also under OBJECT_LOCK, for readers of kept >*/
+  GstVyreWorkload *workload;
+
+  /*< sink pad's stream lock >*/
+  GstAdapter *adapter; /* of a program with frames */
+  gboolean adapter_discont; /* its first buffer has the flag */
+  gboolean offsets_are_bytes; /* of its last buffer */
+  GstClockTime rate_time; /* of its last buffer: so long lasted ... */
+  gsize rate_bytes; /* ... so many bytes */
+  VyreWindow *last_window; /* of an ordered workload */
+  gboolean noted_copy;
+
+  /*< source pad's task >*/
+  gboolean noted_low;
+
+  /*< under lock; nothing waits for the GPU or for memory, and nothing is
+   * pushed, posted or asked with it held >*/
+  GMutex lock;
+  GCond added, removed, answered;
+  GstFlowReturn srcresult; /* the stream's health, for both pads */
+  gboolean eos; /* EOS is queued or has left */
+  gboolean downstream_eos; /* results are dropped, events pass ... */
+  gboolean refuse; /* ... and no more buffers are taken */
+  gboolean error_posted;
+  GQueue items;
+  guint n_buffers; /* of items: jobs and buffers */
+  GQueue cancelled; /* jobs that have not ended yet */
+  GstQuery *query_asked; /* downstream has it now */
+  GstQuery *query_answered;
+  gboolean query_result;
+  gboolean live; /* last answer to LATENCY */
+  GstClockTime latency; /* what we add */
+  GstVyreInterpStats stats;
+};
+
+/* Waits that nobody can signal are cut into steps of this length, between
+ * which srcresult is looked at. */
+#define WAIT_STEP (20 * G_TIME_SPAN_MILLISECOND)
+
+/* gstvyreinterp.c */
+void gst_vyre_interp_post_kept (GstVyreInterp *self);
+void gst_vyre_interp_post_error (GstVyreInterp *self, const GError *error);
+VyreRuntime *gst_vyre_interp_ref_runtime (GstVyreInterp *self);
+
+/* gstvyreinterpflow.c: what both pads share. */
+/* With the lock. Wakes whoever waits for a change. */
+void gst_vyre_interp_set_result_locked (
+    GstVyreInterp *self, GstFlowReturn result);
+GstFlowReturn gst_vyre_interp_get_result (GstVyreInterp *self);
+/* With the lock. Asks the GPU to drop all that is queued. */
+void gst_vyre_interp_cancel_locked (GstVyreInterp *self);
+/* The stream is well, at its activation. */
+void gst_vyre_interp_begin (GstVyreInterp *self);
+/* Sets the result, cancels what is in flight, and ends every wait of both pads.
+ * From any thread, without the stream locks. */
+void gst_vyre_interp_wake_all (GstVyreInterp *self, GstFlowReturn result);
+/* The stream has failed on our side; the caller posts why. */
+void gst_vyre_interp_fail (GstVyreInterp *self);
+/* Drops what is queued; jobs go where they wait for the GPU to let go of their
+ * memory. No task runs. */
+void gst_vyre_interp_clear_items (GstVyreInterp *self, gboolean keep_sticky);
+/* Waits until cancelled jobs have ended, at most so long. TRUE when none is
+ * left. */
+gboolean gst_vyre_interp_reap (GstVyreInterp *self, gint64 timeout_us);
+/* Answers a CONTEXT query, if it can. */
+gboolean gst_vyre_interp_answer_context (GstVyreInterp *self, GstQuery *query);
+
+/* gstvyreinterpsink.c */
+void gst_vyre_interp_setup_sink (GstVyreInterp *self);
+
+/* gstvyreinterpsrc.c */
+void gst_vyre_interp_setup_src (GstVyreInterp *self);
+/* Of the source pad, with the lock. */
+gboolean gst_vyre_interp_start_task (GstVyreInterp *self);
+
+/* Does this event end the end of a stream? */
+static inline gboolean
+gst_vyre_interp_starts_anew (GstEvent *event)
+{
+  return GST_EVENT_TYPE (event) == GST_EVENT_STREAM_START ||
+         GST_EVENT_TYPE (event) == GST_EVENT_SEGMENT;
+}
+
+G_END_DECLS

@@ -1,0 +1,911 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/**
+ * SECTION:element-vyreinterp
+ * @title: vyreinterp
+ * @short_description: Run a VIR0 program on every buffer, on the GPU
+ *
+ * vyreinterp takes a program as data and runs it on every buffer that passes,
+ * on a Vulkan device. The program is interpreted by a kernel that is compiled
+ * once per device: loading another one compiles nothing. Several buffers are
+ * worked on at a time; they leave in order, with their timestamps, offsets,
+ * flags and metas.
+ *
+ * #GstVyreInterp:program names a program that ships with the plugin or holds
+ * one as text, #GstVyreInterp:program-location names a file of any form
+ * (binary, hexadecimal or readable text).
+ *
+ * ## Which buffer of the program is which
+ *
+ * * The stream arrives in the buffer named `input`, else in the first ReadOnly
+ *   one that bindings leave free, else in the only such ReadWrite one, where the
+ *   program works in place.
+ * * What leaves is the buffer that bindings give a size, else the one named
+ *   `output`, else the output or live-out one, else the one worked on in place.
+ *   Without any of these every buffer leaves as it came, after the program has
+ *   seen it.
+ * * Every other buffer must be bound by name.
+ *
+ * A buffer of no fixed length takes whatever length arrives; where that is no
+ * multiple of its element, zeros are added for the program, and what leaves is
+ * cut back. If the input has a fixed length, the stream is cut into frames of
+ * exactly that length; #GstVyreInterp:tail says what becomes of the rest at the
+ * end. An outgoing buffer of no fixed length is as long as the input unless
+ * bindings give it a size; it starts as zeros. Empty buffers pass by.
+ *
+ * ## Bindings
+ *
+ * #GstVyreInterp:bindings is a list of `NAME=VALUE` with commas between them:
+ *
+ * * `key=hex:00ff2a`: these bytes
+ * * `table=file:/path/to/table.bin`: the bytes of a file
+ * * `width=u32:640`, `taps=i32:1;-2;1`, `gain=f32:0.5`: numbers, little-endian;
+ *   also u8, u16, u64, i8, i16, i64 and f64
+ * * `scratch=zeros`, `scratch=zeros:4096`: zeros at the start of every run
+ * * `histogram=keep`, `state=keep:4096`: kept from buffer to buffer, starting
+ *   as zeros; `state=keep:file:PATH` and `state=keep:hex:00ff` start otherwise
+ * * `output=size:len(input)/4`: the length of the outgoing buffer in bytes, from
+ *   integers, `len(input)`, `+ - * / %`, `min(a,b)`, `max(a,b)` and parentheses
+ *
+ * A backslash takes the character behind it literally, in names and values: a
+ * path with a comma is `table=file:a\,b.bin`. gst-launch-1.0 takes one level of
+ * backslashes away itself, except between double quotes that it gets to see:
+ * `'bindings="table=file:a\,b.bin"'` in a shell. Buffers with a fixed length
+ * take exactly that length. Data and zeros are written anew for each run if the
+ * program writes to them.
+ *
+ * ## Kept buffers
+ *
+ * #GstVyreInterp:kept and the element message `vyre-kept`, which is posted at
+ * EOS and by #GstVyreInterp::post-kept, hold one field per kept buffer, named
+ * like it, of type #GstBuffer. A value read while buffers are in flight may hold
+ * a part of them; at EOS it holds them all. A flush starts kept buffers again
+ * from the beginning. When a run fails and runs cannot overlap (see
+ * #GstVyreInterp:async-depth), kept buffers hold what they held before it.
+ *
+ * ## Statistics
+ *
+ * #GstVyreInterp:stats is `application/x-vyre-interp-stats`. All fields but the
+ * last are #guint64, count from READY to PAUSED on and never decrease:
+ *
+ * * `buffers-in`, `buffers-out`, `bytes-in`, `bytes-out`: what passed the pads
+ * * `copied-bytes`: copied to where the GPU can read them
+ * * `in-place-bytes`: read by the GPU where they were
+ * * `copied-out-bytes`: copied from the arena to ordinary memory because
+ *   downstream holds most of the arena
+ * * `windows`: runs submitted
+ * * `faults`: runs that failed
+ * * `cancelled`: runs dropped by a flush or a state change
+ * * `in-flight`: (#guint) runs whose result has not left yet
+ *
+ * ## Example launch lines
+ *
+ * |[
+ * gst-launch-1.0 filesrc location=in.bin ! vyreinterp program=invert ! filesink location=out.bin
+ * ]| Invert every bit of a file.
+ * |[
+ * gst-launch-1.0 -m filesrc location=in.bin ! vyreinterp program=histogram bindings="histogram=keep" ! fakesink
+ * ]| Count the values of all bytes; the message `vyre-kept` at the end holds
+ * 256 numbers of 32 bits.
+ *
+ * Since: 0.1
+ */
+
+#include "gstvyreinterp-private.h"
+
+#include <string.h>
+
+#include "gstvyrecontext.h"
+#include "gstvyrememory.h"
+
+#include "runtime/vir0/text.h"
+
+GST_DEBUG_CATEGORY (gst_vyre_interp_debug);
+#define GST_CAT_DEFAULT gst_vyre_interp_debug
+
+/* How long leaving PAUSED waits for the GPU to drop what was cancelled, which
+ * takes it about a millisecond. */
+#define STOP_TIMEOUT (5 * G_TIME_SPAN_SECOND)
+
+enum
+{
+  PROP_0,
+  PROP_PROGRAM_LOCATION,
+  PROP_PROGRAM,
+  PROP_BINDINGS,
+  PROP_ENGINE,
+  PROP_DEVICE_INDEX,
+  PROP_RESIDENCY,
+  PROP_ASYNC_DEPTH,
+  PROP_MAX_STEPS,
+  PROP_MAX_OUTPUT_BYTES,
+  PROP_TAIL,
+  PROP_STATS,
+  PROP_KEPT,
+};
+
+enum
+{
+  SIGNAL_POST_KEPT,
+  N_SIGNALS,
+};
+
+#define DEFAULT_DEVICE_INDEX -1
+#define DEFAULT_ASYNC_DEPTH 8
+#define DEFAULT_MAX_STEPS G_GUINT64_CONSTANT (1000000000)
+#define DEFAULT_MAX_OUTPUT_BYTES (G_GUINT64_CONSTANT (256) * 1024 * 1024)
+
+static guint signals[N_SIGNALS];
+
+static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE (
+    "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE (
+    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+
+#define GST_TYPE_VYRE_ENGINE (gst_vyre_engine_get_type ())
+static GType
+gst_vyre_engine_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = { { GST_VYRE_ENGINE_AUTO,
+                                           "Whatever is fastest", "auto" },
+    { GST_VYRE_ENGINE_INTERP, "Interpreted by the resident kernel", "interp" },
+    { 0, NULL, NULL } };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstVyreEngine", values));
+  return type;
+}
+
+#define GST_TYPE_VYRE_RESIDENCY (gst_vyre_residency_get_type ())
+static GType
+gst_vyre_residency_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    { VYRE_RESIDENCY_AUTO, "What the device can do, found out at start",
+        "auto" },
+    { VYRE_RESIDENCY_RESIDENT, "The kernel stays on the GPU", "resident" },
+    { VYRE_RESIDENCY_SLICED, "The kernel is launched when there is work",
+        "sliced" },
+    { 0, NULL, NULL }
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (
+        &type, g_enum_register_static ("GstVyreResidency", values));
+  return type;
+}
+
+#define GST_TYPE_VYRE_TAIL (gst_vyre_tail_get_type ())
+static GType
+gst_vyre_tail_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    { GST_VYRE_TAIL_PAD, "Add zeros, and cut the result in proportion", "pad" },
+    { GST_VYRE_TAIL_DROP, "Drop it", "drop" },
+    { GST_VYRE_TAIL_ERROR, "Stop with an error", "error" }, { 0, NULL, NULL }
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstVyreTail", values));
+  return type;
+}
+
+#define gst_vyre_interp_parent_class parent_class
+G_DEFINE_FINAL_TYPE (GstVyreInterp, gst_vyre_interp, GST_TYPE_ELEMENT)
+GST_ELEMENT_REGISTER_DEFINE (
+    vyreinterp, "vyreinterp", GST_RANK_NONE, GST_TYPE_VYRE_INTERP);
+
+VyreRuntime *
+gst_vyre_interp_ref_runtime (GstVyreInterp *self)
+{
+  VyreRuntime *runtime = NULL;
+
+  GST_OBJECT_LOCK (self);
+  if (self->runtime)
+    runtime = vyre_runtime_ref (self->runtime);
+  GST_OBJECT_UNLOCK (self);
+  return runtime;
+}
+
+/* --- errors -------------------------------------------------------------- */
+
+static gint
+resource_code (const GError *error)
+{
+  if (error->domain == G_FILE_ERROR) {
+    switch (error->code) {
+      case G_FILE_ERROR_NOENT:
+        return GST_RESOURCE_ERROR_NOT_FOUND;
+      case G_FILE_ERROR_NOMEM:
+        return GST_RESOURCE_ERROR_NO_SPACE_LEFT;
+      default:
+        return GST_RESOURCE_ERROR_OPEN_READ;
+    }
+  }
+  if (error->domain == VYRE_DEVICE_ERROR) {
+    switch (error->code) {
+      case VYRE_DEVICE_ERROR_NO_DRIVER:
+      case VYRE_DEVICE_ERROR_NOT_FOUND:
+      case VYRE_DEVICE_ERROR_UNSUITABLE:
+        return GST_RESOURCE_ERROR_NOT_FOUND;
+      case VYRE_DEVICE_ERROR_MEMORY:
+        return GST_RESOURCE_ERROR_NO_SPACE_LEFT;
+      default:
+        return GST_RESOURCE_ERROR_FAILED;
+    }
+  }
+  if (g_error_matches (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LOST))
+    return GST_RESOURCE_ERROR_FAILED;
+  return GST_RESOURCE_ERROR_SETTINGS;
+}
+
+void
+gst_vyre_interp_post_error (GstVyreInterp *self, const GError *error)
+{
+  gst_element_message_full (GST_ELEMENT (self), GST_MESSAGE_ERROR,
+      GST_RESOURCE_ERROR, resource_code (error), g_strdup (error->message),
+      g_strdup_printf (
+          "%s, code %d", g_quark_to_string (error->domain), error->code),
+      __FILE__, GST_FUNCTION, __LINE__);
+}
+
+/* --- kept buffers -------------------------------------------------------- */
+
+static GstStructure *
+get_kept (GstVyreInterp *self)
+{
+  GstStructure *kept = NULL;
+
+  GST_OBJECT_LOCK (self);
+  if (self->workload)
+    kept = gst_vyre_workload_get_kept (self->workload);
+  else if (self->last_kept)
+    kept = gst_structure_copy (self->last_kept);
+  GST_OBJECT_UNLOCK (self);
+  return kept;
+}
+
+void
+gst_vyre_interp_post_kept (GstVyreInterp *self)
+{
+  GstStructure *kept = get_kept (self);
+
+  if (kept)
+    gst_element_post_message (
+        GST_ELEMENT (self), gst_message_new_element (GST_OBJECT (self), kept));
+}
+
+/* --- state changes ------------------------------------------------------- */
+
+static void
+get_wish (GstVyreInterp *self, VyreRuntimeOptions *wish)
+{
+  *wish = VYRE_RUNTIME_OPTIONS_DEFAULT;
+  GST_OBJECT_LOCK (self);
+  wish->device_index = self->device_index;
+  wish->residency = self->residency;
+  GST_OBJECT_UNLOCK (self);
+}
+
+static gboolean
+gst_vyre_interp_open (GstVyreInterp *self)
+{
+  VyreRuntimeOptions wish;
+  g_autoptr (VyreRuntime) runtime = NULL;
+  g_autoptr (GError) error = NULL;
+  VyreResidency residency;
+  const char *reason = NULL;
+
+  get_wish (self, &wish);
+  if (!gst_vyre_context_ensure (
+          GST_ELEMENT (self), &wish, TRUE, &self->runtime, &error))
+    goto no_runtime;
+
+  runtime = gst_vyre_interp_ref_runtime (self);
+  residency = vyre_runtime_get_residency (runtime, &reason);
+  GST_INFO_OBJECT (self, "device %u (%s), %s: %s",
+      vyre_runtime_get_device_info (runtime)->index,
+      vyre_runtime_get_device_info (runtime)->name,
+      residency == VYRE_RESIDENCY_RESIDENT ? "resident" : "sliced",
+      GST_STR_NULL (reason));
+  if (wish.residency != VYRE_RESIDENCY_AUTO && wish.residency != residency)
+    GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS,
+        ("The GPU runtime of this process was started with another residency "
+         "than asked for."),
+        ("it is %s (%s); the first element that starts it decides",
+            residency == VYRE_RESIDENCY_RESIDENT ? "resident" : "sliced",
+            GST_STR_NULL (reason)));
+  return TRUE;
+
+no_runtime:
+  gst_vyre_interp_post_error (self, error);
+  return FALSE;
+}
+
+static void
+gst_vyre_interp_close (GstVyreInterp *self)
+{
+  VyreRuntime *runtime;
+
+  GST_OBJECT_LOCK (self);
+  runtime = g_steal_pointer (&self->runtime);
+  GST_OBJECT_UNLOCK (self);
+  if (runtime)
+    vyre_runtime_unref (runtime);
+}
+
+/* The name of a shipped program looks like no program. */
+static gboolean
+is_shipped_name (const char *program)
+{
+  for (; *program; program++) {
+    if (!g_ascii_islower (*program) && !g_ascii_isdigit (*program) &&
+        *program != '-')
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static VyreProgram *
+load_program (const char *location, const char *program, GError **error)
+{
+  if (location && program) {
+    g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
+        "both program-location (\"%s\") and program are set; set one of them "
+        "to NULL",
+        location);
+    return NULL;
+  }
+  if (location)
+    return vyre_program_load_file (location, error);
+  if (program && is_shipped_name (program))
+    return vyre_program_load_shipped (program, error);
+  if (program)
+    return vyre_program_load_data (
+        (const guint8 *) program, strlen (program), error);
+  g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
+      "there is no program to run; set program to the name of a shipped one or "
+      "to program text, or program-location to a file");
+  return NULL;
+}
+
+static gboolean
+gst_vyre_interp_start (GstVyreInterp *self)
+{
+  g_autofree char *location = NULL, *text = NULL, *bindings_text = NULL;
+  g_autofree char *name = NULL;
+  g_autoptr (VyreRuntime) runtime = gst_vyre_interp_ref_runtime (self);
+  g_autoptr (VyreProgram) program = NULL;
+  g_autoptr (GPtrArray) bindings = NULL;
+  g_autoptr (GError) error = NULL;
+  GstVyrePlanLimits limits;
+  GstVyrePlan *plan;
+  GstVyreWorkload *workload;
+
+  GST_OBJECT_LOCK (self);
+  location = g_strdup (self->program_location);
+  text = g_strdup (self->program);
+  bindings_text = g_strdup (self->bindings);
+  limits.max_output_bytes = self->max_output_bytes;
+  g_clear_pointer (&self->last_kept, gst_structure_free);
+  GST_OBJECT_UNLOCK (self);
+  limits.max_data_bytes =
+      vyre_arena_get_size (vyre_runtime_get_host_arena (runtime));
+
+  program = load_program (location, text, &error);
+  if (program == NULL)
+    goto failed;
+  bindings = gst_vyre_bindings_parse (bindings_text, &error);
+  if (bindings == NULL)
+    goto failed;
+  plan = gst_vyre_plan_new (program, bindings, &limits, &error);
+  if (plan == NULL)
+    goto failed;
+  name = gst_object_get_name (GST_OBJECT (self));
+  workload = gst_vyre_workload_new (runtime, plan, name, &error);
+  if (workload == NULL)
+    goto failed;
+
+  GST_INFO_OBJECT (self, "input \"%s\"%s, outgoing \"%s\", %u kept%s",
+      plan->slots[plan->input].name, plan->frame_bytes > 0 ? " in frames" : "",
+      plan->outgoing >= 0 ? plan->slots[plan->outgoing].name : "(input)",
+      plan->n_kept,
+      gst_vyre_workload_is_ordered (workload) ? ", one run at a time" : "");
+  g_mutex_lock (&self->lock);
+  memset (&self->stats, 0, sizeof (self->stats));
+  self->latency = 0;
+  self->live = FALSE;
+  self->error_posted = FALSE;
+  g_mutex_unlock (&self->lock);
+  self->noted_copy = self->noted_low = FALSE;
+  GST_OBJECT_LOCK (self);
+  self->workload = workload;
+  GST_OBJECT_UNLOCK (self);
+  return TRUE;
+
+failed:
+  gst_vyre_interp_post_error (self, error);
+  return FALSE;
+}
+
+/* Both pads are inactive. */
+static void
+gst_vyre_interp_stop (GstVyreInterp *self)
+{
+  GstVyreWorkload *workload;
+  GstStructure *kept;
+
+  if (self->workload == NULL)
+    return;
+  g_clear_pointer (&self->last_window, vyre_window_unref);
+  gst_adapter_clear (self->adapter);
+  if (!gst_vyre_interp_reap (self, STOP_TIMEOUT))
+    goto stuck;
+
+  kept = gst_vyre_workload_get_kept (self->workload);
+  GST_OBJECT_LOCK (self);
+  workload = g_steal_pointer (&self->workload);
+  self->last_kept = kept;
+  GST_OBJECT_UNLOCK (self);
+  gst_vyre_workload_free (workload);
+  return;
+
+stuck:
+  /* The GPU may still write to that memory: it must never be used again. */
+  GST_ERROR_OBJECT (self,
+      "%u runs have not ended %d s after they were "
+      "cancelled; their memory is lost",
+      self->cancelled.length, (int) (STOP_TIMEOUT / G_TIME_SPAN_SECOND));
+  g_queue_init (&self->cancelled);
+  GST_OBJECT_LOCK (self);
+  self->workload = NULL;
+  GST_OBJECT_UNLOCK (self);
+}
+
+static GstStateChangeReturn
+gst_vyre_interp_change_state (GstElement *element, GstStateChange transition)
+{
+  GstVyreInterp *self = GST_VYRE_INTERP (element);
+  GstStateChangeReturn ret;
+
+  switch (transition) {
+    case GST_STATE_CHANGE_NULL_TO_READY:
+      if (!gst_vyre_interp_open (self))
+        return GST_STATE_CHANGE_FAILURE;
+      break;
+    case GST_STATE_CHANGE_READY_TO_PAUSED:
+      if (!gst_vyre_interp_start (self))
+        return GST_STATE_CHANGE_FAILURE;
+      break;
+    default:
+      break;
+  }
+
+  /* Leaving PAUSED, this deactivates the pads, which wakes every wait. */
+  ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
+
+  switch (transition) {
+    case GST_STATE_CHANGE_READY_TO_PAUSED:
+      if (ret == GST_STATE_CHANGE_FAILURE)
+        gst_vyre_interp_stop (self);
+      break;
+    case GST_STATE_CHANGE_PAUSED_TO_READY:
+      gst_vyre_interp_stop (self);
+      break;
+    case GST_STATE_CHANGE_READY_TO_NULL:
+      gst_vyre_interp_close (self);
+      break;
+    default:
+      break;
+  }
+  return ret;
+}
+
+static void
+gst_vyre_interp_set_context (GstElement *element, GstContext *context)
+{
+  GstVyreInterp *self = GST_VYRE_INTERP (element);
+  VyreRuntimeOptions wish;
+
+  get_wish (self, &wish);
+  gst_vyre_context_handle_set (element, context, &wish, &self->runtime);
+  GST_ELEMENT_CLASS (parent_class)->set_context (element, context);
+}
+
+/* --- properties ---------------------------------------------------------- */
+
+/* The last state in which a property may change, by its flags. */
+static GstState
+last_mutable_state (const GParamSpec *pspec)
+{
+  if (pspec->flags & GST_PARAM_MUTABLE_PLAYING)
+    return GST_STATE_PLAYING;
+  if (pspec->flags & GST_PARAM_MUTABLE_READY)
+    return GST_STATE_READY;
+  return GST_STATE_NULL;
+}
+
+static void
+gst_vyre_interp_set_property (
+    GObject *object, guint prop_id, const GValue *value, GParamSpec *pspec)
+{
+  GstVyreInterp *self = GST_VYRE_INTERP (object);
+  GstState state;
+
+  GST_OBJECT_LOCK (self);
+  state = GST_STATE (self);
+  if (state > last_mutable_state (pspec))
+    goto too_late;
+  switch (prop_id) {
+    case PROP_PROGRAM_LOCATION:
+      g_free (self->program_location);
+      self->program_location = g_value_dup_string (value);
+      break;
+    case PROP_PROGRAM:
+      g_free (self->program);
+      self->program = g_value_dup_string (value);
+      break;
+    case PROP_BINDINGS:
+      g_free (self->bindings);
+      self->bindings = g_value_dup_string (value);
+      break;
+    case PROP_ENGINE:
+      self->engine = g_value_get_enum (value);
+      break;
+    case PROP_DEVICE_INDEX:
+      self->device_index = g_value_get_int (value);
+      break;
+    case PROP_RESIDENCY:
+      self->residency = g_value_get_enum (value);
+      break;
+    case PROP_ASYNC_DEPTH:
+      self->async_depth = g_value_get_uint (value);
+      break;
+    case PROP_MAX_STEPS:
+      self->max_steps = g_value_get_uint64 (value);
+      break;
+    case PROP_MAX_OUTPUT_BYTES:
+      self->max_output_bytes = g_value_get_uint64 (value);
+      break;
+    case PROP_TAIL:
+      self->tail = g_value_get_enum (value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK (self);
+
+  if (prop_id == PROP_ASYNC_DEPTH) {
+    g_mutex_lock (&self->lock);
+    g_cond_broadcast (&self->removed);
+    g_mutex_unlock (&self->lock);
+  }
+  return;
+
+too_late:
+  GST_OBJECT_UNLOCK (self);
+  GST_WARNING_OBJECT (self, "%s cannot be changed in state %s: go to %s first",
+      pspec->name, gst_element_state_get_name (state),
+      gst_element_state_get_name (last_mutable_state (pspec)));
+}
+
+static GstStructure *
+get_stats (GstVyreInterp *self)
+{
+  GstVyreInterpStats stats;
+  guint in_flight;
+
+  g_mutex_lock (&self->lock);
+  stats = self->stats;
+  in_flight = self->n_buffers;
+  g_mutex_unlock (&self->lock);
+  return gst_structure_new ("application/x-vyre-interp-stats", "buffers-in",
+      G_TYPE_UINT64, stats.buffers_in, "buffers-out", G_TYPE_UINT64,
+      stats.buffers_out, "bytes-in", G_TYPE_UINT64, stats.bytes_in, "bytes-out",
+      G_TYPE_UINT64, stats.bytes_out, "copied-bytes", G_TYPE_UINT64,
+      stats.copied, "in-place-bytes", G_TYPE_UINT64, stats.in_place,
+      "copied-out-bytes", G_TYPE_UINT64, stats.copied_out, "windows",
+      G_TYPE_UINT64, stats.windows, "faults", G_TYPE_UINT64, stats.faults,
+      "cancelled", G_TYPE_UINT64, stats.cancelled, "in-flight", G_TYPE_UINT,
+      in_flight, NULL);
+}
+
+static void
+gst_vyre_interp_get_property (
+    GObject *object, guint prop_id, GValue *value, GParamSpec *pspec)
+{
+  GstVyreInterp *self = GST_VYRE_INTERP (object);
+
+  switch (prop_id) {
+    case PROP_STATS:
+      g_value_take_boxed (value, get_stats (self));
+      return;
+    case PROP_KEPT:
+      g_value_take_boxed (value, get_kept (self));
+      return;
+    default:
+      break;
+  }
+
+  GST_OBJECT_LOCK (self);
+  switch (prop_id) {
+    case PROP_PROGRAM_LOCATION:
+      g_value_set_string (value, self->program_location);
+      break;
+    case PROP_PROGRAM:
+      g_value_set_string (value, self->program);
+      break;
+    case PROP_BINDINGS:
+      g_value_set_string (value, self->bindings);
+      break;
+    case PROP_ENGINE:
+      g_value_set_enum (value, self->engine);
+      break;
+    case PROP_DEVICE_INDEX:
+      g_value_set_int (value,
+          self->runtime
+              ? (gint) vyre_runtime_get_device_info (self->runtime)->index
+              : self->device_index);
+      break;
+    case PROP_RESIDENCY:
+      g_value_set_enum (value,
+          self->runtime ? vyre_runtime_get_residency (self->runtime, NULL)
+                        : self->residency);
+      break;
+    case PROP_ASYNC_DEPTH:
+      g_value_set_uint (value, self->async_depth);
+      break;
+    case PROP_MAX_STEPS:
+      g_value_set_uint64 (value, self->max_steps);
+      break;
+    case PROP_MAX_OUTPUT_BYTES:
+      g_value_set_uint64 (value, self->max_output_bytes);
+      break;
+    case PROP_TAIL:
+      g_value_set_enum (value, self->tail);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK (self);
+}
+
+static void
+gst_vyre_interp_finalize (GObject *object)
+{
+  GstVyreInterp *self = GST_VYRE_INTERP (object);
+
+  g_free (self->program_location);
+  g_free (self->program);
+  g_free (self->bindings);
+  g_clear_pointer (&self->last_kept, gst_structure_free);
+  /* set_context() may have given one in NULL. */
+  g_clear_pointer (&self->runtime, vyre_runtime_unref);
+  g_object_unref (self->adapter);
+  g_mutex_clear (&self->lock);
+  g_cond_clear (&self->added);
+  g_cond_clear (&self->removed);
+  g_cond_clear (&self->answered);
+  G_OBJECT_CLASS (parent_class)->finalize (object);
+}
+
+static void
+install_properties (GObjectClass *klass)
+{
+  const GParamFlags in_null = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS;
+  const GParamFlags in_ready = in_null | GST_PARAM_MUTABLE_READY;
+  const GParamFlags always = in_null | GST_PARAM_MUTABLE_PLAYING;
+  const GParamFlags readable = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
+
+  /**
+   * GstVyreInterp:program-location:
+   *
+   * Path of a program in any form: binary, hexadecimal text or readable text,
+   * told by content. Default: none. Changes up to READY.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_PROGRAM_LOCATION,
+      g_param_spec_string ("program-location", "Program location",
+          "File with the program to run", NULL, in_ready));
+  /**
+   * GstVyreInterp:program:
+   *
+   * Name of a shipped program (lower-case letters, digits and dashes only), or
+   * the text of a program. Default: none. Changes up to READY.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_PROGRAM,
+      g_param_spec_string ("program", "Program",
+          "Name of a shipped program, or program text", NULL, in_ready));
+  /**
+   * GstVyreInterp:bindings:
+   *
+   * Contents of the program's other buffers, see above. Default: none. Changes
+   * up to READY.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_BINDINGS,
+      g_param_spec_string ("bindings", "Bindings",
+          "Contents of the program's other buffers, NAME=KIND:VALUE with "
+          "commas between them",
+          NULL, in_ready));
+  /**
+   * GstVyreInterp:engine:
+   *
+   * How the program is executed. Default: auto. Changes up to READY.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_ENGINE,
+      g_param_spec_enum ("engine", "Engine", "How the program is executed",
+          GST_TYPE_VYRE_ENGINE, GST_VYRE_ENGINE_AUTO, in_ready));
+  /**
+   * GstVyreInterp:device-index:
+   *
+   * Vulkan device, in the order in which the driver lists them; -1 takes the
+   * best. From READY on it reads as the device in use. Changes in NULL.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_DEVICE_INDEX,
+      g_param_spec_int ("device-index", "Device index",
+          "Vulkan device to use (-1: the best)", -1, G_MAXINT,
+          DEFAULT_DEVICE_INDEX, in_null));
+  /**
+   * GstVyreInterp:residency:
+   *
+   * Whether the kernel stays on the GPU. All elements of a process share it: the
+   * first to start decides, a later different wish gives a warning, and from
+   * READY on this reads as what is in effect. Default: auto. Changes in NULL.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_RESIDENCY,
+      g_param_spec_enum ("residency", "Residency",
+          "Whether the kernel stays on the GPU", GST_TYPE_VYRE_RESIDENCY,
+          VYRE_RESIDENCY_AUTO, in_null));
+  /**
+   * GstVyreInterp:async-depth:
+   *
+   * Buffers that may be in flight. Programs that read what they keep from buffer
+   * to buffer run one at a time whatever this says. Default: 8. Changes at any
+   * time.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_ASYNC_DEPTH,
+      g_param_spec_uint ("async-depth", "Async depth",
+          "Buffers that may be in flight", 1, 1024, DEFAULT_ASYNC_DEPTH,
+          always));
+  /**
+   * GstVyreInterp:max-steps:
+   *
+   * Interpreted instructions that one invocation may take before the run fails;
+   * 0 is no limit. Default: 1000000000. Changes at any time, for buffers yet to
+   * come.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_MAX_STEPS,
+      g_param_spec_uint64 ("max-steps", "Max steps",
+          "Instructions an invocation may take (0: no limit)", 0, G_MAXUINT64,
+          DEFAULT_MAX_STEPS, always));
+  /**
+   * GstVyreInterp:max-output-bytes:
+   *
+   * Bytes that one buffer of the program may take which is not input and not
+   * bound to data. Default: 268435456. Changes up to READY.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_MAX_OUTPUT_BYTES,
+      g_param_spec_uint64 ("max-output-bytes", "Max output bytes",
+          "Bytes that one buffer of the program may take", 1, G_MAXUINT64,
+          DEFAULT_MAX_OUTPUT_BYTES, in_ready));
+  /**
+   * GstVyreInterp:tail:
+   *
+   * What becomes of the rest of the stream that does not fill the program's
+   * input, where that has a fixed length. `pad` adds zeros and cuts the result
+   * in the same proportion, rounded up to whole bytes. Default: pad. Changes up
+   * to READY.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_TAIL,
+      g_param_spec_enum ("tail", "Tail",
+          "What becomes of a last frame that is not full", GST_TYPE_VYRE_TAIL,
+          GST_VYRE_TAIL_PAD, in_ready));
+  /**
+   * GstVyreInterp:stats:
+   *
+   * Counters, see above.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics", "Counters since the start",
+          GST_TYPE_STRUCTURE, readable));
+  /**
+   * GstVyreInterp:kept:
+   *
+   * What the kept buffers hold, see above; after the end of a stream what they
+   * held then. NULL if the program keeps nothing.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_KEPT,
+      g_param_spec_boxed ("kept", "Kept buffers", "What the kept buffers hold",
+          GST_TYPE_STRUCTURE, readable));
+}
+
+static void
+gst_vyre_interp_class_init (GstVyreInterpClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+
+  object_class->set_property = gst_vyre_interp_set_property;
+  object_class->get_property = gst_vyre_interp_get_property;
+  object_class->finalize = gst_vyre_interp_finalize;
+  install_properties (object_class);
+
+  /**
+   * GstVyreInterp::post-kept:
+   *
+   * Posts the element message `vyre-kept` now. Does nothing if the program keeps
+   * nothing.
+   *
+   * Since: 0.1
+   */
+  signals[SIGNAL_POST_KEPT] = g_signal_new_class_handler ("post-kept",
+      G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION,
+      G_CALLBACK (gst_vyre_interp_post_kept), NULL, NULL, NULL, G_TYPE_NONE, 0);
+
+  element_class->change_state = gst_vyre_interp_change_state;
+  element_class->set_context = gst_vyre_interp_set_context;
+  gst_element_class_add_static_pad_template (element_class, &sink_template);
+  gst_element_class_add_static_pad_template (element_class, &src_template);
+  gst_element_class_set_static_metadata (element_class,
+      "Vyre program interpreter", "Filter/Effect/Hardware",
+      "Runs a VIR0 program on every buffer, on the GPU", "The gstvyre authors");
+  gst_type_mark_as_plugin_api (GST_TYPE_VYRE_ENGINE, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_VYRE_RESIDENCY, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_VYRE_TAIL, 0);
+
+  GST_DEBUG_CATEGORY_INIT (
+      gst_vyre_interp_debug, "vyreinterp", 0, "runs programs on the GPU");
+}
+
+static void
+gst_vyre_interp_init (GstVyreInterp *self)
+{
+  self->device_index = DEFAULT_DEVICE_INDEX;
+  self->residency = VYRE_RESIDENCY_AUTO;
+  self->async_depth = DEFAULT_ASYNC_DEPTH;
+  self->max_steps = DEFAULT_MAX_STEPS;
+  self->max_output_bytes = DEFAULT_MAX_OUTPUT_BYTES;
+  self->srcresult = GST_FLOW_FLUSHING;
+  self->adapter = gst_adapter_new ();
+  g_mutex_init (&self->lock);
+  g_cond_init (&self->added);
+  g_cond_init (&self->removed);
+  g_cond_init (&self->answered);
+  g_queue_init (&self->items);
+  g_queue_init (&self->cancelled);
+
+  self->sinkpad = gst_pad_new_from_static_template (&sink_template, "sink");
+  self->srcpad = gst_pad_new_from_static_template (&src_template, "src");
+  gst_vyre_interp_setup_sink (self);
+  gst_vyre_interp_setup_src (self);
+  gst_element_add_pad (GST_ELEMENT (self), self->sinkpad);
+  gst_element_add_pad (GST_ELEMENT (self), self->srcpad);
+}

@@ -1,0 +1,671 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstvyreinterp-private.h"
+
+#include "gstvyrememory.h"
+
+#define GST_CAT_DEFAULT gst_vyre_interp_debug
+GST_DEBUG_CATEGORY_STATIC (cat_performance);
+
+/* A flush of a program that keeps buffers waits so long for cancelled runs,
+ * which takes about a millisecond, before it gives them new memory instead. */
+#define FLUSH_TIMEOUT (1 * G_TIME_SPAN_SECOND)
+
+/* --- sink pad: publishing ------------------------------------------------ */
+
+/* Waits until one more buffer may be in flight. */
+static GstFlowReturn
+wait_for_turn (GstVyreInterp *self)
+{
+  GstFlowReturn ret;
+  gboolean failed = FALSE;
+  guint depth;
+
+  while (
+      self->last_window && gst_vyre_interp_get_result (self) == GST_FLOW_OK) {
+    VyreWindowState state = vyre_window_wait (
+        self->last_window, g_get_monotonic_time () + WAIT_STEP, NULL);
+
+    if (state == VYRE_WINDOW_RUNNING)
+      continue;
+    g_clear_pointer (&self->last_window, vyre_window_unref);
+    failed = state != VYRE_WINDOW_DONE;
+  }
+
+  g_mutex_lock (&self->lock);
+  for (;;) {
+    GST_OBJECT_LOCK (self);
+    depth = self->async_depth;
+    GST_OBJECT_UNLOCK (self);
+    ret = self->srcresult;
+    if (ret == GST_FLOW_OK && self->refuse)
+      ret = GST_FLOW_EOS;
+    /* After a failed run nothing may follow: the task will report it. */
+    if (ret != GST_FLOW_OK || (self->n_buffers < depth && !failed))
+      break;
+    g_cond_wait (&self->removed, &self->lock);
+  }
+  g_mutex_unlock (&self->lock);
+  return ret;
+}
+
+static GstFlowReturn
+wait_for_block (GstVyreInterp *self, VyreArena *arena, guint64 serial)
+{
+  GstFlowReturn ret = gst_vyre_interp_get_result (self);
+
+  if (ret != GST_FLOW_OK)
+    return ret;
+  GST_LOG_OBJECT (self, "no room, waiting for a block");
+  /* Runs that were cancelled have blocks too. */
+  gst_vyre_interp_reap (self, 0);
+  vyre_arena_wait (arena, serial, g_get_monotonic_time () + WAIT_STEP);
+  return gst_vyre_interp_get_result (self);
+}
+
+static GstFlowReturn
+prepare_job (GstVyreInterp *self, GstVyreJob *job)
+{
+  VyreArena *arena = gst_vyre_workload_get_arena (self->workload);
+  g_autoptr (GError) error = NULL;
+
+  for (;;) {
+    guint64 serial = vyre_arena_serial (arena);
+    GstFlowReturn ret;
+
+    switch (gst_vyre_job_prepare (job, self->workload, &error)) {
+      case GST_VYRE_READY:
+        return GST_FLOW_OK;
+      case GST_VYRE_NO_ROOM:
+        ret = wait_for_block (self, arena, serial);
+        if (ret != GST_FLOW_OK)
+          return ret;
+        break;
+      case GST_VYRE_FAILED:
+        goto failed;
+    }
+  }
+
+failed:
+  gst_vyre_interp_fail (self);
+  gst_vyre_interp_post_error (self, error);
+  return GST_FLOW_ERROR;
+}
+
+static GstFlowReturn
+submit_job (GstVyreInterp *self, GstVyreJob *job)
+{
+  g_autoptr (GError) error = NULL;
+  guint64 max_steps;
+
+  GST_OBJECT_LOCK (self);
+  max_steps = self->max_steps;
+  GST_OBJECT_UNLOCK (self);
+  for (;;) {
+    switch (gst_vyre_job_submit (job, self->workload, max_steps, &error)) {
+      case GST_VYRE_READY:
+        return GST_FLOW_OK;
+      case GST_VYRE_NO_ROOM: {
+        gint64 end = g_get_monotonic_time () + G_TIME_SPAN_MILLISECOND;
+        GstFlowReturn ret;
+
+        /* The ring is full, maybe with the work of others: nobody tells when
+         * that changes. */
+        g_mutex_lock (&self->lock);
+        while ((ret = self->srcresult) == GST_FLOW_OK &&
+               g_cond_wait_until (&self->removed, &self->lock, end))
+          ;
+        g_mutex_unlock (&self->lock);
+        if (ret != GST_FLOW_OK)
+          return ret;
+        break;
+      }
+      case GST_VYRE_FAILED:
+        goto failed;
+    }
+  }
+
+failed:
+  gst_vyre_interp_fail (self);
+  gst_vyre_interp_post_error (self, error);
+  return GST_FLOW_ERROR;
+}
+
+static void
+note_copy (GstVyreInterp *self, const GstVyreJob *job)
+{
+  if (self->noted_copy || job->copied == 0)
+    return;
+  self->noted_copy = TRUE;
+  GST_CAT_INFO_OBJECT (cat_performance, self,
+      "buffers are copied to where the GPU can read them (first: "
+      "%" G_GSIZE_FORMAT
+      " bytes); upstream does not use the proposed allocator",
+      job->copied);
+}
+
+/* Takes the buffer. copied: of its bytes, what was copied to get here. */
+static GstFlowReturn
+run_buffer (GstVyreInterp *self, GstBuffer *buffer, gsize copied)
+{
+  GstVyreJob *job = gst_vyre_job_new (buffer);
+  GstVyreItem *item;
+  GstFlowReturn ret;
+
+  ret = wait_for_turn (self);
+  if (ret == GST_FLOW_OK)
+    ret = prepare_job (self, job);
+  if (ret != GST_FLOW_OK)
+    goto not_submitted;
+  if (copied > 0 && job->copied == 0) {
+    job->copied = copied;
+    job->in_place = 0;
+  }
+  ret = submit_job (self, job);
+  if (ret != GST_FLOW_OK)
+    goto not_submitted;
+
+  note_copy (self, job);
+  if (gst_vyre_workload_is_ordered (self->workload))
+    self->last_window = vyre_window_ref (job->window);
+  g_mutex_lock (&self->lock);
+  self->stats.windows++;
+  self->stats.copied += job->copied;
+  self->stats.in_place += job->in_place;
+  ret = self->srcresult;
+  if (ret != GST_FLOW_OK)
+    goto too_late;
+  item = g_new0 (GstVyreItem, 1);
+  item->type = ITEM_JOB;
+  item->job = job;
+  g_queue_push_tail (&self->items, item);
+  self->n_buffers++;
+  g_cond_signal (&self->added);
+  g_mutex_unlock (&self->lock);
+  return GST_FLOW_OK;
+
+not_submitted:
+  gst_vyre_job_free (job);
+  return ret;
+
+too_late:
+  self->stats.cancelled++;
+  g_queue_push_tail (&self->cancelled, job);
+  vyre_window_cancel (job->window);
+  g_mutex_unlock (&self->lock);
+  return ret;
+}
+
+/* Nothing to run on, but its place and time count. */
+static GstFlowReturn
+pass_empty (GstVyreInterp *self, GstBuffer *buffer)
+{
+  GstFlowReturn ret = wait_for_turn (self);
+  GstVyreItem *item;
+
+  g_mutex_lock (&self->lock);
+  if (ret == GST_FLOW_OK)
+    ret = self->srcresult;
+  if (ret == GST_FLOW_OK) {
+    item = g_new0 (GstVyreItem, 1);
+    item->type = ITEM_BUFFER;
+    item->buffer = g_steal_pointer (&buffer);
+    g_queue_push_tail (&self->items, item);
+    self->n_buffers++;
+    g_cond_signal (&self->added);
+  }
+  g_mutex_unlock (&self->lock);
+  gst_clear_buffer (&buffer);
+  return ret;
+}
+
+/* --- sink pad: frames ---------------------------------------------------- */
+
+static void
+clear_frames (GstVyreInterp *self)
+{
+  gst_adapter_clear (self->adapter);
+  self->adapter_discont = FALSE;
+  self->rate_time = GST_CLOCK_TIME_NONE;
+  self->rate_bytes = 0;
+}
+
+static GstClockTime
+frame_time (GstVyreInterp *self, GstClockTime start, guint64 distance)
+{
+  if (distance == 0 || !GST_CLOCK_TIME_IS_VALID (start))
+    return start;
+  if (!GST_CLOCK_TIME_IS_VALID (self->rate_time))
+    return GST_CLOCK_TIME_NONE;
+  return start +
+         gst_util_uint64_scale (distance, self->rate_time, self->rate_bytes);
+}
+
+/* length bytes from the adapter, in one piece. %NULL with *ret set. */
+static GstBuffer *
+take_frame (
+    GstVyreInterp *self, gsize length, gsize *copied, GstFlowReturn *ret)
+{
+  VyreArena *arena = gst_vyre_workload_get_arena (self->workload);
+  guint64 pts_distance, dts_distance, offset_distance;
+  GstClockTime pts = gst_adapter_prev_pts (self->adapter, &pts_distance);
+  GstClockTime dts = gst_adapter_prev_dts (self->adapter, &dts_distance);
+  guint64 offset = gst_adapter_prev_offset (self->adapter, &offset_distance);
+  GstBuffer *frame;
+
+  *copied = 0;
+  if (gst_adapter_available_fast (self->adapter) >= length) {
+    frame = gst_buffer_make_writable (
+        gst_adapter_take_buffer (self->adapter, length));
+  } else {
+    VyreBlock *block = NULL;
+
+    for (;;) {
+      guint64 serial = vyre_arena_serial (arena);
+
+      block = gst_vyre_block_alloc_padded (arena, length);
+      if (block)
+        break;
+      *ret = wait_for_block (self, arena, serial);
+      if (*ret != GST_FLOW_OK)
+        return NULL;
+    }
+    gst_adapter_copy (self->adapter, block->data, 0, length);
+    gst_adapter_flush (self->adapter, length);
+    vyre_block_note_write (block);
+    frame = gst_buffer_new ();
+    gst_buffer_append_memory (frame, gst_vyre_memory_new (block, 0, length));
+    *copied = length;
+  }
+
+  GST_BUFFER_PTS (frame) = frame_time (self, pts, pts_distance);
+  GST_BUFFER_DTS (frame) = frame_time (self, dts, dts_distance);
+  GST_BUFFER_DURATION (frame) =
+      GST_CLOCK_TIME_IS_VALID (self->rate_time)
+          ? gst_util_uint64_scale (length, self->rate_time, self->rate_bytes)
+          : GST_CLOCK_TIME_NONE;
+  GST_BUFFER_OFFSET (frame) = GST_BUFFER_OFFSET_END (frame) =
+      GST_BUFFER_OFFSET_NONE;
+  if (self->offsets_are_bytes && offset != GST_BUFFER_OFFSET_NONE) {
+    GST_BUFFER_OFFSET (frame) = offset + offset_distance;
+    GST_BUFFER_OFFSET_END (frame) = offset + offset_distance + length;
+  }
+  GST_BUFFER_FLAG_UNSET (frame, GST_BUFFER_FLAG_DISCONT);
+  if (self->adapter_discont)
+    GST_BUFFER_FLAG_SET (frame, GST_BUFFER_FLAG_DISCONT);
+  self->adapter_discont = FALSE;
+  return frame;
+}
+
+static GstFlowReturn
+run_frame (GstVyreInterp *self, gsize length)
+{
+  GstFlowReturn ret = GST_FLOW_OK;
+  gsize copied;
+  GstBuffer *frame = take_frame (self, length, &copied, &ret);
+
+  if (frame == NULL)
+    return ret;
+  return run_buffer (self, frame, copied);
+}
+
+/* The frame that the stream has begun will not be filled. */
+static GstFlowReturn
+finish_frames (GstVyreInterp *self)
+{
+  gsize rest = gst_adapter_available (self->adapter);
+  guint64 frame_bytes =
+      gst_vyre_workload_get_plan (self->workload)->frame_bytes;
+  GstFlowReturn ret = GST_FLOW_OK;
+  GstVyreTail tail;
+
+  if (rest == 0)
+    return GST_FLOW_OK;
+  GST_OBJECT_LOCK (self);
+  tail = self->tail;
+  GST_OBJECT_UNLOCK (self);
+  switch (tail) {
+    case GST_VYRE_TAIL_PAD:
+      ret = run_frame (self, rest);
+      break;
+    case GST_VYRE_TAIL_DROP:
+      GST_INFO_OBJECT (self,
+          "dropping %" G_GSIZE_FORMAT " bytes of a frame of %" G_GUINT64_FORMAT,
+          rest, frame_bytes);
+      break;
+    case GST_VYRE_TAIL_ERROR:
+      goto not_full;
+  }
+  clear_frames (self);
+  return ret;
+
+not_full:
+  clear_frames (self);
+  gst_vyre_interp_fail (self);
+  GST_ELEMENT_ERROR (self, STREAM, FAILED, ("The stream ends inside a frame."),
+      ("%" G_GSIZE_FORMAT
+       " bytes are left, the program takes frames of %" G_GUINT64_FORMAT
+       "; set tail to pad or drop",
+          rest, frame_bytes));
+  return GST_FLOW_ERROR;
+}
+
+/* Takes the buffer. */
+static GstFlowReturn
+cut_frames (GstVyreInterp *self, GstBuffer *buffer, gsize frame_bytes)
+{
+  gsize size = gst_buffer_get_size (buffer);
+  GstFlowReturn ret = GST_FLOW_OK;
+
+  if (GST_BUFFER_IS_DISCONT (buffer))
+    ret = finish_frames (self);
+  if (ret != GST_FLOW_OK)
+    goto unused;
+  if (size == frame_bytes && gst_adapter_available (self->adapter) == 0)
+    return run_buffer (self, buffer, 0);
+
+  if (gst_adapter_available (self->adapter) == 0)
+    self->adapter_discont = GST_BUFFER_IS_DISCONT (buffer);
+  self->rate_time = GST_BUFFER_DURATION (buffer);
+  self->rate_bytes = size;
+  self->offsets_are_bytes =
+      GST_BUFFER_OFFSET_IS_VALID (buffer) &&
+      GST_BUFFER_OFFSET_END_IS_VALID (buffer) &&
+      GST_BUFFER_OFFSET_END (buffer) - GST_BUFFER_OFFSET (buffer) == size;
+  gst_adapter_push (self->adapter, buffer);
+  while (ret == GST_FLOW_OK &&
+         gst_adapter_available (self->adapter) >= frame_bytes)
+    ret = run_frame (self, frame_bytes);
+  return ret;
+
+unused:
+  gst_buffer_unref (buffer);
+  return ret;
+}
+
+static GstFlowReturn
+gst_vyre_interp_chain (GstPad *pad, GstObject *parent, GstBuffer *buffer)
+{
+  GstVyreInterp *self = GST_VYRE_INTERP (parent);
+  gsize size = gst_buffer_get_size (buffer);
+  gsize frame_bytes;
+  gboolean has_cancelled;
+  GstFlowReturn ret;
+
+  GST_LOG_OBJECT (self, "received %" GST_PTR_FORMAT, buffer);
+  g_mutex_lock (&self->lock);
+  ret = self->srcresult;
+  if (ret == GST_FLOW_OK && (self->eos || self->refuse))
+    ret = GST_FLOW_EOS;
+  if (ret == GST_FLOW_OK) {
+    self->stats.buffers_in++;
+    self->stats.bytes_in += size;
+  }
+  has_cancelled = !g_queue_is_empty (&self->cancelled);
+  g_mutex_unlock (&self->lock);
+  if (ret != GST_FLOW_OK)
+    goto refused;
+
+  if (has_cancelled)
+    gst_vyre_interp_reap (self, 0);
+  if (size == 0)
+    return pass_empty (self, buffer);
+  frame_bytes = gst_vyre_workload_get_plan (self->workload)->frame_bytes;
+  if (frame_bytes > 0)
+    return cut_frames (self, buffer, frame_bytes);
+  return run_buffer (self, buffer, 0);
+
+refused:
+  GST_LOG_OBJECT (self, "refused: %s", gst_flow_get_name (ret));
+  gst_buffer_unref (buffer);
+  return ret;
+}
+
+/* --- sink pad: events ---------------------------------------------------- */
+
+static GstFlowReturn
+flush_start (GstVyreInterp *self, GstEvent *event)
+{
+  gboolean ok = gst_pad_push_event (self->srcpad, event);
+
+  gst_vyre_interp_wake_all (self, GST_FLOW_FLUSHING);
+  /* Ends at once: downstream flushes too. */
+  gst_pad_pause_task (self->srcpad);
+  return ok ? GST_FLOW_OK : GST_FLOW_ERROR;
+}
+
+/* With the stream lock. */
+static void
+reset_stream (GstVyreInterp *self, gboolean keep_sticky)
+{
+  gst_vyre_interp_clear_items (self, keep_sticky);
+  clear_frames (self);
+  g_clear_pointer (&self->last_window, vyre_window_unref);
+}
+
+static GstFlowReturn
+flush_stop (GstVyreInterp *self, GstEvent *event)
+{
+  gboolean ok = gst_pad_push_event (self->srcpad, event);
+  g_autoptr (GError) error = NULL;
+  gboolean ended;
+
+  if (self->workload == NULL)
+    return ok ? GST_FLOW_OK : GST_FLOW_ERROR;
+  reset_stream (self, TRUE);
+  if (gst_vyre_workload_get_plan (self->workload)->n_kept > 0) {
+    ended = gst_vyre_interp_reap (self, FLUSH_TIMEOUT);
+    if (!gst_vyre_workload_reset_kept (self->workload, ended, &error))
+      goto no_memory;
+  }
+
+  g_mutex_lock (&self->lock);
+  self->eos = self->downstream_eos = self->refuse = FALSE;
+  self->error_posted = FALSE;
+  gst_vyre_interp_set_result_locked (self, GST_FLOW_OK);
+  if (gst_pad_is_active (self->srcpad))
+    gst_vyre_interp_start_task (self);
+  g_mutex_unlock (&self->lock);
+  return ok ? GST_FLOW_OK : GST_FLOW_ERROR;
+
+no_memory:
+  gst_vyre_interp_fail (self);
+  gst_vyre_interp_post_error (self, error);
+  return GST_FLOW_ERROR;
+}
+
+/* What a serialized event meets that comes while the stream is not well.
+ * With the lock; returns with it. */
+static GstFlowReturn
+judge_event_locked (
+    GstVyreInterp *self, GstEvent *event, gboolean *post_flow_error)
+{
+  gboolean anew = gst_vyre_interp_starts_anew (event);
+
+  if (anew && (self->srcresult == GST_FLOW_EOS || self->eos || self->refuse)) {
+    /* What came before stays ended, this begins. */
+    self->eos = self->refuse = FALSE;
+    if (self->srcresult == GST_FLOW_EOS) {
+      gst_vyre_interp_set_result_locked (self, GST_FLOW_OK);
+      gst_vyre_interp_start_task (self);
+    }
+    return GST_FLOW_OK;
+  }
+  if (self->eos)
+    return GST_FLOW_EOS;
+  if (self->srcresult == GST_FLOW_OK)
+    return GST_FLOW_OK;
+  if (GST_EVENT_TYPE (event) == GST_EVENT_EOS) {
+    *post_flow_error =
+        !self->error_posted && (self->srcresult == GST_FLOW_NOT_LINKED ||
+                                   self->srcresult < GST_FLOW_EOS);
+    return self->srcresult;
+  }
+  /* Sticky ones are kept for when the stream goes on. */
+  return GST_EVENT_IS_STICKY (event) ? GST_FLOW_OK : self->srcresult;
+}
+
+static GstFlowReturn
+queue_event (GstVyreInterp *self, GstEvent *event)
+{
+  gboolean post_flow_error = FALSE;
+  GstFlowReturn ret;
+  GstVyreItem *item;
+
+  g_mutex_lock (&self->lock);
+  ret = judge_event_locked (self, event, &post_flow_error);
+  if (ret != GST_FLOW_OK)
+    goto refused;
+  if (GST_EVENT_TYPE (event) == GST_EVENT_EOS)
+    self->eos = TRUE;
+  item = g_new0 (GstVyreItem, 1);
+  item->type = ITEM_EVENT;
+  item->event = event;
+  g_queue_push_tail (&self->items, item);
+  g_cond_signal (&self->added);
+  g_mutex_unlock (&self->lock);
+  return GST_FLOW_OK;
+
+refused:
+  g_mutex_unlock (&self->lock);
+  GST_LOG_OBJECT (
+      self, "refused %" GST_PTR_FORMAT ": %s", event, gst_flow_get_name (ret));
+  if (post_flow_error)
+    GST_ELEMENT_FLOW_ERROR (self, ret);
+  gst_event_unref (event);
+  return ret;
+}
+
+static GstFlowReturn
+gst_vyre_interp_sink_event (GstPad *pad, GstObject *parent, GstEvent *event)
+{
+  GstVyreInterp *self = GST_VYRE_INTERP (parent);
+
+  GST_LOG_OBJECT (self, "received %" GST_PTR_FORMAT, event);
+  switch (GST_EVENT_TYPE (event)) {
+    case GST_EVENT_FLUSH_START:
+      return flush_start (self, event);
+    case GST_EVENT_FLUSH_STOP:
+      return flush_stop (self, event);
+    case GST_EVENT_EOS:
+    case GST_EVENT_SEGMENT:
+    case GST_EVENT_STREAM_START:
+    case GST_EVENT_CAPS:
+      /* A refused frame is not this event's fault; the stream's result says
+       * whether it may follow. */
+      finish_frames (self);
+      return queue_event (self, event);
+    default:
+      if (GST_EVENT_IS_SERIALIZED (event))
+        return queue_event (self, event);
+      return gst_pad_push_event (self->srcpad, event) ? GST_FLOW_OK
+                                                      : GST_FLOW_ERROR;
+  }
+}
+
+/* --- queries ------------------------------------------------------------- */
+
+/* The GPU reads arena memory where it is. Metas are not proposed: a program
+ * sees bytes, and padded lines would be bytes that it does not expect. */
+static gboolean
+answer_allocation (GstVyreInterp *self, GstQuery *query)
+{
+  g_autoptr (VyreRuntime) runtime = gst_vyre_interp_ref_runtime (self);
+  GstAllocationParams params;
+  GstAllocator *allocator;
+
+  if (runtime == NULL)
+    return FALSE;
+  allocator = gst_vyre_allocator_new (vyre_runtime_get_host_arena (runtime));
+  gst_allocation_params_init (&params);
+  params.align = 63;
+  gst_query_add_allocation_param (query, allocator, &params);
+  gst_object_unref (allocator);
+  return TRUE;
+}
+
+/* Takes its place among the buffers; the caller waits. */
+static gboolean
+queue_query (GstVyreInterp *self, GstQuery *query)
+{
+  GstVyreItem *item = g_new0 (GstVyreItem, 1);
+  gboolean result = FALSE;
+
+  item->type = ITEM_QUERY;
+  item->query = query;
+  g_mutex_lock (&self->lock);
+  if (self->srcresult != GST_FLOW_OK)
+    goto flushing;
+  g_queue_push_tail (&self->items, item);
+  g_cond_signal (&self->added);
+  while (self->srcresult == GST_FLOW_OK && self->query_answered != query)
+    g_cond_wait (&self->answered, &self->lock);
+  /* The query is the caller's: he must not have it back while downstream still
+   * looks at it. */
+  while (self->query_asked == query)
+    g_cond_wait (&self->answered, &self->lock);
+  if (self->query_answered == query) {
+    self->query_answered = NULL;
+    result = self->query_result;
+  } else if (g_queue_remove (&self->items, item)) {
+    g_free (item);
+  }
+  g_mutex_unlock (&self->lock);
+  return result;
+
+flushing:
+  g_mutex_unlock (&self->lock);
+  g_free (item);
+  return FALSE;
+}
+
+static gboolean
+gst_vyre_interp_sink_query (GstPad *pad, GstObject *parent, GstQuery *query)
+{
+  GstVyreInterp *self = GST_VYRE_INTERP (parent);
+
+  switch (GST_QUERY_TYPE (query)) {
+    case GST_QUERY_CONTEXT:
+      return gst_vyre_interp_answer_context (self, query) ||
+             gst_pad_query_default (pad, parent, query);
+    case GST_QUERY_ALLOCATION:
+      return answer_allocation (self, query);
+    default:
+      /* ACCEPT_CAPS and CAPS are not serialized. */
+      if (GST_QUERY_IS_SERIALIZED (query))
+        return queue_query (self, query);
+      return gst_pad_query_default (pad, parent, query);
+  }
+}
+
+static gboolean
+gst_vyre_interp_sink_activate_mode (
+    GstPad *pad, GstObject *parent, GstPadMode mode, gboolean active)
+{
+  GstVyreInterp *self = GST_VYRE_INTERP (parent);
+
+  if (mode != GST_PAD_MODE_PUSH)
+    return FALSE;
+  if (active) {
+    gst_vyre_interp_begin (self);
+    return TRUE;
+  }
+  gst_vyre_interp_wake_all (self, GST_FLOW_FLUSHING);
+  GST_PAD_STREAM_LOCK (pad);
+  reset_stream (self, FALSE);
+  GST_PAD_STREAM_UNLOCK (pad);
+  return TRUE;
+}
+
+void
+gst_vyre_interp_setup_sink (GstVyreInterp *self)
+{
+  GST_DEBUG_CATEGORY_GET (cat_performance, "GST_PERFORMANCE");
+  self->rate_time = GST_CLOCK_TIME_NONE;
+
+  gst_pad_set_chain_function (self->sinkpad, gst_vyre_interp_chain);
+  gst_pad_set_event_full_function (self->sinkpad, gst_vyre_interp_sink_event);
+  gst_pad_set_query_function (self->sinkpad, gst_vyre_interp_sink_query);
+  gst_pad_set_activatemode_function (
+      self->sinkpad, gst_vyre_interp_sink_activate_mode);
+  GST_PAD_SET_PROXY_CAPS (self->sinkpad);
+}
