@@ -10,6 +10,8 @@
 #include "ingest.h"
 
 #define MAX_DEPTH 256
+/* read_into() looks after so much whether it was cancelled. */
+#define INTO_PIECE ((gsize) 4 << 20)
 /* Below these, reading past the page cache costs more than it saves. */
 #define DIRECT_MIN_BLOCK ((gsize) 64 << 10)
 #define DIRECT_MIN_SIZE ((guint64) 1 << 20)
@@ -47,6 +49,7 @@ struct _VyreReader
   /* of the calling thread */
   Slot *slots; /* a ring, in the order of delivery */
   guint n_slots, head, count;
+  gboolean no_wait; /* for room */
   guint64 position; /* where the next block to ask for begins;
                                    backwards: where it ends */
   guint64 stop;
@@ -502,6 +505,8 @@ next_seekable (VyreReader *reader, VyreBlock **block, guint64 *offset,
     if (reader->count == 0 && room)
       return VYRE_READ_EOF;
     if (reader->count == 0) {
+      if (reader->no_wait)
+        return VYRE_READ_NO_ROOM;
       vyre_arena_wait (reader->arena, serial, G_MAXINT64);
       continue;
     }
@@ -555,7 +560,8 @@ next_seekable (VyreReader *reader, VyreBlock **block, guint64 *offset,
   }
 }
 
-/* Room for one block, waiting for it. NULL: cancelled. */
+/* Room for one block, waiting for it. NULL: cancelled, or there is none and
+ * nobody wants to wait. */
 static VyreBlock *
 wait_for_block (VyreReader *reader, gsize size)
 {
@@ -566,10 +572,16 @@ wait_for_block (VyreReader *reader, gsize size)
     if (is_cancelled (reader))
       return NULL;
     block = vyre_arena_alloc (reader->arena, size);
-    if (block != NULL)
+    if (block != NULL || reader->no_wait)
       return block;
     vyre_arena_wait (reader->arena, serial, G_MAXINT64);
   }
+}
+
+static VyreReadResult
+why_no_block (VyreReader *reader)
+{
+  return is_cancelled (reader) ? VYRE_READ_CANCELLED : VYRE_READ_NO_ROOM;
 }
 
 /* What cannot seek: filled bit by bit, waiting in poll() so that it can be
@@ -592,7 +604,7 @@ next_stream (VyreReader *reader, VyreBlock **block, guint64 *offset,
   if (reader->partial == NULL) {
     reader->partial = wait_for_block (reader, reader->block_size);
     if (reader->partial == NULL)
-      return VYRE_READ_CANCELLED;
+      return why_no_block (reader);
   }
   want = MIN (reader->block_size, reader->stop - start);
   /* Begun before a restart with larger or smaller blocks. */
@@ -601,7 +613,7 @@ next_stream (VyreReader *reader, VyreBlock **block, guint64 *offset,
         wait_for_block (reader, MAX (want, reader->partial_filled));
 
     if (other == NULL)
-      return VYRE_READ_CANCELLED;
+      return why_no_block (reader);
     memcpy (other->data, reader->partial->data, reader->partial_filled);
     if (want < reader->partial_filled) {
       reader->partial_filled -= want;
@@ -669,6 +681,94 @@ vyre_reader_next (VyreReader *reader, VyreBlock **block, guint64 *offset,
 not_started:
   g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
       "“%s” is not being read: start it first", reader->file.path);
+  return VYRE_READ_ERROR;
+}
+
+void
+vyre_reader_set_wait (VyreReader *reader, gboolean wait)
+{
+  reader->no_wait = !wait;
+}
+
+static void
+note_into (VyreReader *reader, gsize n)
+{
+  g_mutex_lock (&reader->lock);
+  reader->stats.reads++;
+  reader->stats.bytes += n;
+  if (reader->stats.path == VYRE_IO_PATH_NONE)
+    reader->stats.path = VYRE_IO_PATH_PREAD;
+  g_mutex_unlock (&reader->lock);
+}
+
+/* What next_stream() left half done comes first. */
+static VyreReadResult
+stream_into (
+    VyreReader *reader, guint8 *data, gsize length, gsize *got, GError **error)
+{
+  struct pollfd fds[2] = {
+    { .fd = reader->file.fd, .events = POLLIN },
+    { .fd = reader->cancel_fd, .events = POLLIN },
+  };
+  gssize n;
+
+  if (reader->partial_filled > 0) {
+    n = MIN (length, reader->partial_filled);
+    memcpy (data, reader->partial->data, n);
+    reader->partial_filled -= n;
+    memmove (reader->partial->data, reader->partial->data + n,
+        reader->partial_filled);
+    *got = n;
+    return VYRE_READ_OK;
+  }
+  do {
+    if (poll (fds, 2, -1) < 0 && errno != EINTR)
+      goto failed;
+    if (fds[1].revents != 0)
+      return VYRE_READ_CANCELLED;
+    n = read (reader->file.fd, data, length);
+  } while (n < 0 && (errno == EINTR || errno == EAGAIN));
+  if (n < 0)
+    goto failed;
+  note_into (reader, n);
+  reader->position += n;
+  *got = n;
+  return n > 0 ? VYRE_READ_OK : VYRE_READ_EOF;
+
+failed:
+  set_read_error (reader, errno, reader->position, length, FALSE, error);
+  return VYRE_READ_ERROR;
+}
+
+VyreReadResult
+vyre_reader_read_into (VyreReader *reader, guint64 offset, guint8 *data,
+    gsize length, gsize *got, GError **error)
+{
+  gssize n;
+
+  *got = 0;
+  if (!reader->file.seekable)
+    return stream_into (reader, data, length, got, error);
+  while (*got < length) {
+    if (is_cancelled (reader))
+      return VYRE_READ_CANCELLED;
+    if (offset + *got > MAX_OFFSET)
+      break;
+    n = pread (reader->file.fd, data + *got, MIN (length - *got, INTO_PIECE),
+        offset + *got);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+      continue;
+    if (n < 0)
+      goto failed;
+    note_into (reader, n);
+    if (n == 0)
+      break;
+    *got += n;
+  }
+  return *got > 0 || length == 0 ? VYRE_READ_OK : VYRE_READ_EOF;
+
+failed:
+  set_read_error (reader, errno, offset + *got, length - *got, FALSE, error);
   return VYRE_READ_ERROR;
 }
 

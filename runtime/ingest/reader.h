@@ -92,6 +92,7 @@ typedef enum
   VYRE_READ_EOF,
   VYRE_READ_CANCELLED,          /* vyre_reader_cancel(); nothing was lost */
   VYRE_READ_ERROR,
+  VYRE_READ_NO_ROOM,            /* see vyre_reader_set_wait() */
 } VyreReadResult;
 
 /* The next block in order; waits for its read, and for room in the arena.
@@ -105,6 +106,19 @@ typedef enum
  * call tries the same place again. */
 VYRE_API VyreReadResult vyre_reader_next (VyreReader *reader,
     VyreBlock **block, guint64 *offset, gsize *length, GError **error);
+
+/* With FALSE, vyre_reader_next() returns NO_ROOM instead of waiting when the
+ * arena is full and nothing of the reader's own is on its way: whoever holds
+ * the blocks may never return them. A later call goes on where it was. */
+VYRE_API void vyre_reader_set_wait (VyreReader *reader, gboolean wait);
+
+/* Reads length bytes at offset into the caller's memory, in the calling thread
+ * and through the page cache; read-ahead is left as it is. *got is smaller than
+ * length at the end of the file. What cannot seek ignores offset, must not
+ * have been started at another place since, and gives what there is. OK, EOF
+ * with *got 0, CANCELLED (*got bytes are there), ERROR. */
+VYRE_API VyreReadResult vyre_reader_read_into (VyreReader *reader,
+    guint64 offset, guint8 *data, gsize length, gsize *got, GError **error);
 
 /* Makes a waiting or later vyre_reader_next() return CANCELLED, until
  * vyre_reader_cancel (reader, FALSE). */
