@@ -3,7 +3,7 @@
 
 #include <gst/gst.h>
 
-#include "runtime/engine/runtime.h"
+#include "engine/runtime.h"
 
 G_BEGIN_DECLS
 

@@ -3,7 +3,7 @@
 
 #include <gst/gst.h>
 
-#include "runtime/ingest/arena.h"
+#include "ingest/arena.h"
 
 G_BEGIN_DECLS
 

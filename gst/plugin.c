@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstvyreinterp.h"
+#include "gstvyresrc.h"
 
 static gboolean
 plugin_init (GstPlugin *plugin)
 {
-  return GST_ELEMENT_REGISTER (vyreinterp, plugin);
+  gboolean any = FALSE;
+
+  any |= GST_ELEMENT_REGISTER (vyresrc, plugin);
+  any |= GST_ELEMENT_REGISTER (vyreinterp, plugin);
+  return any;
 }
 
 GST_PLUGIN_DEFINE (GST_VERSION_MAJOR, GST_VERSION_MINOR, vyre,

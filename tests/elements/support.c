@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "support.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static char *folder;
+
+static void
+remove_folder (const char *path)
+{
+  GDir *dir = g_dir_open (path, 0, NULL);
+  const char *name;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL) {
+    g_autofree char *child = g_build_filename (path, name, NULL);
+
+    if (g_file_test (child, G_FILE_TEST_IS_DIR) &&
+        !g_file_test (child, G_FILE_TEST_IS_SYMLINK))
+      remove_folder (child);
+    else
+      g_unlink (child);
+  }
+  if (dir != NULL)
+    g_dir_close (dir);
+  g_rmdir (path);
+}
+
+void
+support_init (int *argc, char ***argv, const char *const *plugins)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *system = NULL, *registry = NULL;
+
+  folder = g_dir_make_tmp ("vyre-test-XXXXXX", &error);
+  g_assert_no_error (error);
+  system = g_build_filename (folder, "plugins", NULL);
+  registry = g_build_filename (folder, "registry.bin", NULL);
+  g_assert_cmpint (g_mkdir (system, 0700), ==, 0);
+  for (; *plugins != NULL; plugins++) {
+    g_autofree char *file = g_strdup_printf ("libgst%s.so", *plugins);
+    g_autofree char *to =
+        g_build_filename (VYRE_TEST_SYSTEM_PLUGINS, file, NULL);
+    g_autofree char *from = g_build_filename (system, file, NULL);
+
+    if (symlink (to, from) != 0)
+      g_error ("symlink %s: %s", from, g_strerror (errno));
+  }
+  g_setenv ("GST_PLUGIN_SYSTEM_PATH_1_0", system, TRUE);
+#ifdef VYRE_TEST_PLUGIN_DIR
+  g_setenv ("GST_PLUGIN_PATH_1_0", VYRE_TEST_PLUGIN_DIR, TRUE);
+#else
+  /* Compiled in: the plugin's types would be there twice. */
+  g_setenv ("GST_PLUGIN_PATH_1_0", "", TRUE);
+#endif
+  g_setenv ("GST_REGISTRY_1_0", registry, TRUE);
+  g_setenv ("GST_REGISTRY_FORK", "no", TRUE);
+  g_setenv ("GST_TRACERS", "leaks", FALSE);
+  /* Makes warnings fatal too, such as the one about leaks. */
+  g_test_init (argc, argv, NULL);
+  gst_init (argc, argv);
+}
+
+int
+support_run (void)
+{
+  int rc = g_test_run ();
+
+  gst_deinit ();
+  remove_folder (folder);
+  g_clear_pointer (&folder, g_free);
+  return rc;
+}
+
+char *
+support_path (const char *name)
+{
+  return g_build_filename (folder, name, NULL);
+}
+
+guint8 *
+support_noise (gsize size)
+{
+  guint8 *data = g_malloc (size + 8);
+  guint64 x = G_GUINT64_CONSTANT (0x9e3779b97f4a7c15) ^ size;
+
+  for (gsize i = 0; i < size; i += 8) {
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    memcpy (data + i, &x, 8);
+  }
+  return data;
+}
+
+char *
+support_noise_file (const char *name, gsize size, guint8 **data)
+{
+  char *path = support_path (name);
+  guint8 *noise = support_noise (size);
+  g_autoptr (GError) error = NULL;
+
+  g_file_set_contents (path, (char *) noise, size, &error);
+  g_assert_no_error (error);
+  if (data != NULL)
+    *data = noise;
+  else
+    g_free (noise);
+  return path;
+}
+
+void
+support_assert_file (const char *path, const guint8 *data, gsize size)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *contents = NULL;
+  gsize length;
+
+  g_file_get_contents (path, &contents, &length, &error);
+  g_assert_no_error (error);
+  g_assert_cmpmem (contents, length, data, size);
+}
+
+GstElement *
+support_launch (const char *format, ...)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *text = NULL;
+  GstElement *pipeline;
+  va_list args;
+
+  va_start (args, format);
+  text = g_strdup_vprintf (format, args);
+  va_end (args);
+  pipeline = gst_parse_launch (text, &error);
+  g_assert_no_error (error);
+  /* One element alone comes without a pipeline around it. */
+  if (!GST_IS_PIPELINE (pipeline)) {
+    GstElement *alone = pipeline;
+
+    pipeline = gst_pipeline_new (NULL);
+    gst_bin_add (GST_BIN (pipeline), alone);
+  }
+  return pipeline;
+}
+
+static void
+fail_on_error (GstMessage *message)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *debug = NULL;
+
+  if (message == NULL)
+    g_error ("no message in time");
+  if (GST_MESSAGE_TYPE (message) != GST_MESSAGE_ERROR)
+    return;
+  gst_message_parse_error (message, &error, &debug);
+  g_error ("%s (%s)", error->message, debug);
+}
+
+GstMessage *
+support_wait_message (GstElement *pipeline, GstMessageType type)
+{
+  GstBus *bus = gst_element_get_bus (pipeline);
+  GstMessage *message = gst_bus_timed_pop_filtered (
+      bus, 20 * GST_SECOND, type | GST_MESSAGE_ERROR);
+
+  gst_object_unref (bus);
+  if ((type & GST_MESSAGE_ERROR) == 0 || message == NULL)
+    fail_on_error (message);
+  return message;
+}
+
+void
+support_wait_eos (GstElement *pipeline)
+{
+  GstBus *bus = gst_element_get_bus (pipeline);
+  GstMessage *message = gst_bus_timed_pop_filtered (
+      bus, 60 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+
+  gst_object_unref (bus);
+  fail_on_error (message);
+  gst_message_unref (message);
+}
+
+void
+support_set_state (GstElement *pipeline, GstState state)
+{
+  GstStateChangeReturn ret = gst_element_set_state (pipeline, state);
+
+  if (ret == GST_STATE_CHANGE_ASYNC)
+    ret = gst_element_get_state (pipeline, NULL, NULL, 20 * GST_SECOND);
+  g_assert_cmpint (ret, ==, GST_STATE_CHANGE_SUCCESS);
+}
+
+void
+support_play (GstElement *pipeline)
+{
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  support_wait_eos (pipeline);
+  support_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (pipeline);
+}
+
+void
+support_assert_error (
+    GstElement *pipeline, GQuark domain, int code, const char *part)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *debug = NULL;
+  GstMessage *message;
+
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  message = support_wait_message (pipeline, GST_MESSAGE_ERROR);
+  gst_message_parse_error (message, &error, &debug);
+  gst_message_unref (message);
+  g_test_message ("%s (%s)", error->message, debug);
+  g_assert_error (error, domain, code);
+  g_assert_nonnull (strstr (error->message, part));
+  support_set_state (pipeline, GST_STATE_NULL);
+}
