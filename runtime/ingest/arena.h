@@ -39,9 +39,11 @@ struct _VyreBlock
   guint64 write_stamp;          /* last write by anybody but a GPU */
 };
 
-/* A host arena of anonymous memory with huge pages advised; not faulted in.
- * size is rounded up to whole pages. G_FILE_ERROR on failure, with the limit
- * that stood in the way and how to raise it. */
+/* A host arena of anonymous memory with huge pages advised; not faulted in,
+ * and not there in a child after fork() (devices would go on using the
+ * parent's pages while the parent got copies). size is rounded up to whole
+ * pages. G_FILE_ERROR on failure, with the limit that stood in the way and how
+ * to raise it. */
 VYRE_API VyreArena *vyre_arena_new_host (gsize size, GError **error);
 
 /* The host arena of this process (design.md: it belongs to the process).
@@ -71,9 +73,9 @@ VYRE_API void vyre_arena_get_usage (VyreArena *arena, gsize *used,
 VYRE_API VyreBlock *vyre_arena_alloc (VyreArena *arena, gsize size);
 
 /* Waits until a block was returned, vyre_arena_wake() was called, or end_time
- * (g_get_monotonic_time()) came. Callers loop: allocate, look at their own
- * flushing flag, wait. serial is an in-out ticket (start with 0) that keeps a
- * return between allocating and waiting from being missed: read it with
+ * (g_get_monotonic_time(); G_MAXINT64: never) came. Callers loop: allocate,
+ * look at their own flushing flag, wait. serial is a ticket that keeps a return
+ * between allocating and waiting from being missed: read it with
  * vyre_arena_serial() before allocating. */
 VYRE_API guint64 vyre_arena_serial (VyreArena *arena);
 VYRE_API void vyre_arena_wait (VyreArena *arena, guint64 serial,
