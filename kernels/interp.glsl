@@ -328,8 +328,10 @@ interpret (uint lane, inout uint allowance)
       uint c = R (x & 63u);
       if (op < VYRE_I_FADD)
         result = alu (op, a, b, c);
-      else
+      else if (KERNEL_CLASS >= VYRE_KERNEL_FLOAT && op < VYRE_I_FSIN)
         result = falu (op, a, b, c);
+      else if (KERNEL_CLASS >= VYRE_KERNEL_ALL)
+        result = transcendental (op, a);
       if (op == VYRE_I_DIVS || op == VYRE_I_MODS) {
         faulting = executing &&
             (b == 0u || a == 0x80000000u && b == 0xffffffffu);

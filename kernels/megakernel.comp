@@ -31,10 +31,12 @@
 #include "engine/launch.h"
 
 layout(local_size_x_id = 0) in;
-layout(constant_id = 0) const uint LANES = 32;
+layout(constant_id = VYRE_SPEC_LANES) const uint LANES = 32;
+layout(constant_id = VYRE_SPEC_CLASS) const uint KERNEL_CLASS = VYRE_KERNEL_ALL;
 
 #include "memory.glsl"
 #include "float.glsl"
+#include "transcendental.glsl"
 #include "interp.glsl"
 
 layout(push_constant, scalar) uniform Launch
@@ -282,6 +284,7 @@ claim (inout uint passes, uint spread)
     if (ready)
       ready = !older (launch.generation,
           load_relaxed (ring, base + VYRE_A_RESIDENCY)) &&
+          load_relaxed (ring, base + VYRE_A_KERNEL) <= KERNEL_CLASS &&
           may_execute (load_relaxed (ring, base + VYRE_W_TENANT));
     uvec4 votes = subgroupBallot (ready);
     uint n = subgroupBallotBitCount (votes);

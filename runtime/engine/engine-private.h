@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "launch.h"
 #include "../lower/isa.h"
 #include "../lower/lower.h"
 #include "../ring/ring.h"
@@ -35,8 +36,16 @@ typedef struct
 {
   VyreLaunch *launch;
   guint32 generation;
-  guint queue;
+  guint kernel_class;
 } VyreActiveLaunch;
+
+/* The megakernel's push constants; the order is the shader's. */
+typedef struct
+{
+  guint64 control, ring, records, descriptors, areas, area_map;
+  guint32 slots, n_areas, area_words, generation;
+  guint32 fuel, slice, idle_limit, n_descriptors;
+} VyreLaunchConstants;
 
 struct _VyreRuntime
 {
@@ -56,16 +65,19 @@ struct _VyreRuntime
   guint32 slice;                /* instructions between looks at the host */
   guint32 idle_limit;
   guint32 n_areas, area_words;
-  guint64 kernel_compile_ns;
   VyreMemory *control, *ring, *records, *descriptors, *areas, *area_map;
   VyreMemory *code_memory;
   VyreArena *code_arena;
   VyreMappedArena mapped[2];    /* host arena, device arena */
   guint n_mapped;
   VyreMemory *arena_memory[2];
-  VyrePipeline *pipeline;
   VyreRingTenants *tenants;
   GThread *supervisor;
+
+  /* One thread at a time compiles; a class that is there stays. */
+  GMutex compile_lock;
+  VyrePipeline *pipelines[VYRE_KERNEL_CLASSES]; /* [lock] to read */
+  guint64 kernel_compile_ns;    /* [lock] of all classes so far */
 
   GMutex lock;
   GCond work;                   /* the supervisor has something to do */
@@ -113,6 +125,7 @@ struct _VyreExecutable
   VyreLowered *lowered;
   VyreBlock *code;
   guint64 code_address;
+  guint kernel_class;           /* VYRE_KERNEL_*, the least that will do */
 };
 
 struct _VyreWindow
@@ -177,11 +190,18 @@ void vyre_runtime_unlock (VyreRuntime *runtime);
  * of it is in flight. */
 void vyre_tenant_retire_locked (VyreRuntime *runtime, guint32 id);
 
+/* runtime.c: makes sure that a kernel of that class or above can be launched;
+ * compiles it the first time, seconds on some devices. No lock held. */
+gboolean vyre_runtime_need_kernel (VyreRuntime *runtime, guint kernel_class,
+    GError **error);
+
 /* executable.c: takes over lowered code, whoever made it. */
 VyreExecutable *vyre_executable_new_lowered (VyreRuntime *runtime,
     VyreLowered *lowered, GError **error);
 
 /* supervisor.c */
+void vyre_runtime_launch_constants (VyreRuntime *runtime, guint32 generation,
+    VyreLaunchConstants *constants);
 gpointer vyre_supervisor_run (gpointer runtime);
 
 G_END_DECLS

@@ -44,6 +44,21 @@ check_limits (VyreRuntime *runtime, const VyreLowered *lowered, GError **error)
   return TRUE;
 }
 
+static guint
+needed_class (const VyreLowered *lowered)
+{
+  guint needed = VYRE_KERNEL_INTEGER;
+
+  for (guint32 i = 0; i < lowered->n_instructions; i++) {
+    guint op = lowered->code[2 * i] & 127;
+    if (op >= VYRE_I_FSIN)
+      return VYRE_KERNEL_ALL;
+    if (op >= VYRE_I_FADD)
+      needed = VYRE_KERNEL_FLOAT;
+  }
+  return needed;
+}
+
 VyreExecutable *
 vyre_executable_new (VyreRuntime *runtime, VyreProgram *program,
     GError **error)
@@ -67,6 +82,9 @@ vyre_executable_new_lowered (VyreRuntime *runtime, VyreLowered *owned,
     return NULL;
   if (!check_limits (runtime, lowered, error))
     return NULL;
+  guint kernel_class = needed_class (lowered);
+  if (!vyre_runtime_need_kernel (runtime, kernel_class, error))
+    return NULL;
 
   gsize bytes = (gsize) lowered->n_instructions * 8;
   VyreBlock *block = vyre_arena_alloc (runtime->code_arena, bytes);
@@ -87,6 +105,7 @@ vyre_executable_new_lowered (VyreRuntime *runtime, VyreLowered *owned,
   executable->runtime = vyre_runtime_ref (runtime);
   executable->lowered = g_steal_pointer (&lowered);
   executable->code = block;
+  executable->kernel_class = kernel_class;
   executable->code_address = runtime->code_memory->address + block->offset;
   return executable;
 }

@@ -18,14 +18,6 @@
 #define LAUNCH_WAIT_NS (200 * 1000)
 #define IDLE_LOOK_US 1000
 
-/* What the kernel's push constants are; the order is the shader's. */
-typedef struct
-{
-  guint64 control, ring, records, descriptors, areas, area_map;
-  guint32 slots, n_areas, area_words, generation;
-  guint32 fuel, slice, idle_limit, n_descriptors;
-} LaunchConstants;
-
 static void
 fail (VyreRuntime *runtime, const GError *error)
 {
@@ -58,6 +50,22 @@ collect_launches (VyreRuntime *runtime)
   return TRUE;
 }
 
+/* Lock held. The kernel class that everything in flight can run on. */
+static guint
+wanted_class (VyreRuntime *runtime)
+{
+  guint wanted = VYRE_KERNEL_INTEGER;
+
+  for (GList *l = runtime->windows.head; l != NULL; l = l->next) {
+    const VyreWindow *window = l->data;
+    wanted = MAX (wanted, window->executable->kernel_class);
+  }
+  /* Where a better one is all there is: see vyre_runtime_need_kernel(). */
+  while (runtime->pipelines[wanted] == NULL)
+    wanted++;
+  return wanted;
+}
+
 /* Lock held. Is there work that no running launch may take? */
 static gboolean
 needs_launch (VyreRuntime *runtime)
@@ -72,17 +80,18 @@ needs_launch (VyreRuntime *runtime)
     return FALSE;
   for (guint i = 0; i < runtime->n_launches; i++) {
     if ((gint32) (runtime->launches[i].generation -
-            runtime->required_generation) >= 0)
+            runtime->required_generation) >= 0 &&
+        runtime->launches[i].kernel_class >= wanted_class (runtime))
       return FALSE;
   }
   return TRUE;
 }
 
-static gboolean
-start_launch (VyreRuntime *runtime, guint32 generation)
+void
+vyre_runtime_launch_constants (VyreRuntime *runtime, guint32 generation,
+    VyreLaunchConstants *constants)
 {
-  g_autoptr (GError) error = NULL;
-  LaunchConstants constants = {
+  *constants = (VyreLaunchConstants) {
     .control = runtime->control->address,
     .ring = runtime->ring->address,
     .records = runtime->records->address,
@@ -98,9 +107,18 @@ start_launch (VyreRuntime *runtime, guint32 generation)
     .idle_limit = runtime->idle_limit,
     .n_descriptors = VYRE_DESCRIPTORS,
   };
+}
+
+static gboolean
+start_launch (VyreRuntime *runtime, guint32 generation, guint kernel_class)
+{
+  g_autoptr (GError) error = NULL;
+  VyreLaunchConstants constants;
   guint queue = generation % MAX (runtime->info->n_queues, 1);
-  VyreLaunch *launch = vyre_device_launch (runtime->device, runtime->pipeline,
-      queue, runtime->workgroups, &constants, sizeof constants, &error);
+
+  vyre_runtime_launch_constants (runtime, generation, &constants);
+  VyreLaunch *launch = vyre_device_launch (runtime->device,
+      runtime->pipelines[kernel_class], queue, runtime->workgroups, &constants, sizeof constants, &error);
 
   if (launch == NULL) {
     fail (runtime, error);
@@ -108,7 +126,7 @@ start_launch (VyreRuntime *runtime, guint32 generation)
   }
   g_mutex_lock (&runtime->lock);
   runtime->launches[runtime->n_launches++] =
-      (VyreActiveLaunch) { launch, generation, queue };
+      (VyreActiveLaunch) { launch, generation, kernel_class };
   runtime->n_launched++;
   vyre_runtime_unlock (runtime);
   return TRUE;
@@ -168,11 +186,15 @@ vyre_supervisor_run (gpointer data)
     if (runtime->quit)
       vyre_poke (runtime->control, VYRE_C_SHUTDOWN, 1);
     gboolean launch = needs_launch (runtime);
+    guint kernel_class = launch ? wanted_class (runtime) : 0;
     guint32 generation = launch ? ++runtime->generation : 0;
+    /* A kernel of too low a class would poll beside the new one for nothing. */
+    if (launch && runtime->n_launches > 0)
+      vyre_poke (runtime->control, VYRE_C_LEAVE, generation);
     vyre_runtime_unlock (runtime);
 
     if (launch) {
-      if (!start_launch (runtime, generation))
+      if (!start_launch (runtime, generation, kernel_class))
         break;
       spins = 0;
     } else {

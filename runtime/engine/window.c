@@ -225,6 +225,7 @@ publish (VyreWindow *window, const Plan *plan, guint32 residency)
         plan->groups - first);
     slot[VYRE_A_RESIDENCY] = residency;
     slot[VYRE_A_SEQUENCE] = (guint32) (sequence + 1);
+    slot[VYRE_A_KERNEL] = window->executable->kernel_class;
     slot[VYRE_A_SAVE_AREA] = 0;
     slot[VYRE_A_ERROR] = 0;
   }
