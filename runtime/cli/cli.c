@@ -155,6 +155,15 @@ cli_load_program (const char *name, gsize *size, GError **error)
   return program;
 }
 
+gboolean
+cli_check_engine (const char *command, const char *engine)
+{
+  if (!engine || strcmp (engine, "interp") == 0)
+    return TRUE;
+  cli_error (command, "there is no engine \"%s\"; use interp", engine);
+  return FALSE;
+}
+
 char *
 cli_split_assignment (const char *text, const char **value)
 {

@@ -7,9 +7,11 @@
 
 static const CliCommand commands[] = {
   { "asm", "turn a program of any form into a binary one", cli_asm },
+  { "conform", "run folders of recorded cases", cli_conform },
   { "devices", "list the Vulkan devices", cli_devices },
   { "disasm", "turn a program of any form into readable text", cli_disasm },
   { "info", "say what a program contains and needs", cli_info },
+  { "run", "run a program on files", cli_run },
 };
 
 static void

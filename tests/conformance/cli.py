@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Tests of the command vyre: cli.py COMMAND. Without a device."""
+"""Tests of the command vyre: cli.py COMMAND. Those that run programs are
+skipped where there is no device."""
 
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -36,7 +38,7 @@ def vyre(*args, stdin=b"", code=0):
 
 
 class Usage(unittest.TestCase):
-    COMMANDS = ["asm", "devices", "disasm", "info"]
+    COMMANDS = ["asm", "conform", "devices", "disasm", "info", "run"]
 
     def test_help(self):
         text = vyre("--help").stdout.decode()
@@ -52,8 +54,12 @@ class Usage(unittest.TestCase):
         for command in self.COMMANDS:
             err = vyre(command, "--frobnicate", code=2).stderr.decode()
             self.assertTrue(err.startswith(f"vyre {command}: "), err)
-            err = vyre(command, *"abcdef", code=2).stderr.decode()
-            self.assertTrue(err.startswith(f"vyre {command}: "), err)
+            if command != "conform":
+                err = vyre(command, *"abcdef", code=2).stderr.decode()
+                self.assertTrue(err.startswith(f"vyre {command}: "), err)
+        for command in ("run", "conform"):
+            err = vyre(command, "--engine=coal", "x", code=2).stderr
+            self.assertIn(b'no engine "coal"', err)
 
     def test_version(self):
         self.assertRegex(vyre("--version").stdout, rb"^vyre \d+\.\d+\.\d+\n$")
@@ -157,6 +163,160 @@ class Info(unittest.TestCase):
         for need in ("atomics", "barriers", "workgroup-memory", "subgroups",
                      "async-copies", "collectives"):
             self.assertIn(need, needs)
+
+
+def have_device():
+    done = subprocess.run([VYRE, "devices"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def conform(*args, code=0):
+    """The three counts of the summary, and everything printed."""
+    done = vyre("conform", *args, code=code)
+    lines = done.stdout.decode().splitlines()
+    passed, failed = re.fullmatch(r"(\d+) passed, (\d+) failed",
+                                  lines[-1]).groups()
+    skipped = [line for line in lines if line.endswith(" skipped")]
+    return (int(passed), int(failed),
+            int(skipped[0].split()[0]) if skipped else 0, done)
+
+
+@unittest.skipUnless(FIXTURES, "no fixtures")
+class ConformDecoder(unittest.TestCase):
+    """Folders that need no device."""
+
+    def test_folders(self):
+        for folder, passed, skipped in (("bad", 277, 0), ("lenient", 68, 0),
+                                        ("opaque", 6, 0), ("text", 11, 0),
+                                        ("invalid", 0, 135),
+                                        ("encode_error", 0, 4)):
+            with self.subTest(folder):
+                result = conform(f"{FIXTURES}/{folder}")
+                self.assertEqual(result[:3], (passed, 0, skipped))
+
+    def copy(self, folder, name, blob):
+        source = pathlib.Path(FIXTURES, folder, name + ".json")
+        target = self.folder / folder
+        target.mkdir(exist_ok=True)
+        (target / source.name).write_bytes(source.read_bytes())
+        (target / (name + ".vir0")).write_bytes(blob)
+        return target
+
+    def setUp(self):
+        self.temporary = tempfile.TemporaryDirectory()
+        self.folder = pathlib.Path(self.temporary.name)
+
+    def tearDown(self):
+        self.temporary.cleanup()
+
+    def test_failures_are_seen(self):
+        bad = self.copy("bad", "magic_zero", SMALLEST)
+        wrong = pathlib.Path(FIXTURES, "bad", "magic_zero.vir0").read_bytes()
+        version = self.copy("bad", "version_1", wrong)
+        self.assertEqual(bad, version)
+        lenient = self.copy("lenient", "axis_3", SMALLEST)
+        opaque = self.copy("opaque", "opaque_expr", SMALLEST)
+        for folder, failed in ((bad, 2), (lenient, 1), (opaque, 1)):
+            result = conform(folder, code=1)
+            self.assertEqual(result[:2], (0, failed))
+            self.assertIn(f"FAIL {folder.name}/", result[3].stdout.decode())
+        # All folders of a folder.
+        self.assertEqual(conform(self.folder, code=1)[:2], (0, 4))
+        self.assertEqual(conform("--only=bad/v*", self.folder, code=1)[:2],
+                         (0, 1))
+
+    def test_no_cases(self):
+        self.assertIn(b"no cases", conform(self.folder, code=1)[3].stderr)
+        gone = self.folder / "gone"
+        self.assertIn(b"gone", conform(gone, code=1)[3].stderr)
+        (self.folder / "x.json").write_text("[1, 2")
+        self.assertEqual(conform(self.folder, code=1)[:2], (0, 1))
+
+
+@unittest.skipUnless(FIXTURES, "no fixtures")
+class ConformRun(unittest.TestCase):
+    def setUp(self):
+        if not have_device():
+            self.skipTest("no device")
+
+    def test_some(self):
+        result = conform("--only=features/expr_lit*", f"{FIXTURES}/features")
+        self.assertGreater(result[0], 0)
+
+    def test_failures_are_seen(self):
+        """The same programs with another result recorded."""
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            for group, name in (("realistic", "byte_invert"),
+                                ("ops", "un_f32_exp"),
+                                ("features", "atomic_ticket_order")):
+                source = pathlib.Path(FIXTURES, group, name + ".json")
+                case = json.loads(source.read_text())
+                for buffer in case["buffers"]:
+                    hexed = buffer.get("output_hex")
+                    if hexed:
+                        flipped = f"{int(hexed[0], 16) ^ 3:x}"
+                        buffer["output_hex"] = flipped + hexed[1:]
+                (folder / (name + ".json")).write_text(json.dumps(case))
+                (folder / (name + ".vir0")).write_bytes(
+                    source.with_suffix(".vir0").read_bytes())
+            result = conform(folder, code=1)
+            self.assertEqual(result[:2], (0, 3), result[3].stdout)
+
+
+class Run(unittest.TestCase):
+    def setUp(self):
+        if not have_device():
+            self.skipTest("no device")
+
+    def test_invert(self):
+        data = bytes(range(256)) * 5 + b"xyz"
+        done = vyre("run", "invert", "--in=input=-", "--out", "output=-",
+                    stdin=data)
+        self.assertEqual(done.stdout, bytes(255 - byte for byte in data))
+
+    def test_files(self):
+        with tempfile.TemporaryDirectory() as folder:
+            source = pathlib.Path(folder, "in")
+            target = pathlib.Path(folder, "out")
+            source.write_bytes(b"abcd" * 100)
+            done = vyre("run", "invert", "--in", f"input={source}",
+                        "--zeros=output=400", "--out", f"output={target}",
+                        "--stats")
+            self.assertEqual(target.read_bytes(),
+                             bytes(255 - byte for byte in b"abcd" * 100))
+            self.assertIn(b"device:", done.stderr)
+            self.assertEqual(done.stdout, b"")
+
+    def test_shown(self):
+        done = vyre("run", "invert", "--hex=input=00ff0ff0")
+        self.assertEqual(done.stdout, b"output: 4 bytes: ff00f00f\n")
+
+    def test_wrong_usage(self):
+        for args, text in (
+                ([], "needs data: give --in input=FILE"),
+                (["--in", "input"], "NAME=VALUE"),
+                (["--hex", "nope=00"], 'no buffer "nope"'),
+                (["--hex", "input=0"], "hex"),
+                (["--hex", "input=00", "--zeros", "input=1"], "before"),
+                (["--zeros", "input=x"], "--zeros"),
+                (["--hex", "input=00", "--out", "input=-"], "not returned"),
+                (["--hex", "input=00", "--grid", "0"], "--grid"),
+                (["--hex", "input=00", "--max-steps=-1"], "negative")):
+            with self.subTest(args):
+                err = vyre("run", "invert", *args, code=2).stderr.decode()
+                self.assertTrue(err.startswith("vyre run: "), err)
+                self.assertIn(text, err)
+
+    def test_failures(self):
+        vyre("run", "invert", "--in=input=/nowhere", code=1)
+        vyre("run", "--device=77", "invert", "--hex=input=00", code=1)
+
+    @unittest.skipUnless(FIXTURES, "no fixtures")
+    def test_fault(self):
+        path = pathlib.Path(FIXTURES, "runtime_error", "trap_taken.vir0")
+        err = vyre("run", path, code=1).stderr.decode()
+        self.assertIn("boom", err)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli.h"
+#include "conform.h"
+#include "session.h"
+
+#include "lower/lower.h"
+#include "vir0/blake3.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* vyre conform: folders of recorded cases, NAME.json with NAME.vir0 beside
+ * it. What a case expects follows from its category. */
+
+/* A case that takes longer is taken for endless. */
+#define CASE_TIMEOUT (60 * G_USEC_PER_SEC)
+#define CASE_MAX_STEPS 100000000
+#define MAX_CASE_FILE ((gsize) 256 * 1024 * 1024)
+
+typedef enum
+{
+  CASE_PASSED,
+  CASE_FAILED,
+  CASE_SKIPPED,
+  CASE_REFUSED, /* by name, and allowed to: counts as passed */
+} Outcome;
+
+typedef struct
+{
+  gint device;
+  gboolean verbose;
+  char *only; /* pattern for category/name, or NULL */
+  CliSession *session; /* opened by the first case that runs */
+  GError *session_error;
+  ConformTally tally;
+  guint n[4]; /* by outcome */
+  gboolean broken; /* something other than a case failed */
+} Conform;
+
+/* --- JSON ---------------------------------------------------------------- */
+
+static const char *
+get_string (JsonObject *object, const char *member)
+{
+  JsonNode *node = json_object_get_member (object, member);
+
+  return node && JSON_NODE_HOLDS_VALUE (node) ? json_node_get_string (node)
+                                              : NULL;
+}
+
+static GBytes *
+get_hex (JsonObject *object, const char *member)
+{
+  const char *hex = get_string (object, member);
+  gsize length = hex ? strlen (hex) : 0;
+  guint8 *data;
+
+  if (!hex)
+    return NULL;
+  data = g_malloc (length / 2 + 1);
+  for (gsize i = 0; i + 1 < length; i += 2)
+    data[i / 2] = (guint8) ((g_ascii_xdigit_value (hex[i]) & 15) << 4 |
+                            (g_ascii_xdigit_value (hex[i + 1]) & 15));
+  return g_bytes_new_take (data, length / 2);
+}
+
+/* --- cases of the decoder ------------------------------------------------ */
+
+/* The program in one of the forms that a case may have. */
+static VyreProgram *
+decode_case (const ConformCase *c, VyreWireFlags flags, GError **error)
+{
+  gsize length;
+  const guint8 *data = g_bytes_get_data (c->blob, &length);
+
+  if (g_str_has_prefix (c->name, "text/"))
+    return vyre_program_decode_hex ((const char *) data, length, flags, error);
+  return vyre_program_decode (data, length, flags, error);
+}
+
+/* The original reports a wrong version in a class of its own, so that is
+ * compared; its other messages are its own words. */
+static Outcome
+check_rejected (const ConformCase *c, char **why)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VyreProgram) program = decode_case (c, VYRE_WIRE_STRICT, &error);
+  const char *variant = get_string (c->meta, "error_variant");
+
+  if (program) {
+    *why = g_strdup ("was decoded");
+    return CASE_FAILED;
+  }
+  if (variant &&
+      (strcmp (variant, "VersionMismatch") == 0) !=
+          g_error_matches (error, VYRE_WIRE_ERROR, VYRE_WIRE_ERROR_VERSION)) {
+    *why =
+        g_strdup_printf ("was rejected for another reason: %s", error->message);
+    return CASE_FAILED;
+  }
+  return CASE_PASSED;
+}
+
+/* Decodes and checks what is recorded about the encoding. */
+static VyreProgram *
+check_decoded (const ConformCase *c, VyreWireFlags flags, char **why)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VyreProgram) program = decode_case (c, flags, &error);
+  g_autoptr (GBytes) again = NULL;
+  g_autoptr (GBytes) recorded = get_hex (c->meta, "reencoded_hex");
+  const char *hash = get_string (c->meta, "content_hash");
+  guint8 fingerprint[VYRE_DIGEST_BYTES];
+
+  if (!program || !(again = vyre_program_encode (program, &error)) ||
+      !vyre_program_fingerprint (program, fingerprint, &error)) {
+    *why = g_strdup (error->message);
+    return NULL;
+  }
+  if (!g_str_has_prefix (c->name, "text/") &&
+      !g_bytes_equal (again, recorded ? recorded : c->blob)) {
+    *why = g_strdup ("encodes to other bytes");
+    return NULL;
+  }
+  if (hash) {
+    g_autoptr (GString) hex = g_string_new (NULL);
+
+    for (guint i = 0; i < VYRE_DIGEST_BYTES; i++)
+      g_string_append_printf (hex, "%02x", fingerprint[i]);
+    if (strcmp (hex->str, hash) != 0) {
+      *why = g_strdup_printf ("has fingerprint %s", hex->str);
+      return NULL;
+    }
+  }
+  return g_steal_pointer (&program);
+}
+
+static Outcome
+check_accepted (const ConformCase *c, VyreWireFlags flags, char **why)
+{
+  g_autoptr (VyreProgram) program = check_decoded (c, flags, why);
+
+  return program ? CASE_PASSED : CASE_FAILED;
+}
+
+/* Extension types decode everywhere; extension statements and expressions
+ * only where the extension is known, which it is not here. */
+static Outcome
+check_opaque (const ConformCase *c, char **why)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VyreProgram) strict = decode_case (c, VYRE_WIRE_STRICT, &error);
+
+  if (!strict && !g_error_matches (error, VYRE_WIRE_ERROR,
+                     VYRE_WIRE_ERROR_UNKNOWN_EXTENSION)) {
+    *why = g_strdup (error->message);
+    return CASE_FAILED;
+  }
+  return check_accepted (c, VYRE_WIRE_PRESERVE_UNKNOWN, why);
+}
+
+/* --- cases that run ------------------------------------------------------ */
+
+static JsonObject *
+recorded_buffer (const ConformCase *c, guint index)
+{
+  JsonArray *buffers = json_object_get_array_member (c->meta, "buffers");
+
+  return json_array_get_object_element (buffers, index);
+}
+
+static gboolean
+open_session (Conform *conform)
+{
+  if (!conform->session && !conform->session_error)
+    conform->session =
+        cli_session_new (conform->device, &conform->session_error);
+  return conform->session != NULL;
+}
+
+/* The rule of vir0-semantics.md section 5.1 gives the recorded grid. */
+static gboolean
+check_grid (const ConformCase *c, const VyreProgram *program,
+    const Survey *survey, GBytes **inputs, char **why)
+{
+  g_autofree guint64 *lengths = g_new0 (guint64, program->n_buffers + 1);
+  JsonArray *wanted = json_object_get_array_member (
+      json_object_get_object_member (c->meta, "dispatch"), "workgroup_count");
+  g_autoptr (GError) error = NULL;
+  guint32 grid[3];
+
+  for (guint i = 0; i < program->n_buffers; i++) {
+    const VyreBuffer *buffer = &program->buffers[i];
+
+    if (vyre_buffer_role (buffer) == VYRE_ROLE_OUTPUT)
+      vyre_type_static_size (buffer->element, buffer->count, &lengths[i]);
+    else if (inputs[i])
+      lengths[i] = g_bytes_get_size (inputs[i]);
+  }
+  if (!vyre_grid_compute (
+          program, survey->needs[SURVEY_ATOMICS], lengths, grid, &error)) {
+    *why = g_strdup (error->message);
+    return FALSE;
+  }
+  for (guint i = 0; i < 3; i++) {
+    if (grid[i] != json_array_get_int_element (wanted, i)) {
+      *why = g_strdup_printf ("axis %u has %u workgroups, recorded are %d", i,
+          grid[i], (int) json_array_get_int_element (wanted, i));
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+static gboolean
+check_outputs (Conform *conform, const ConformCase *c,
+    const VyreProgram *program, const Survey *survey, GBytes **inputs,
+    GBytes **outputs, char **why)
+{
+  for (guint i = 0; i < program->n_buffers; i++) {
+    g_autoptr (GBytes) wanted = get_hex (recorded_buffer (c, i), "output_hex");
+    g_autofree char *name = NULL;
+    g_autofree char *difference = NULL;
+
+    if (!wanted && !outputs[i])
+      continue;
+    name = vyre_string_display (program->buffers[i].name);
+    if (!wanted || !outputs[i]) {
+      *why = g_strdup_printf (
+          "buffer \"%s\" was %sreturned", name, wanted ? "not " : "");
+      return FALSE;
+    }
+    if (!conform_compare (c, program, survey, i, inputs, wanted, outputs[i],
+            &conform->tally, &difference)) {
+      *why = g_strdup_printf ("buffer \"%s\" %s", name, difference);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+static gboolean
+execute (Conform *conform, VyreProgram *program, GBytes **inputs,
+    GBytes **outputs, GError **error)
+{
+  CliRunOptions options = { NULL, CASE_MAX_STEPS, CASE_TIMEOUT };
+  g_autoptr (VyreExecutable) executable = vyre_executable_new (
+      cli_session_get_runtime (conform->session), program, error);
+
+  return executable && cli_session_run (conform->session, executable, &options,
+                           inputs, outputs, NULL, error);
+}
+
+/* Lowering or binding said no before anything ran. */
+static gboolean
+is_refusal (const GError *error)
+{
+  return error->domain == VYRE_LOWER_ERROR ||
+         g_error_matches (
+             error, CLI_SESSION_ERROR, CLI_SESSION_ERROR_BINDING) ||
+         g_error_matches (
+             error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BINDING) ||
+         g_error_matches (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LIMIT);
+}
+
+static Outcome
+judge_run (Conform *conform, const ConformCase *c, VyreProgram *program,
+    GBytes **inputs, GBytes **outputs, char **why)
+{
+  gboolean must_fail = g_str_has_prefix (c->name, "runtime_error/");
+  g_autoptr (GError) error = NULL;
+  Survey survey;
+
+  survey_program (program, &survey);
+  if (!must_fail && !check_grid (c, program, &survey, inputs, why))
+    return CASE_FAILED;
+  if (execute (conform, program, inputs, outputs, &error)) {
+    if (!must_fail)
+      return check_outputs (conform, c, program, &survey, inputs, outputs, why)
+                 ? CASE_PASSED
+                 : CASE_FAILED;
+    *why = g_strdup ("ran without a fault");
+    return CASE_FAILED;
+  }
+  *why = g_strdup (error->message);
+  if (must_fail &&
+      (is_refusal (error) ||
+          g_error_matches (error, CLI_SESSION_ERROR, CLI_SESSION_ERROR_FAULT)))
+    return CASE_PASSED;
+  if (g_error_matches (error, VYRE_LOWER_ERROR, VYRE_LOWER_ERROR_UNSUPPORTED) &&
+      conform_may_refuse (c->name))
+    return CASE_REFUSED;
+  return CASE_FAILED;
+}
+
+static Outcome
+check_run (Conform *conform, const ConformCase *c, char **why)
+{
+  g_autoptr (VyreProgram) program = check_decoded (c, VYRE_WIRE_STRICT, why);
+  g_autofree GBytes **inputs = NULL;
+  g_autofree GBytes **outputs = NULL;
+  Outcome outcome;
+  JsonArray *buffers = json_object_get_array_member (c->meta, "buffers");
+
+  if (!program)
+    return CASE_FAILED;
+  if (json_array_get_length (buffers) != program->n_buffers) {
+    *why = g_strdup ("has another number of buffers");
+    return CASE_FAILED;
+  }
+  if (!open_session (conform)) {
+    *why = g_strdup (conform->session_error->message);
+    return CASE_FAILED;
+  }
+  inputs = g_new0 (GBytes *, program->n_buffers + 1);
+  outputs = g_new0 (GBytes *, program->n_buffers + 1);
+  for (guint i = 0; i < program->n_buffers; i++)
+    inputs[i] = get_hex (recorded_buffer (c, i), "input_hex");
+  outcome = judge_run (conform, c, program, inputs, outputs, why);
+  for (guint i = 0; i < program->n_buffers; i++) {
+    g_clear_pointer (&inputs[i], g_bytes_unref);
+    g_clear_pointer (&outputs[i], g_bytes_unref);
+  }
+  return outcome;
+}
+
+/* --- folders ------------------------------------------------------------- */
+
+static Outcome
+judge (Conform *conform, const ConformCase *c, char **why)
+{
+  if (!c->blob) {
+    *why = g_strdup ("the case has no program");
+    return json_object_has_member (c->meta, "encode_error") ? CASE_SKIPPED
+                                                            : CASE_FAILED;
+  }
+  if (json_object_has_member (c->meta, "decodes"))
+    return json_object_get_boolean_member_with_default (
+               c->meta, "decodes", FALSE)
+               ? check_accepted (c, VYRE_WIRE_STRICT, why)
+               : check_rejected (c, why);
+  if (g_str_has_prefix (c->name, "opaque/"))
+    return check_opaque (c, why);
+  if (g_str_has_prefix (c->name, "invalid/")) {
+    *why = g_strdup ("the validator is needed");
+    return check_accepted (c, VYRE_WIRE_STRICT, why) == CASE_PASSED
+               ? CASE_SKIPPED
+               : CASE_FAILED;
+  }
+  if (!json_object_has_member (c->meta, "run") ||
+      !json_object_has_member (c->meta, "dispatch") ||
+      !json_object_has_member (c->meta, "buffers")) {
+    *why = g_strdup ("nothing is recorded that could be compared");
+    return CASE_FAILED;
+  }
+  return check_run (conform, c, why);
+}
+
+static void
+report (Conform *conform, const char *name, Outcome outcome, const char *why)
+{
+  static const char *const words[] = {
+    [CASE_PASSED] = "pass",
+    [CASE_FAILED] = "FAIL",
+    [CASE_SKIPPED] = "skip",
+    [CASE_REFUSED] = "refused",
+  };
+
+  conform->n[outcome]++;
+  if (outcome == CASE_FAILED || conform->verbose)
+    printf (
+        "%s %s%s%s\n", words[outcome], name, why ? ": " : "", why ? why : "");
+}
+
+/* The program of a case: a file beside it, or made as described. */
+static GBytes *
+case_blob (const char *folder, JsonObject *meta, GError **error)
+{
+  const char *file = get_string (meta, "file");
+  g_autofree char *path = NULL;
+
+  if (file) {
+    path = g_build_filename (folder, file, NULL);
+    return cli_read_file (path, MAX_CASE_FILE, error);
+  }
+  if (json_object_has_member (meta, "synthetic")) {
+    JsonObject *recipe = json_object_get_object_member (meta, "synthetic");
+    gint64 length = json_object_get_int_member (recipe, "length");
+    guint8 *data;
+
+    if (length < 0 || (guint64) length > MAX_CASE_FILE) {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
+          "a program of %" G_GINT64_FORMAT " bytes is described", length);
+      return NULL;
+    }
+    data = g_malloc (MAX (length, 1));
+    memset (data, (int) json_object_get_int_member (recipe, "fill"), length);
+    return g_bytes_new_take (data, length);
+  }
+  return NULL;
+}
+
+/* FALSE when the file describes no case. */
+static gboolean
+run_case (Conform *conform, const char *folder, const char *entry)
+{
+  g_autofree char *path = g_build_filename (folder, entry, NULL);
+  g_autofree char *base = g_path_get_basename (folder);
+  g_autofree char *name = NULL;
+  g_autofree char *why = NULL;
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_autoptr (GBytes) blob = NULL;
+  g_autoptr (GError) error = NULL;
+  ConformCase c = { 0 };
+  const char *category;
+  Outcome outcome;
+
+  if (!json_parser_load_from_file (parser, path, &error) ||
+      !JSON_NODE_HOLDS_OBJECT (json_parser_get_root (parser))) {
+    report (conform, path, CASE_FAILED,
+        error ? error->message : "is no JSON object");
+    return TRUE;
+  }
+  c.meta = json_node_get_object (json_parser_get_root (parser));
+  category = get_string (c.meta, "category");
+  if (!category && !json_object_has_member (c.meta, "encode_error"))
+    return FALSE;
+  /* Cases of the decoder have finer categories than their folders. */
+  if (!category || (json_object_has_member (c.meta, "decodes") &&
+                       strcmp (category, "text") != 0))
+    category = base;
+  name = g_strdup_printf (
+      "%s/%.*s", category, (int) (strlen (entry) - strlen (".json")), entry);
+  if (conform->only && !g_pattern_match_simple (conform->only, name))
+    return TRUE;
+
+  c.name = name;
+  c.blob = blob = case_blob (folder, c.meta, &error);
+  if (error) {
+    report (conform, name, CASE_FAILED, error->message);
+    return TRUE;
+  }
+  outcome = judge (conform, &c, &why);
+  report (conform, name, outcome, why);
+  return TRUE;
+}
+
+static int
+compare_names (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(char *const *) a, *(char *const *) b);
+}
+
+static gboolean run_folder (
+    Conform *conform, const char *folder, gboolean nested);
+
+/* All cases of a folder, or of the folders in it. */
+static gboolean
+run_entries (Conform *conform, const char *folder, GPtrArray *names)
+{
+  guint n_cases = 0, skipped = conform->n[CASE_SKIPPED];
+  gboolean found = FALSE;
+
+  for (guint i = 0; i < names->len; i++) {
+    const char *entry = g_ptr_array_index (names, i);
+
+    if (g_str_has_suffix (entry, ".json"))
+      n_cases += run_case (conform, folder, entry);
+  }
+  if (conform->n[CASE_SKIPPED] > skipped)
+    cli_error ("conform", "%s: %u cases need %s and are skipped", folder,
+        conform->n[CASE_SKIPPED] - skipped,
+        strstr (folder, "encode_error") ? "programs that no file can hold"
+                                        : "the validator");
+  if (n_cases > 0)
+    return TRUE;
+  for (guint i = 0; i < names->len; i++) {
+    g_autofree char *path =
+        g_build_filename (folder, g_ptr_array_index (names, i), NULL);
+
+    if (g_file_test (path, G_FILE_TEST_IS_DIR))
+      found |= run_folder (conform, path, TRUE);
+  }
+  return found;
+}
+
+static gboolean
+run_folder (Conform *conform, const char *folder, gboolean nested)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, &error);
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  const char *entry;
+
+  if (!dir) {
+    cli_error ("conform", "%s", error->message);
+    conform->broken = TRUE;
+    return FALSE;
+  }
+  while ((entry = g_dir_read_name (dir)))
+    g_ptr_array_add (names, g_strdup (entry));
+  g_ptr_array_sort (names, compare_names);
+  if (run_entries (conform, folder, names))
+    return TRUE;
+  /* Folders of other things may stand beside the cases, but a folder that was
+   * asked for has some. */
+  cli_error ("conform", "%s: there are no cases here%s", folder,
+      nested ? ", skipped" : "; give a folder of .json and .vir0 files");
+  conform->broken |= !nested;
+  return FALSE;
+}
+
+static void
+print_summary (Conform *conform)
+{
+  g_autoptr (GList) keys = g_list_sort (
+      g_hash_table_get_keys (conform->tally.worst), (GCompareFunc) strcmp);
+
+  for (GList *l = keys; l; l = l->next)
+    printf ("worst error of %s: %u ULP\n", (char *) l->data,
+        GPOINTER_TO_UINT (g_hash_table_lookup (conform->tally.worst, l->data)));
+  if (conform->tally.n_exempt > 0)
+    printf ("%u differed as they may\n", conform->tally.n_exempt);
+  if (conform->n[CASE_REFUSED] > 0)
+    printf ("%u refused by name, which they allow\n", conform->n[CASE_REFUSED]);
+  if (conform->n[CASE_SKIPPED] > 0)
+    printf ("%u skipped\n", conform->n[CASE_SKIPPED]);
+  printf ("%u passed, %u failed\n",
+      conform->n[CASE_PASSED] + conform->n[CASE_REFUSED],
+      conform->n[CASE_FAILED]);
+}
+
+int
+cli_conform (int argc, char **argv)
+{
+  Conform conform = { .device = -1 };
+  g_autofree char *engine = NULL;
+  const GOptionEntry options[] = {
+    { "engine", 'e', 0, G_OPTION_ARG_STRING, &engine,
+        "What runs the programs: interp", "ENGINE" },
+    { "device", 'd', 0, G_OPTION_ARG_INT, &conform.device,
+        "Device number as in vyre devices, -1 for the best (-1)", "N" },
+    { "only", 'o', 0, G_OPTION_ARG_STRING, &conform.only,
+        "Run cases whose FOLDER/NAME matches, such as 'ops/bin_*'", "PATTERN" },
+    { "verbose", 'v', 0, G_OPTION_ARG_NONE, &conform.verbose,
+        "Print every case, not failures alone", NULL },
+    { NULL },
+  };
+  int result = CLI_USAGE;
+
+  if (cli_parse ("conform", &argc, &argv, options, "FOLDER…",
+          "Runs the recorded cases in folders: programs that must be "
+          "rejected,\n"
+          "decoded, refused, or executed with the recorded results. Ends with\n"
+          "'N passed, N failed'; succeeds when none failed.",
+          1, G_MAXINT) &&
+      cli_check_engine ("conform", engine)) {
+    conform.tally.worst =
+        g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+    for (int i = 1; i < argc; i++)
+      run_folder (&conform, argv[i], FALSE);
+    if (conform.session_error)
+      cli_error ("conform", "%s", conform.session_error->message);
+    print_summary (&conform);
+    result =
+        conform.n[CASE_FAILED] > 0 || conform.broken ? CLI_FAILURE : CLI_OK;
+    g_hash_table_unref (conform.tally.worst);
+  }
+  g_clear_error (&conform.session_error);
+  g_clear_pointer (&conform.session, cli_session_free);
+  g_free (conform.only);
+  return result;
+}
