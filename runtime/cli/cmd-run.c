@@ -10,6 +10,15 @@
 #define MAX_INPUT_FILE ((gsize) 1 << 30)
 #define DEFAULT_MAX_STEPS 1000000000
 
+/* Bytes of each buffer. */
+typedef struct
+{
+  GBytes **inputs, **outputs;
+  /* Returned bytes that count, for a buffer whose length follows from that of
+   * a padded one; -1: all. */
+  gssize *kept;
+} Buffers;
+
 typedef struct
 {
   char **in, **zeros, **hex, **out;
@@ -73,8 +82,10 @@ zero_bytes (const char *text, GError **error)
   guint64 length;
 
   if (!g_ascii_string_to_unsigned (
-          text, 10, 0, MAX_INPUT_FILE, &length, error)) {
-    g_prefix_error (error, "--zeros: ");
+          text, 10, 0, MAX_INPUT_FILE, &length, NULL)) {
+    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+        "--zeros: \"%s\" is no number of bytes up to %" G_GSIZE_FORMAT, text,
+        MAX_INPUT_FILE);
     return NULL;
   }
   return g_bytes_new_take (g_malloc0 (MAX (length, 1)), length);
@@ -115,25 +126,37 @@ gather (const VyreProgram *program, const char *option, char **list,
 }
 
 /* As in vyreinterp: an "output" that is sized at run time is as long as the
- * "input". */
-static GBytes *
-default_input (const VyreProgram *program, GBytes **inputs, guint index)
+ * "input", which is padded to whole elements; what the padding gives is cut
+ * off again. */
+static gboolean
+follow_input (const VyreProgram *program, Buffers *buffers, guint index)
 {
   const VyreBuffer *buffer = &program->buffers[index];
-  VyreString input = { "input", strlen ("input") };
-  int from = vyre_program_find_buffer (program, input);
-  gsize length;
+  VyreString name = { "input", strlen ("input") };
+  int input = vyre_program_find_buffer (program, name);
+  gsize length, stride, padded;
+  guint8 *data;
 
   if (buffer->count > 0 || !vyre_string_is (buffer->name, "output") ||
-      from < 0 || !inputs[from])
-    return NULL;
-  length = g_bytes_get_size (inputs[from]);
-  return g_bytes_new_take (g_malloc0 (MAX (length, 1)), length);
+      input < 0 || !buffers->inputs[input])
+    return FALSE;
+
+  length = g_bytes_get_size (buffers->inputs[input]);
+  stride = MAX (vyre_type_stride (program->buffers[input].element), 1);
+  padded = (length + stride - 1) / stride * stride;
+  data = g_malloc0 (padded + 1);
+  if (length > 0)
+    memcpy (data, g_bytes_get_data (buffers->inputs[input], NULL), length);
+  g_bytes_unref (buffers->inputs[input]);
+  buffers->inputs[input] = g_bytes_new_take (data, padded);
+  buffers->inputs[index] = g_bytes_new_take (g_malloc0 (padded + 1), padded);
+  buffers->kept[index] = length;
+  return TRUE;
 }
 
 /* Says which option is missing, which the session cannot know. */
 static gboolean
-complete_inputs (const VyreProgram *program, GBytes **inputs, GError **error)
+complete_inputs (const VyreProgram *program, Buffers *buffers, GError **error)
 {
   for (guint32 i = 0; i < program->n_buffers; i++) {
     const VyreBuffer *buffer = &program->buffers[i];
@@ -141,11 +164,9 @@ complete_inputs (const VyreProgram *program, GBytes **inputs, GError **error)
     g_autofree char *name = NULL;
     guint64 bytes = 0;
 
-    if (inputs[i] || (role != VYRE_ROLE_INPUT && role != VYRE_ROLE_INOUT))
-      continue;
-    if (role == VYRE_ROLE_INOUT)
-      inputs[i] = default_input (program, inputs, i);
-    if (inputs[i])
+    if (buffers->inputs[i] ||
+        (role != VYRE_ROLE_INPUT && role != VYRE_ROLE_INOUT) ||
+        (role == VYRE_ROLE_INOUT && follow_input (program, buffers, i)))
       continue;
     name = vyre_string_display (buffer->name);
     if (!vyre_type_static_size (buffer->element, buffer->count, &bytes))
@@ -187,11 +208,9 @@ bad:
 
 /* Outputs that no --out asks for are shown by size and first bytes. */
 static void
-print_output (const VyreBuffer *buffer, GBytes *bytes)
+print_output (const VyreBuffer *buffer, const guint8 *data, gsize length)
 {
   g_autofree char *name = vyre_string_display (buffer->name);
-  gsize length;
-  const guint8 *data = g_bytes_get_data (bytes, &length);
 
   printf ("%s: %" G_GSIZE_FORMAT " bytes", name, length);
   for (gsize i = 0; i < MIN (length, 64); i++)
@@ -199,26 +218,39 @@ print_output (const VyreBuffer *buffer, GBytes *bytes)
   printf ("%s\n", length > 64 ? "..." : "");
 }
 
-static gboolean
-write_outputs (
-    const VyreProgram *program, char **list, GBytes **outputs, GError **error)
+static const guint8 *
+returned (const Buffers *buffers, guint index, gsize *length)
 {
+  const guint8 *data = g_bytes_get_data (buffers->outputs[index], length);
+
+  if (buffers->kept[index] >= 0)
+    *length = MIN (*length, (gsize) buffers->kept[index]);
+  return data;
+}
+
+static gboolean
+write_outputs (const VyreProgram *program, char **list, const Buffers *buffers,
+    GError **error)
+{
+  const guint8 *data;
+  gsize length;
+
   if (!list) {
     for (guint32 i = 0; i < program->n_buffers; i++) {
-      if (outputs[i])
-        print_output (&program->buffers[i], outputs[i]);
+      if (!buffers->outputs[i])
+        continue;
+      data = returned (buffers, i, &length);
+      print_output (&program->buffers[i], data, length);
     }
     return TRUE;
   }
   for (char **text = list; *text; text++) {
     const char *path;
     int index = assigned_buffer (program, "--out", *text, &path, error);
-    gconstpointer data;
-    gsize length;
 
     if (index < 0)
       return FALSE;
-    data = g_bytes_get_data (outputs[index], &length);
+    data = returned (buffers, index, &length);
     if (!cli_write_file (path, data, length, error))
       return FALSE;
   }
@@ -262,8 +294,21 @@ print_stats (CliSession *session, const CliRunResult *result)
 }
 
 static gboolean
-run_program (const RunArgs *args, VyreProgram *program, GBytes **inputs,
-    GBytes **outputs, GError **error)
+gather_inputs (const RunArgs *args, const VyreProgram *program,
+    Buffers *buffers, GError **error)
+{
+  GBytes **inputs = buffers->inputs;
+
+  return gather (program, "--in", args->in, file_bytes, inputs, error) &&
+         gather (program, "--hex", args->hex, bytes_from_hex, inputs, error) &&
+         gather (program, "--zeros", args->zeros, zero_bytes, inputs, error) &&
+         complete_inputs (program, buffers, error) &&
+         check_outputs (program, args->out, error);
+}
+
+static gboolean
+run_program (
+    const RunArgs *args, VyreProgram *program, Buffers *buffers, GError **error)
 {
   g_autoptr (CliSession) session = NULL;
   g_autoptr (VyreExecutable) executable = NULL;
@@ -279,11 +324,7 @@ run_program (const RunArgs *args, VyreProgram *program, GBytes **inputs,
       return FALSE;
     options.grid = grid;
   }
-  if (!gather (program, "--in", args->in, file_bytes, inputs, error) ||
-      !gather (program, "--hex", args->hex, bytes_from_hex, inputs, error) ||
-      !gather (program, "--zeros", args->zeros, zero_bytes, inputs, error) ||
-      !complete_inputs (program, inputs, error) ||
-      !check_outputs (program, args->out, error))
+  if (!gather_inputs (args, program, buffers, error))
     return FALSE;
 
   session = cli_session_new (args->device, error);
@@ -298,19 +339,12 @@ run_program (const RunArgs *args, VyreProgram *program, GBytes **inputs,
 
     fputs (dump, stderr);
   }
-  if (!cli_session_run (
-          session, executable, &options, inputs, outputs, &result, error))
+  if (!cli_session_run (session, executable, &options, buffers->inputs,
+          buffers->outputs, &result, error))
     return FALSE;
   if (args->stats)
     print_stats (session, &result);
-  return write_outputs (program, args->out, outputs, error);
-}
-
-static void
-clear_bytes (GBytes **bytes, guint n)
-{
-  for (guint i = 0; i < n; i++)
-    g_clear_pointer (&bytes[i], g_bytes_unref);
+  return write_outputs (program, args->out, buffers, error);
 }
 
 static int
@@ -318,19 +352,28 @@ load_and_run (const char *name, const RunArgs *args)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (VyreProgram) program = cli_load_program (name, NULL, &error);
-  g_autofree GBytes **inputs = NULL;
-  g_autofree GBytes **outputs = NULL;
+  Buffers buffers;
   gboolean ok;
+  guint n;
 
   if (!program) {
     cli_error ("run", "%s", error->message);
     return CLI_FAILURE;
   }
-  inputs = g_new0 (GBytes *, program->n_buffers + 1);
-  outputs = g_new0 (GBytes *, program->n_buffers + 1);
-  ok = run_program (args, program, inputs, outputs, &error);
-  clear_bytes (inputs, program->n_buffers);
-  clear_bytes (outputs, program->n_buffers);
+  n = program->n_buffers;
+  buffers.inputs = g_new0 (GBytes *, n + 1);
+  buffers.outputs = g_new0 (GBytes *, n + 1);
+  buffers.kept = g_new (gssize, n + 1);
+  for (guint i = 0; i < n; i++)
+    buffers.kept[i] = -1;
+  ok = run_program (args, program, &buffers, &error);
+  for (guint i = 0; i < n; i++) {
+    g_clear_pointer (&buffers.inputs[i], g_bytes_unref);
+    g_clear_pointer (&buffers.outputs[i], g_bytes_unref);
+  }
+  g_free (buffers.inputs);
+  g_free (buffers.outputs);
+  g_free (buffers.kept);
   if (ok)
     return CLI_OK;
   cli_error ("run", "%s", error->message);
