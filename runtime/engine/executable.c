@@ -10,12 +10,13 @@ save_area_words (const VyreRuntime *runtime, const VyreLowered *lowered)
 {
   const guint32 *size = lowered->program->workgroup_size;
   guint64 invocations = (guint64) size[0] * size[1] * size[2];
-  guint64 warps = lowered->grouped ?
-      (invocations + runtime->lanes - 1) / runtime->lanes : 1;
+  guint64 warps = lowered->grouped
+                      ? (invocations + runtime->lanes - 1) / runtime->lanes
+                      : 1;
 
   return VYRE_S_HEADER_WORDS + lowered->shared_words +
-      warps * runtime->lanes *
-      (VYRE_S_LANE_ROWS + lowered->n_registers + lowered->n_spills);
+         warps * runtime->lanes *
+             (VYRE_S_LANE_ROWS + lowered->n_registers + lowered->n_spills);
 }
 
 static gboolean
@@ -27,7 +28,8 @@ check_limits (VyreRuntime *runtime, const VyreLowered *lowered, GError **error)
   if (xy > G_MAXUINT32 || xy * size[2] > 1u << 20) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LIMIT,
         "the workgroup of %u x %u x %u invocations is larger than 1048576; "
-        "use a smaller workgroup", size[0], size[1], size[2]);
+        "use a smaller workgroup",
+        size[0], size[1], size[2]);
     return FALSE;
   }
   if (save_area_words (runtime, lowered) > runtime->area_words) {
@@ -60,8 +62,7 @@ needed_class (const VyreLowered *lowered)
 }
 
 VyreExecutable *
-vyre_executable_new (VyreRuntime *runtime, VyreProgram *program,
-    GError **error)
+vyre_executable_new (VyreRuntime *runtime, VyreProgram *program, GError **error)
 {
   VyreLowerOptions options = { .max_registers = VYRE_I_MAX_REGISTERS };
   VyreLowered *lowered = vyre_lower (program, &options, error);
@@ -72,8 +73,8 @@ vyre_executable_new (VyreRuntime *runtime, VyreProgram *program,
 }
 
 VyreExecutable *
-vyre_executable_new_lowered (VyreRuntime *runtime, VyreLowered *owned,
-    GError **error)
+vyre_executable_new_lowered (
+    VyreRuntime *runtime, VyreLowered *owned, GError **error)
 {
   g_autoptr (VyreLowered) lowered = owned;
 
@@ -92,8 +93,9 @@ vyre_executable_new_lowered (VyreRuntime *runtime, VyreLowered *owned,
     gsize used;
     vyre_arena_get_usage (runtime->code_arena, &used, NULL, NULL);
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LIMIT,
-        "no room for %" G_GSIZE_FORMAT " bytes of program code: %"
-        G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " are in use; release programs",
+        "no room for %" G_GSIZE_FORMAT
+        " bytes of program code: %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT
+        " are in use; release programs",
         bytes, used, vyre_arena_get_size (runtime->code_arena));
     return NULL;
   }
@@ -137,8 +139,7 @@ vyre_executable_get_program (VyreExecutable *executable)
 static const VyreLoweredBuffer *
 lowered_buffer (VyreExecutable *executable, guint buffer)
 {
-  g_return_val_if_fail (
-      buffer < executable->lowered->program->n_buffers, NULL);
+  g_return_val_if_fail (buffer < executable->lowered->program->n_buffers, NULL);
   return &executable->lowered->buffers[buffer];
 }
 

@@ -49,8 +49,8 @@ vyre_runtime_find_mapped (VyreRuntime *runtime, VyreArena *arena)
 }
 
 guint32
-vyre_generation_required (VyreRuntime *runtime, VyreBlock *block, gsize offset,
-    gsize length)
+vyre_generation_required (
+    VyreRuntime *runtime, VyreBlock *block, gsize offset, gsize length)
 {
   VyreMappedArena *mapped = vyre_runtime_find_mapped (runtime, block->arena);
   guint32 newest = runtime->generation;

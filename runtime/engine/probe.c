@@ -9,9 +9,12 @@
 #include "engine-private.h"
 #include "launch.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include "probe-spv.h"
 
+/* Raised when the probe itself changes. */
+#define PROBE_VERSION 1
 #define PASSES_ASKED 200000
 #define POLL_EVERY 16
 #define START_LIMIT_US 20000
@@ -31,35 +34,41 @@ wait_for_start (const guint32 *answer)
   gint64 end = g_get_monotonic_time () + START_LIMIT_US;
 
   while (__atomic_load_n (&answer[VYRE_PROBE_RUNNING], __ATOMIC_ACQUIRE) == 0 &&
-      g_get_monotonic_time () < end)
+         g_get_monotonic_time () < end)
     g_thread_yield ();
 }
 
-gboolean
-vyre_probe_residency (VyreDevice *device, guint32 *passes, gboolean *resident,
-    char **reason, GError **error)
+typedef struct
+{
+  guint made; /* loop passes of PASSES_ASKED */
+  guint seen; /* pass in which the doorbell was seen, or 0 */
+} Answer;
+
+static gboolean
+ask_device (VyreDevice *device, Answer *result, GError **error)
 {
   const VyreDeviceInfo *info = vyre_device_get_info (device);
   guint32 lanes = info->subgroup_size;
   gboolean ok = FALSE;
   VyrePipeline *pipeline = NULL;
   VyreLaunch *launch = NULL;
-  VyreMemory *words = vyre_memory_new (device, 4096, VYRE_MEMORY_RING,
-      "vyre probe doorbell", error);
+  VyreMemory *words = vyre_memory_new (
+      device, 4096, VYRE_MEMORY_RING, "vyre probe doorbell", error);
   VyreMemory *answer = vyre_memory_new (device, 4096, VYRE_MEMORY_RECORDS,
       "vyre probe answer", error ? (*error ? NULL : error) : NULL);
   if (words == NULL || answer == NULL)
     goto done;
 
-  pipeline = vyre_pipeline_new (device, (const guint32 *) vyre_probe_spv, sizeof vyre_probe_spv,
-      &lanes, 1, sizeof (ProbeConstants), TRUE, "vyre probe", NULL, error);
+  pipeline = vyre_pipeline_new (device, (const guint32 *) vyre_probe_spv,
+      sizeof vyre_probe_spv, &lanes, 1, sizeof (ProbeConstants), TRUE,
+      "vyre probe", NULL, error);
   if (pipeline == NULL)
     goto done;
 
   ProbeConstants constants = { words->address, answer->address, PASSES_ASKED,
     POLL_EVERY };
-  launch = vyre_device_launch (device, pipeline, 0, 1, &constants,
-      sizeof constants, error);
+  launch = vyre_device_launch (
+      device, pipeline, 0, 1, &constants, sizeof constants, error);
   if (launch == NULL)
     goto done;
 
@@ -82,22 +91,8 @@ vyre_probe_residency (VyreDevice *device, guint32 *passes, gboolean *resident,
     }
   }
 
-  guint32 made = answers[VYRE_PROBE_PASSES];
-  guint32 seen = answers[VYRE_PROBE_SEEN];
-  *passes = made >= PASSES_ASKED ? G_MAXINT32 : made / SAFETY;
-  if (info->type == VYRE_DEVICE_CPU)
-    *reason = g_strdup_printf ("the device is a CPU (%u of %u loop passes, "
-        "host write %s)", made, PASSES_ASKED, seen ? "seen" : "not seen");
-  else if (made < PASSES_ASKED)
-    *reason = g_strdup_printf ("the device cuts loops short: %u of %u passes",
-        made, PASSES_ASKED);
-  else if (seen == 0)
-    *reason = g_strdup ("a running kernel does not see what the host writes");
-  else
-    *reason = g_strdup_printf ("probed: host write seen in loop pass %u, "
-        "%u of %u passes made", seen, made, PASSES_ASKED);
-  *resident = info->type != VYRE_DEVICE_CPU && made >= PASSES_ASKED &&
-      seen != 0;
+  result->made = answers[VYRE_PROBE_PASSES];
+  result->seen = answers[VYRE_PROBE_SEEN];
   ok = TRUE;
 
 done:
@@ -106,4 +101,96 @@ done:
   g_clear_pointer (&words, vyre_memory_free);
   g_clear_pointer (&answer, vyre_memory_free);
   return ok;
+}
+
+/* --- the answers of earlier processes ---------------------------------------- */
+
+static char *
+cache_path (void)
+{
+  const char *folder = g_getenv ("VYRE_CACHE_DIR");
+
+  if (folder != NULL && *folder != '\0')
+    return g_build_filename (folder, "probe.ini", NULL);
+  return g_build_filename (g_get_user_cache_dir (), "vyre", "probe.ini", NULL);
+}
+
+/* Another device, driver or probe asks anew. */
+static char *
+cache_group (const VyreDeviceInfo *info)
+{
+  GString *group = g_string_new (NULL);
+
+  for (guint i = 0; i < sizeof info->uuid; i++)
+    g_string_append_printf (group, "%02x", info->uuid[i]);
+  g_string_append_printf (group, " driver %08x api %08x probe %u",
+      info->driver_version, info->api_version, PROBE_VERSION);
+  return g_string_free (group, FALSE);
+}
+
+static gboolean
+read_cache (const VyreDeviceInfo *info, Answer *answer)
+{
+  g_autofree char *path = cache_path ();
+  g_autofree char *group = cache_group (info);
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+
+  if (!g_key_file_load_from_file (file, path, G_KEY_FILE_NONE, NULL) ||
+      !g_key_file_has_key (file, group, "passes", NULL) ||
+      !g_key_file_has_key (file, group, "seen", NULL))
+    return FALSE;
+  answer->made = g_key_file_get_integer (file, group, "passes", NULL);
+  answer->seen = g_key_file_get_integer (file, group, "seen", NULL);
+  /* Somebody else's file, or a damaged one. */
+  return answer->made > 0 && answer->made <= PASSES_ASKED &&
+         answer->seen <= PASSES_ASKED;
+}
+
+static void
+write_cache (const VyreDeviceInfo *info, const Answer *answer)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *path = cache_path ();
+  g_autofree char *folder = g_path_get_dirname (path);
+  g_autofree char *group = cache_group (info);
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+
+  g_key_file_load_from_file (file, path, G_KEY_FILE_KEEP_COMMENTS, NULL);
+  g_key_file_set_string (file, group, "device", info->name);
+  g_key_file_set_integer (file, group, "passes", answer->made);
+  g_key_file_set_integer (file, group, "seen", answer->seen);
+  if (g_mkdir_with_parents (folder, 0755) != 0 ||
+      !g_key_file_save_to_file (file, path, &error))
+    g_info ("the answer of the start-up probe is not kept: %s: %s", path,
+        error ? error->message : g_strerror (errno));
+}
+
+gboolean
+vyre_probe_residency (VyreDevice *device, guint32 *passes, gboolean *resident,
+    char **reason, GError **error)
+{
+  const VyreDeviceInfo *info = vyre_device_get_info (device);
+  const char *when = "probed earlier";
+  Answer answer;
+
+  if (!read_cache (info, &answer)) {
+    when = "probed";
+    if (!ask_device (device, &answer, error))
+      return FALSE;
+    write_cache (info, &answer);
+  }
+
+  gboolean uncut = answer.made >= PASSES_ASKED;
+  *passes = uncut ? G_MAXINT32 : answer.made / SAFETY;
+  *resident = info->type != VYRE_DEVICE_CPU && uncut && answer.seen != 0;
+  const char *verdict = info->type == VYRE_DEVICE_CPU ? "the device is a CPU"
+                        : !uncut ? "the device cuts loops short"
+                        : answer.seen == 0
+                            ? "a running kernel does not see the host's writes"
+                            : "a kernel can stay";
+  *reason =
+      g_strdup_printf ("%s: %s (%u of %u loop passes made, host write %s)",
+          when, verdict, answer.made, PASSES_ASKED,
+          answer.seen ? "seen while running" : "not seen");
+  return TRUE;
 }

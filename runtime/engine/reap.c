@@ -35,10 +35,8 @@ finish_window (VyreRuntime *runtime, VyreWindow *window)
     vyre_generation_note_read (runtime, binding->block, binding->offset,
         binding->length, runtime->generation);
   }
-  runtime->free_descriptors[runtime->n_free_descriptors++] =
-      window->descriptor;
-  vyre_ring_tenants_drained (runtime->tenants, window->tenant,
-      window->n_tiles);
+  runtime->free_descriptors[runtime->n_free_descriptors++] = window->descriptor;
+  vyre_ring_tenants_drained (runtime->tenants, window->tenant, window->n_tiles);
   vyre_tenant_retire_locked (runtime, window->tenant);
 }
 
@@ -49,8 +47,8 @@ reap_window (VyreRuntime *runtime, VyreWindow *window)
   while (window->next_tile < window->n_tiles) {
     guint64 sequence = window->first_sequence + window->next_tile;
     guint slot = sequence & (runtime->slots - 1);
-    const guint32 *record = (const guint32 *) runtime->records->map +
-        slot * VYRE_COMPLETION_WORDS;
+    const guint32 *record =
+        (const guint32 *) runtime->records->map + slot * VYRE_COMPLETION_WORDS;
 
     if (__atomic_load_n (&record[VYRE_R_SEQUENCE], __ATOMIC_ACQUIRE) !=
         (guint32) (sequence + 1))
@@ -95,11 +93,11 @@ vyre_runtime_reap (VyreRuntime *runtime)
     return FALSE;
 
   VyreWindow *oldest = g_queue_peek_head (&runtime->windows);
-  runtime->oldest_sequence = oldest ? oldest->first_sequence :
-      runtime->next_sequence;
+  runtime->oldest_sequence =
+      oldest ? oldest->first_sequence : runtime->next_sequence;
   /* Only a hint where to look first; ordering does not matter. */
-  vyre_poke (runtime->control, VYRE_C_OLDEST,
-      (guint32) runtime->oldest_sequence);
+  vyre_poke (
+      runtime->control, VYRE_C_OLDEST, (guint32) runtime->oldest_sequence);
   g_cond_broadcast (&runtime->ended);
   return TRUE;
 }

@@ -25,11 +25,11 @@
 #define GROUPS_PER_MULTIPROCESSOR 16
 #define GROUPS_UNKNOWN 512
 
-G_DEFINE_QUARK (vyre-runtime-error-quark, vyre_runtime_error)
+G_DEFINE_QUARK (vyre - runtime - error - quark, vyre_runtime_error)
 
 /* Guards the registry, and the last reference of a runtime against lookups. */
 static GMutex registry_lock;
-static GHashTable *registry;    /* UUID text -> VyreRuntime, not owned */
+static GHashTable *registry; /* UUID text -> VyreRuntime, not owned */
 
 static char *
 registry_key (const VyreDeviceInfo *info)
@@ -75,16 +75,17 @@ choose_residency (VyreRuntime *runtime, VyreResidency wish, GError **error)
     return FALSE;
 
   if (wish == VYRE_RESIDENCY_AUTO) {
-    runtime->residency = resident ? VYRE_RESIDENCY_RESIDENT :
-        VYRE_RESIDENCY_SLICED;
+    runtime->residency =
+        resident ? VYRE_RESIDENCY_RESIDENT : VYRE_RESIDENCY_SLICED;
   } else {
     char *probed = runtime->residency_reason;
     runtime->residency = wish;
     runtime->residency_reason = g_strdup_printf ("asked for; %s", probed);
     g_free (probed);
   }
-  runtime->idle_limit = runtime->residency == VYRE_RESIDENCY_RESIDENT ?
-      IDLE_POLLS_RESIDENT : IDLE_POLLS_SLICED;
+  runtime->idle_limit = runtime->residency == VYRE_RESIDENCY_RESIDENT
+                            ? IDLE_POLLS_RESIDENT
+                            : IDLE_POLLS_SLICED;
   return TRUE;
 }
 
@@ -115,13 +116,13 @@ create_memory (VyreRuntime *runtime, GError **error)
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (wanted); i++) {
-    *wanted[i].memory = vyre_memory_new (device, wanted[i].size,
-        wanted[i].use, wanted[i].name, error);
+    *wanted[i].memory = vyre_memory_new (
+        device, wanted[i].size, wanted[i].use, wanted[i].name, error);
     if (*wanted[i].memory == NULL)
       return FALSE;
   }
-  runtime->code_arena = vyre_arena_new_mapped (runtime->code_memory->map,
-      CODE_BYTES, VYRE_ARENA_DEVICE, NULL, NULL);
+  runtime->code_arena = vyre_arena_new_mapped (
+      runtime->code_memory->map, CODE_BYTES, VYRE_ARENA_DEVICE, NULL, NULL);
   return TRUE;
 }
 
@@ -133,15 +134,15 @@ attach_host_arena (VyreRuntime *runtime, GError **error)
 
   if (arena == NULL)
     return FALSE;
-  VyreMemory *memory = vyre_memory_import (runtime->device,
-      vyre_arena_get_base (arena), vyre_arena_get_size (arena),
-      "vyre host arena", error);
+  VyreMemory *memory =
+      vyre_memory_import (runtime->device, vyre_arena_get_base (arena),
+          vyre_arena_get_size (arena), "vyre host arena", error);
   if (memory == NULL)
     return FALSE;
   guint i = runtime->n_mapped++;
   runtime->arena_memory[i] = memory;
-  return vyre_mapped_arena_init (&runtime->mapped[i], arena, memory->address,
-      TRUE);
+  return vyre_mapped_arena_init (
+      &runtime->mapped[i], arena, memory->address, TRUE);
 }
 
 /* Mapped device memory, offered to elements where it is worth having. Its
@@ -152,7 +153,7 @@ attach_device_arena (VyreRuntime *runtime)
   g_autoptr (GError) error = NULL;
 
   if (runtime->info->type == VYRE_DEVICE_CPU)
-    return;                     /* the host arena is as near */
+    return; /* the host arena is as near */
   VyreMemory *memory = vyre_memory_new (runtime->device, DEVICE_ARENA_BYTES,
       VYRE_MEMORY_ARENA, "vyre device arena", &error);
   if (memory == NULL) {
@@ -160,11 +161,11 @@ attach_device_arena (VyreRuntime *runtime)
     return;
   }
   /* The arena owns the memory: its blocks may outlive the runtime. */
-  g_autoptr (VyreArena) arena = vyre_arena_new_mapped (memory->map,
-      DEVICE_ARENA_BYTES, VYRE_ARENA_DEVICE,
-      (GDestroyNotify) vyre_memory_free, memory);
-  vyre_mapped_arena_init (&runtime->mapped[runtime->n_mapped++], arena,
-      memory->address, FALSE);
+  g_autoptr (VyreArena) arena =
+      vyre_arena_new_mapped (memory->map, DEVICE_ARENA_BYTES, VYRE_ARENA_DEVICE,
+          (GDestroyNotify) vyre_memory_free, memory);
+  vyre_mapped_arena_init (
+      &runtime->mapped[runtime->n_mapped++], arena, memory->address, FALSE);
 }
 
 static gboolean
@@ -172,8 +173,8 @@ fill_control (VyreRuntime *runtime, GError **error)
 {
   guint32 words[VYRE_CONTROL_MIN_WORDS];
 
-  if (!vyre_ring_encode_control (words, G_N_ELEMENTS (words), FALSE, 0, 0,
-          error))
+  if (!vyre_ring_encode_control (
+          words, G_N_ELEMENTS (words), FALSE, 0, 0, error))
     return FALSE;
   /* Everything is published as NORMAL for now: that level has all slots. */
   for (guint i = VYRE_PRI_NORMAL + 1; i < VYRE_PRI_OFFSET_SLOTS; i++)
@@ -182,8 +183,8 @@ fill_control (VyreRuntime *runtime, GError **error)
     vyre_poke (runtime->control, i, words[i]);
   for (guint i = 0; i < runtime->n_areas; i += 32) {
     guint left = runtime->n_areas - i;
-    vyre_poke (runtime->area_map, i / 32,
-        left >= 32 ? G_MAXUINT32 : (1u << left) - 1);
+    vyre_poke (
+        runtime->area_map, i / 32, left >= 32 ? G_MAXUINT32 : (1u << left) - 1);
   }
   vyre_ring_store_fence ();
 
@@ -197,21 +198,21 @@ fill_control (VyreRuntime *runtime, GError **error)
 /* Some drivers compile at the first launch: have that done here, and its time
  * counted. The launch finds itself told to leave. */
 static gboolean
-first_launch (VyreRuntime *runtime, VyrePipeline *pipeline, guint64 *ns,
-    GError **error)
+first_launch (
+    VyreRuntime *runtime, VyrePipeline *pipeline, guint64 *ns, GError **error)
 {
   VyreLaunchConstants constants;
   gint64 start = g_get_monotonic_time ();
 
   vyre_runtime_launch_constants (runtime, runtime->generation, &constants);
   constants.fuel = 0;
-  VyreLaunch *launch = vyre_device_launch (runtime->device, pipeline, 0, 1,
-      &constants, sizeof constants, error);
+  VyreLaunch *launch = vyre_device_launch (
+      runtime->device, pipeline, 0, 1, &constants, sizeof constants, error);
   if (launch == NULL)
     return FALSE;
   g_autoptr (GError) local = NULL;
   while (!vyre_launch_wait (launch, G_USEC_PER_SEC * 1000ull, &local) &&
-      local == NULL)
+         local == NULL)
     continue;
   vyre_launch_free (launch);
   if (local != NULL) {
@@ -223,8 +224,8 @@ first_launch (VyreRuntime *runtime, VyrePipeline *pipeline, guint64 *ns,
 }
 
 gboolean
-vyre_runtime_need_kernel (VyreRuntime *runtime, guint kernel_class,
-    GError **error)
+vyre_runtime_need_kernel (
+    VyreRuntime *runtime, guint kernel_class, GError **error)
 {
   /* A resident kernel must not be replaced for each new program: it can do
    * everything. Elsewhere a lesser kernel is a faster one. */
@@ -239,8 +240,8 @@ vyre_runtime_need_kernel (VyreRuntime *runtime, guint kernel_class,
     guint64 ns = 0;
     VyrePipeline *pipeline = vyre_pipeline_new (runtime->device,
         (const guint32 *) vyre_megakernel_spv, sizeof vyre_megakernel_spv,
-        constants, G_N_ELEMENTS (constants), sizeof (VyreLaunchConstants),
-        TRUE, "vyre megakernel", &ns, error);
+        constants, G_N_ELEMENTS (constants), sizeof (VyreLaunchConstants), TRUE,
+        "vyre megakernel", &ns, error);
     ok = pipeline != NULL && first_launch (runtime, pipeline, &ns, error);
     if (!ok)
       g_clear_pointer (&pipeline, vyre_pipeline_free);
@@ -291,8 +292,8 @@ destroy (VyreRuntime *runtime)
 }
 
 static VyreRuntime *
-runtime_new (VyreDevice *device, const char *key, VyreResidency wish,
-    GError **error)
+runtime_new (
+    VyreDevice *device, const char *key, VyreResidency wish, GError **error)
 {
   VyreRuntime *runtime = g_new0 (VyreRuntime, 1);
 
@@ -310,16 +311,16 @@ runtime_new (VyreDevice *device, const char *key, VyreResidency wish,
   choose_sizes (runtime);
 
   if (!choose_residency (runtime, wish, error) ||
-      !create_memory (runtime, error) ||
-      !attach_host_arena (runtime, error) || !fill_control (runtime, error))
+      !create_memory (runtime, error) || !attach_host_arena (runtime, error) ||
+      !fill_control (runtime, error))
     goto failed;
   attach_device_arena (runtime);
 
   if (!vyre_runtime_need_kernel (runtime, VYRE_KERNEL_INTEGER, error))
     goto failed;
 
-  runtime->supervisor = g_thread_new ("vyre-supervisor", vyre_supervisor_run,
-      runtime);
+  runtime->supervisor =
+      g_thread_new ("vyre-supervisor", vyre_supervisor_run, runtime);
   g_info ("%s: %s, %u workgroups of %u lanes; %s", runtime->info->name,
       runtime->residency == VYRE_RESIDENCY_RESIDENT ? "resident" : "sliced",
       runtime->workgroups, runtime->lanes, runtime->residency_reason);
@@ -339,8 +340,8 @@ vyre_runtime_acquire (const VyreRuntimeOptions *options, GError **error)
   if (options == NULL)
     options = &defaults;
 
-  g_autoptr (VyreDevice) device = vyre_device_open (options->device_index,
-      options->device_name, error);
+  g_autoptr (VyreDevice) device =
+      vyre_device_open (options->device_index, options->device_name, error);
   if (device == NULL)
     return NULL;
 
@@ -457,10 +458,10 @@ vyre_runtime_snapshot (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot)
   snapshot->control_words = VYRE_CONTROL_MIN_WORDS;
   snapshot->ring_slots = runtime->slots;
   /* Outside the lock: slow on a discrete device, and tearing is harmless. */
-  snapshot->control = g_memdup2 (runtime->control->map,
-      VYRE_CONTROL_MIN_WORDS * 4);
-  snapshot->ring = g_memdup2 (runtime->ring->map,
-      (gsize) runtime->slots * VYRE_SLOT_BYTES);
+  snapshot->control =
+      g_memdup2 (runtime->control->map, VYRE_CONTROL_MIN_WORDS * 4);
+  snapshot->ring =
+      g_memdup2 (runtime->ring->map, (gsize) runtime->slots * VYRE_SLOT_BYTES);
   snapshot->taken_at = g_get_monotonic_time ();
   snapshot->residency = runtime->residency;
   for (guint i = 0; i < G_N_ELEMENTS (counted); i++)
@@ -502,8 +503,8 @@ vyre_runtime_note_copy (VyreRuntime *runtime, guint64 copied, guint64 avoided)
 }
 
 void
-vyre_runtime_get_copies (VyreRuntime *runtime, guint64 *copied,
-    guint64 *avoided)
+vyre_runtime_get_copies (
+    VyreRuntime *runtime, guint64 *copied, guint64 *avoided)
 {
   g_mutex_lock (&runtime->lock);
   *copied = runtime->copied;

@@ -80,7 +80,7 @@ needs_launch (VyreRuntime *runtime)
     return FALSE;
   for (guint i = 0; i < runtime->n_launches; i++) {
     if ((gint32) (runtime->launches[i].generation -
-            runtime->required_generation) >= 0 &&
+                  runtime->required_generation) >= 0 &&
         runtime->launches[i].kernel_class >= wanted_class (runtime))
       return FALSE;
   }
@@ -88,10 +88,10 @@ needs_launch (VyreRuntime *runtime)
 }
 
 void
-vyre_runtime_launch_constants (VyreRuntime *runtime, guint32 generation,
-    VyreLaunchConstants *constants)
+vyre_runtime_launch_constants (
+    VyreRuntime *runtime, guint32 generation, VyreLaunchConstants *constants)
 {
-  *constants = (VyreLaunchConstants) {
+  *constants = (VyreLaunchConstants){
     .control = runtime->control->address,
     .ring = runtime->ring->address,
     .records = runtime->records->address,
@@ -117,8 +117,9 @@ start_launch (VyreRuntime *runtime, guint32 generation, guint kernel_class)
   guint queue = generation % MAX (runtime->info->n_queues, 1);
 
   vyre_runtime_launch_constants (runtime, generation, &constants);
-  VyreLaunch *launch = vyre_device_launch (runtime->device,
-      runtime->pipelines[kernel_class], queue, runtime->workgroups, &constants, sizeof constants, &error);
+  VyreLaunch *launch =
+      vyre_device_launch (runtime->device, runtime->pipelines[kernel_class],
+          queue, runtime->workgroups, &constants, sizeof constants, &error);
 
   if (launch == NULL) {
     fail (runtime, error);
@@ -126,7 +127,7 @@ start_launch (VyreRuntime *runtime, guint32 generation, guint kernel_class)
   }
   g_mutex_lock (&runtime->lock);
   runtime->launches[runtime->n_launches++] =
-      (VyreActiveLaunch) { launch, generation, kernel_class };
+      (VyreActiveLaunch){ launch, generation, kernel_class };
   runtime->n_launched++;
   vyre_runtime_unlock (runtime);
   return TRUE;

@@ -16,10 +16,10 @@ vyre_tenant_new (VyreRuntime *runtime, const char *name, GError **error)
   tenant->name = g_strdup (name);
 
   g_mutex_lock (&runtime->lock);
-  vyre_poke (runtime->control, VYRE_C_TENANT_MASK + id,
-      VYRE_TENANT_MAY_EXECUTE);
-  vyre_poke (runtime->control, VYRE_C_TENANT_QUOTA + id,
-      VYRE_TENANT_INITIAL_QUOTA);
+  vyre_poke (
+      runtime->control, VYRE_C_TENANT_MASK + id, VYRE_TENANT_MAY_EXECUTE);
+  vyre_poke (
+      runtime->control, VYRE_C_TENANT_QUOTA + id, VYRE_TENANT_INITIAL_QUOTA);
   vyre_ring_store_fence ();
   runtime->n_tenants++;
   vyre_runtime_unlock (runtime);

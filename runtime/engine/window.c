@@ -7,9 +7,9 @@
 typedef struct
 {
   guint32 grid[3];
-  guint64 groups;               /* workgroups */
-  guint32 group_size;           /* invocations of one */
-  guint32 warps;                /* lane groups of one, or of nothing if flat */
+  guint64 groups; /* workgroups */
+  guint32 group_size; /* invocations of one */
+  guint32 warps; /* lane groups of one, or of nothing if flat */
   guint n_tiles;
   guint32 groups_per_tile;
 } Plan;
@@ -32,16 +32,17 @@ check_binding (VyreRuntime *runtime, const VyreBuffer *buffer,
   }
   if (binding->length < wanted) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BINDING,
-        "buffer '%s' needs %" G_GUINT64_FORMAT " bytes (%u of %s), %"
-        G_GSIZE_FORMAT " are bound", name, wanted, buffer->count,
+        "buffer '%s' needs %" G_GUINT64_FORMAT
+        " bytes (%u of %s), %" G_GSIZE_FORMAT " are bound",
+        name, wanted, buffer->count,
         vyre_type_kind_name (buffer->element->kind), binding->length);
     return FALSE;
   }
   if (binding->length > G_MAXUINT32 - 3) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LIMIT,
         "buffer '%s': %" G_GSIZE_FORMAT " bytes are more than one dispatch "
-        "can address (4294967292); use smaller buffers", name,
-        binding->length);
+        "can address (4294967292); use smaller buffers",
+        name, binding->length);
     return FALSE;
   }
   if (binding->length == 0)
@@ -80,8 +81,8 @@ make_plan (VyreRuntime *runtime, const VyreLowered *lowered,
     g_autofree guint64 *lengths = g_new0 (guint64, program->n_buffers + 1);
     for (guint i = 0; i < program->n_buffers; i++)
       lengths[i] = bindings[i].length;
-    if (!vyre_grid_compute (program, lowered->has_atomics, lengths, plan->grid,
-            error))
+    if (!vyre_grid_compute (
+            program, lowered->has_atomics, lengths, plan->grid, error))
       return FALSE;
   }
 
@@ -89,33 +90,34 @@ make_plan (VyreRuntime *runtime, const VyreLowered *lowered,
   gboolean fits = xy <= G_MAXUINT32 && xy * plan->grid[2] <= G_MAXUINT32;
   for (guint i = 0; i < 3; i++)
     fits = fits && plan->grid[i] > 0 &&
-        (guint64) plan->grid[i] * size[i] <= G_MAXUINT32;
+           (guint64) plan->grid[i] * size[i] <= G_MAXUINT32;
   if (!fits) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LIMIT,
         "a grid of %u x %u x %u workgroups of %u x %u x %u is empty or has "
-        "ids beyond 32 bits; use smaller buffers", plan->grid[0],
-        plan->grid[1], plan->grid[2], size[0], size[1], size[2]);
+        "ids beyond 32 bits; use smaller buffers",
+        plan->grid[0], plan->grid[1], plan->grid[2], size[0], size[1], size[2]);
     return FALSE;
   }
   plan->groups = xy * plan->grid[2];
   plan->group_size = size[0] * size[1] * size[2];
-  plan->warps = lowered->grouped ?
-      (plan->group_size + runtime->lanes - 1) / runtime->lanes : 1;
+  plan->warps = lowered->grouped
+                    ? (plan->group_size + runtime->lanes - 1) / runtime->lanes
+                    : 1;
 
   /* Tiles: enough to keep every workgroup of a launch busy, each with a few
    * lane groups of work, none beyond what 32 bits count. */
-  guint64 batches = (plan->groups * plan->group_size + runtime->lanes - 1) /
-      runtime->lanes;
+  guint64 batches =
+      (plan->groups * plan->group_size + runtime->lanes - 1) / runtime->lanes;
   guint64 tiles = MIN (batches / 4 + 1, plan->groups);
   tiles = MIN (tiles, runtime->max_tiles);
   plan->groups_per_tile = (plan->groups + tiles - 1) / tiles;
-  plan->n_tiles = (plan->groups + plan->groups_per_tile - 1) /
-      plan->groups_per_tile;
+  plan->n_tiles =
+      (plan->groups + plan->groups_per_tile - 1) / plan->groups_per_tile;
   if ((guint64) plan->groups_per_tile * plan->group_size > G_MAXINT32) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LIMIT,
         "%" G_GUINT64_FORMAT " workgroups of %u invocations are more than one "
-        "dispatch may have; use smaller buffers", plan->groups,
-        plan->group_size);
+        "dispatch may have; use smaller buffers",
+        plan->groups, plan->group_size);
     return FALSE;
   }
   return TRUE;
@@ -137,8 +139,8 @@ write_binding (VyreRuntime *runtime, const VyreBuffer *buffer,
     words[VYRE_B_ADDRESS_HI] = VYRE_B_SHARED;
   } else {
     if (binding->length > 0) {
-      VyreMappedArena *mapped = vyre_runtime_find_mapped (runtime,
-          binding->block->arena);
+      VyreMappedArena *mapped =
+          vyre_runtime_find_mapped (runtime, binding->block->arena);
       address = mapped->address + binding->block->offset + binding->offset;
     }
     words[VYRE_B_ADDRESS_LO] = (guint32) address;
@@ -149,8 +151,8 @@ write_binding (VyreRuntime *runtime, const VyreBuffer *buffer,
 }
 
 static void
-write_descriptor (VyreWindow *window, const Plan *plan,
-    const VyreSubmitOptions *options)
+write_descriptor (
+    VyreWindow *window, const Plan *plan, const VyreSubmitOptions *options)
 {
   VyreRuntime *runtime = window->runtime;
   const VyreExecutable *executable = window->executable;
@@ -211,18 +213,17 @@ publish (VyreWindow *window, const Plan *plan, guint32 residency)
     guint32 *slot = runtime->shadow + slots[tile] * VYRE_SLOT_WORDS;
 
     slot[VYRE_W_STATUS] = VYRE_ST_PUBLISHED;
-    slot[VYRE_W_OPCODE] = vyre_ring_tenant_base (window->tenant) +
-        VYRE_TENANT_OP_RUN_TILE;
+    slot[VYRE_W_OPCODE] =
+        vyre_ring_tenant_base (window->tenant) + VYRE_TENANT_OP_RUN_TILE;
     slot[VYRE_W_TENANT] = window->tenant;
     slot[VYRE_W_PRIORITY] = VYRE_PRI_NORMAL;
     slot[VYRE_A_TICKET] = ticket;
-    slot[VYRE_A_CLASS] = oldest ? VYRE_RING_CLASS_REQUIRED :
-        VYRE_RING_CLASS_LOOKAHEAD;
+    slot[VYRE_A_CLASS] =
+        oldest ? VYRE_RING_CLASS_REQUIRED : VYRE_RING_CLASS_LOOKAHEAD;
     slot[VYRE_A_DESCRIPTOR] = window->descriptor;
     slot[VYRE_A_WINDOW_GENERATION] = window->descriptor_generation;
     slot[VYRE_A_TILE_FIRST] = first;
-    slot[VYRE_A_TILE_COUNT] = MIN (plan->groups_per_tile,
-        plan->groups - first);
+    slot[VYRE_A_TILE_COUNT] = MIN (plan->groups_per_tile, plan->groups - first);
     slot[VYRE_A_RESIDENCY] = residency;
     slot[VYRE_A_SEQUENCE] = (guint32) (sequence + 1);
     slot[VYRE_A_KERNEL] = window->executable->kernel_class;
@@ -246,16 +247,16 @@ residency_for (VyreWindow *window)
     const VyreBinding *binding = &window->bindings[i];
     if (binding->block == NULL)
       continue;
-    guint32 wanted = vyre_generation_required (runtime, binding->block,
-        binding->offset, binding->length);
+    guint32 wanted = vyre_generation_required (
+        runtime, binding->block, binding->offset, binding->length);
     if ((gint32) (wanted - required) > 0)
       required = wanted;
   }
   for (guint i = 0; i < window->n_bindings; i++) {
     const VyreBinding *binding = &window->bindings[i];
     if (binding->block != NULL)
-      vyre_generation_note_read (runtime, binding->block, binding->offset,
-          binding->length, required);
+      vyre_generation_note_read (
+          runtime, binding->block, binding->offset, binding->length, required);
   }
   if ((gint32) (required - runtime->required_generation) > 0) {
     runtime->required_generation = required;
@@ -281,8 +282,8 @@ reserve (VyreRuntime *runtime, const Plan *plan, GError **error)
       runtime->n_free_descriptors == 0) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY,
         "the ring is full: %u slots are wanted, %" G_GUINT64_FORMAT
-        " of %u are free; wait for a window to end", plan->n_tiles,
-        runtime->slots - used, runtime->slots);
+        " of %u are free; wait for a window to end",
+        plan->n_tiles, runtime->slots - used, runtime->slots);
     return FALSE;
   }
   return TRUE;
@@ -335,12 +336,11 @@ vyre_tenant_submit (VyreTenant *tenant, VyreExecutable *executable,
   g_mutex_lock (&runtime->lock);
   if (!reserve (runtime, &plan, error))
     goto refused;
-  if (!vyre_ring_tenants_reserve (runtime->tenants, tenant->id, plan.n_tiles,
-          error))
+  if (!vyre_ring_tenants_reserve (
+          runtime->tenants, tenant->id, plan.n_tiles, error))
     goto refused;
 
-  window->descriptor =
-      runtime->free_descriptors[--runtime->n_free_descriptors];
+  window->descriptor = runtime->free_descriptors[--runtime->n_free_descriptors];
   /* 0 never names a window: the CANCEL word of a fresh descriptor is 0. */
   if (++runtime->descriptor_generation[window->descriptor] == 0)
     runtime->descriptor_generation[window->descriptor] = 1;
@@ -370,8 +370,7 @@ refused:
 /* --- waiting ----------------------------------------------------------------- */
 
 VyreWindowState
-vyre_window_wait (VyreWindow *window, gint64 end_time,
-    VyreWindowResult *result)
+vyre_window_wait (VyreWindow *window, gint64 end_time, VyreWindowResult *result)
 {
   VyreRuntime *runtime = window->runtime;
 

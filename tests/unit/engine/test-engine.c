@@ -10,7 +10,8 @@
 
 #define INS(op, dst, a, b, x) \
   ((guint32) (op) | (guint32) (dst) << 8 | (guint32) (a) << 16 | \
-      (guint32) (b) << 24), (guint32) (x)
+      (guint32) (b) << 24), \
+      (guint32) (x)
 #define IMM VYRE_I_IMM
 #define WORD(binding) VYRE_IM (binding, 2, 2, 0)
 #define LIMIT_US (60 * G_USEC_PER_SEC)
@@ -32,7 +33,7 @@ typedef struct
 {
   guint32 workgroup;
   guint n_buffers;
-  guint32 shared_words;         /* > 0: buffer n_buffers - 1 is workgroup memory */
+  guint32 shared_words; /* > 0: buffer n_buffers - 1 is workgroup memory */
   guint32 n_registers, n_spills;
   gboolean grouped;
 } Shape;
@@ -47,8 +48,8 @@ make_executable (const Shape *shape, const guint32 *code, gsize code_bytes)
   program->workgroup_size[0] = shape->workgroup;
   program->workgroup_size[1] = program->workgroup_size[2] = 1;
   program->n_buffers = shape->n_buffers;
-  program->buffers = vyre_program_alloc (program,
-      shape->n_buffers * sizeof (VyreBuffer));
+  program->buffers =
+      vyre_program_alloc (program, shape->n_buffers * sizeof (VyreBuffer));
   lowered->buffers = g_new0 (VyreLoweredBuffer, shape->n_buffers);
   for (guint i = 0; i < shape->n_buffers; i++) {
     VyreBuffer *buffer = &program->buffers[i];
@@ -73,8 +74,8 @@ make_executable (const Shape *shape, const guint32 *code, gsize code_bytes)
   lowered->n_trap_tags = 1;
   lowered->trap_tags = g_new0 (VyreString, 1);
   lowered->trap_tags[0] = vyre_program_string (program, "overflow", 8);
-  VyreExecutable *executable = vyre_executable_new_lowered (runtime, lowered,
-      &error);
+  VyreExecutable *executable =
+      vyre_executable_new_lowered (runtime, lowered, &error);
   g_assert_no_error (error);
   return executable;
 }
@@ -96,8 +97,8 @@ static const Shape invert_shape = { 64, 2, 0, 3, 0, FALSE };
 static VyreBlock *
 make_block (gsize bytes)
 {
-  VyreBlock *block = vyre_arena_alloc (vyre_runtime_get_host_arena (runtime),
-      bytes);
+  VyreBlock *block =
+      vyre_arena_alloc (vyre_runtime_get_host_arena (runtime), bytes);
   g_assert_nonnull (block);
   memset (block->data, 0, block->size);
   vyre_block_note_write (block);
@@ -115,10 +116,10 @@ submit (VyreExecutable *executable, VyreBlock **blocks, const gsize *bytes,
 
   for (guint i = 0; i < n; i++) {
     if (blocks[i] != NULL)
-      bindings[i] = (VyreBinding) { blocks[i], 0, bytes[i] };
+      bindings[i] = (VyreBinding){ blocks[i], 0, bytes[i] };
   }
-  VyreWindow *window = vyre_tenant_submit (tenant, executable, bindings, n,
-      &options, &error);
+  VyreWindow *window =
+      vyre_tenant_submit (tenant, executable, bindings, n, &options, &error);
   g_assert_no_error (error);
   return window;
 }
@@ -137,8 +138,8 @@ expect_done (VyreWindow *window)
 static void
 test_invert_sizes (void)
 {
-  g_autoptr (VyreExecutable) invert = make_executable (&invert_shape,
-      invert_code, sizeof invert_code);
+  g_autoptr (VyreExecutable) invert =
+      make_executable (&invert_shape, invert_code, sizeof invert_code);
   const gsize words[] = { 1, 7, 8, 9, 63, 64, 65, 1000, 16384, 65537 };
 
   for (guint k = 0; k < G_N_ELEMENTS (words); k++) {
@@ -151,12 +152,12 @@ test_invert_sizes (void)
     for (gsize i = 0; i < n; i++)
       in[i] = i * 2654435761u;
     vyre_block_note_write (blocks[0]);
-    g_autoptr (VyreWindow) window = submit (invert, blocks, bytes, 2,
-        (n + 63) / 64, 0);
+    g_autoptr (VyreWindow) window =
+        submit (invert, blocks, bytes, 2, (n + 63) / 64, 0);
     expect_done (window);
     for (gsize i = 0; i < n; i++)
       g_assert_cmphex (out[i], ==, ~in[i]);
-    g_assert_cmphex (out[n], ==, 0);    /* nothing beyond the exact length */
+    g_assert_cmphex (out[n], ==, 0); /* nothing beyond the exact length */
     vyre_block_unref (blocks[0]);
     vyre_block_unref (blocks[1]);
   }
@@ -167,9 +168,14 @@ test_invert_sizes (void)
 static void
 test_stream (void)
 {
-  enum { DEPTH = 8, ROUNDS = 40, WORDS = 2048 };
-  g_autoptr (VyreExecutable) invert = make_executable (&invert_shape,
-      invert_code, sizeof invert_code);
+  enum
+  {
+    DEPTH = 8,
+    ROUNDS = 40,
+    WORDS = 2048
+  };
+  g_autoptr (VyreExecutable) invert =
+      make_executable (&invert_shape, invert_code, sizeof invert_code);
   VyreBlock *in[DEPTH], *out[DEPTH];
   VyreWindow *windows[DEPTH] = { NULL };
   const gsize bytes[2] = { WORDS * 4, WORDS * 4 };
@@ -194,8 +200,8 @@ test_stream (void)
     for (guint i = 0; i < WORDS; i++)
       words[i] = i * 31 + round * 7919;
     vyre_block_note_write (in[k]);
-    windows[k] = submit (invert, (VyreBlock *[]) { in[k], out[k] }, bytes, 2,
-        WORDS / 64, 0);
+    windows[k] = submit (
+        invert, (VyreBlock *[]){ in[k], out[k] }, bytes, 2, WORDS / 64, 0);
   }
   for (guint k = 0; k < DEPTH; k++) {
     vyre_block_unref (in[k]);
@@ -236,8 +242,8 @@ test_sequential (void)
     expected += in[i];
   }
   vyre_block_note_write (blocks[0]);
-  g_autoptr (VyreWindow) window = submit (sum, blocks,
-      (const gsize[]) { n * 4, 4 }, 2, 1, 0);
+  g_autoptr (VyreWindow) window =
+      submit (sum, blocks, (const gsize[]){ n * 4, 4 }, 2, 1, 0);
   expect_done (window);
   g_assert_cmphex (*(guint32 *) blocks[1]->data, ==, expected);
 
@@ -255,7 +261,11 @@ test_sequential (void)
 static void
 test_barriers (void)
 {
-  enum { GROUP = 100, GROUPS = 7 };
+  enum
+  {
+    GROUP = 100,
+    GROUPS = 7
+  };
   static const guint32 code[] = {
     INS (VYRE_I_SPECIAL, 0, 0, 0, VYRE_SPECIAL_INVOCATION_ID),
     INS (VYRE_I_SPECIAL, 1, 0, 0, VYRE_SPECIAL_LOCAL_ID),
@@ -276,8 +286,8 @@ test_barriers (void)
     INS (VYRE_I_END, 0, 0, 0, 0),
   };
   const Shape shape = { GROUP, 3, GROUP, 6, 1, TRUE };
-  g_autoptr (VyreExecutable) rotate = make_executable (&shape, code,
-      sizeof code);
+  g_autoptr (VyreExecutable) rotate =
+      make_executable (&shape, code, sizeof code);
   gsize bytes[3] = { GROUP * GROUPS * 4, GROUP * GROUPS * 4, 0 };
   VyreBlock *blocks[3] = { make_block (bytes[0]), make_block (bytes[1]), NULL };
   guint32 *in = (guint32 *) blocks[0]->data;
@@ -313,8 +323,8 @@ test_fault (void)
   };
   const Shape shape = { 64, 2, 0, 3, 0, FALSE };
   g_autoptr (VyreExecutable) trap = make_executable (&shape, code, sizeof code);
-  g_autoptr (VyreExecutable) invert = make_executable (&invert_shape,
-      invert_code, sizeof invert_code);
+  g_autoptr (VyreExecutable) invert =
+      make_executable (&invert_shape, invert_code, sizeof invert_code);
   gsize bytes[2] = { 4096, 4096 };
   VyreBlock *blocks[2] = { make_block (4096), make_block (4096) };
   VyreWindowResult result;
@@ -346,13 +356,13 @@ static const Shape forever_shape = { 1, 1, 0, 3, 0, FALSE };
 static void
 test_step_limit (void)
 {
-  g_autoptr (VyreExecutable) forever = make_executable (&forever_shape,
-      forever_code, sizeof forever_code);
+  g_autoptr (VyreExecutable) forever =
+      make_executable (&forever_shape, forever_code, sizeof forever_code);
   VyreBlock *blocks[1] = { make_block (4) };
   VyreWindowResult result;
 
-  g_autoptr (VyreWindow) window = submit (forever, blocks,
-      (const gsize[]) { 4 }, 1, 3, 50000);
+  g_autoptr (VyreWindow) window =
+      submit (forever, blocks, (const gsize[]){ 4 }, 1, 3, 50000);
   vyre_window_wait (window, deadline (), &result);
   g_assert_cmpint (result.state, ==, VYRE_WINDOW_FAULT);
   g_assert_cmpuint (result.code, ==, VYRE_FAULT_STEP_LIMIT);
@@ -363,23 +373,24 @@ test_step_limit (void)
 static void
 test_cancel (void)
 {
-  g_autoptr (VyreExecutable) forever = make_executable (&forever_shape,
-      forever_code, sizeof forever_code);
-  g_autoptr (VyreExecutable) invert = make_executable (&invert_shape,
-      invert_code, sizeof invert_code);
+  g_autoptr (VyreExecutable) forever =
+      make_executable (&forever_shape, forever_code, sizeof forever_code);
+  g_autoptr (VyreExecutable) invert =
+      make_executable (&invert_shape, invert_code, sizeof invert_code);
   gsize bytes[2] = { 4096, 4096 };
   VyreBlock *blocks[2] = { make_block (4096), make_block (4096) };
 
   g_autoptr (VyreWindow) endless = submit (forever, blocks, bytes, 1, 2, 0);
-  g_assert_cmpint (vyre_window_wait (endless, g_get_monotonic_time () + 30000,
-          NULL), ==, VYRE_WINDOW_RUNNING);
+  g_assert_cmpint (
+      vyre_window_wait (endless, g_get_monotonic_time () + 30000, NULL), ==,
+      VYRE_WINDOW_RUNNING);
   g_autoptr (VyreWindow) good = submit (invert, blocks, bytes, 2, 16, 0);
   expect_done (good);
-  g_assert_cmpint (vyre_window_wait (endless, 0, NULL), ==,
-      VYRE_WINDOW_RUNNING);
+  g_assert_cmpint (
+      vyre_window_wait (endless, 0, NULL), ==, VYRE_WINDOW_RUNNING);
   vyre_window_cancel (endless);
-  g_assert_cmpint (vyre_window_wait (endless, deadline (), NULL), ==,
-      VYRE_WINDOW_CANCELLED);
+  g_assert_cmpint (
+      vyre_window_wait (endless, deadline (), NULL), ==, VYRE_WINDOW_CANCELLED);
   vyre_block_unref (blocks[0]);
   vyre_block_unref (blocks[1]);
 }
@@ -400,7 +411,10 @@ test_atomics (void)
   };
   const Shape shape = { 64, 2, 0, 6, 0, FALSE };
   g_autoptr (VyreExecutable) add = make_executable (&shape, code, sizeof code);
-  enum { LANES = 640 };
+  enum
+  {
+    LANES = 640
+  };
   gsize bytes[2] = { 4, LANES * 3 };
   VyreBlock *blocks[2] = { make_block (4), make_block (LANES * 3) };
   g_autoptr (VyreWindow) window = submit (add, blocks, bytes, 2, LANES / 64, 0);
@@ -430,7 +444,8 @@ tenant_thread (gpointer data)
     VyreWindow *window = NULL;
     while (window == NULL) {
       window = vyre_tenant_submit (own, invert, bindings, 2, &options, &error);
-      if (g_error_matches (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY)) {
+      if (g_error_matches (
+              error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY)) {
         g_clear_error (&error);
         vyre_tenant_wait_room (own, deadline ());
       }
@@ -450,8 +465,8 @@ tenant_thread (gpointer data)
 static void
 test_tenants_share (void)
 {
-  g_autoptr (VyreExecutable) invert = make_executable (&invert_shape,
-      invert_code, sizeof invert_code);
+  g_autoptr (VyreExecutable) invert =
+      make_executable (&invert_shape, invert_code, sizeof invert_code);
   GThread *threads[3];
 
   for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
@@ -467,26 +482,26 @@ test_tenants_share (void)
 static void
 test_binding_errors (void)
 {
-  g_autoptr (VyreExecutable) invert = make_executable (&invert_shape,
-      invert_code, sizeof invert_code);
+  g_autoptr (VyreExecutable) invert =
+      make_executable (&invert_shape, invert_code, sizeof invert_code);
   VyreBlock *block = make_block (4096);
   g_autoptr (VyreArena) foreign = vyre_arena_new_host (1 << 20, NULL);
   VyreBlock *other = vyre_arena_alloc (foreign, 4096);
   const VyreBinding bad[][2] = {
-    { { block, 2, 64 }, { block, 0, 64 } },     /* not on a word */
-    { { block, 4096, 4 }, { block, 0, 64 } },   /* beyond the block */
+    { { block, 2, 64 }, { block, 0, 64 } }, /* not on a word */
+    { { block, 4096, 4 }, { block, 0, 64 } }, /* beyond the block */
     { { block, 0, 4097 }, { block, 0, 64 } },
     { { block, 0, G_MAXSIZE }, { block, 0, 64 } },
     { { NULL, 0, 64 }, { block, 0, 64 } },
-    { { other, 0, 64 }, { block, 0, 64 } },     /* not this device's */
+    { { other, 0, 64 }, { block, 0, 64 } }, /* not this device's */
   };
   guint32 grid[3] = { 1, 1, 1 };
   VyreSubmitOptions options = { grid, 0 };
 
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++) {
     g_autoptr (GError) error = NULL;
-    g_assert_null (vyre_tenant_submit (tenant, invert, bad[i], 2, &options,
-            &error));
+    g_assert_null (
+        vyre_tenant_submit (tenant, invert, bad[i], 2, &options, &error));
     g_assert_true (error->domain == VYRE_RUNTIME_ERROR);
     g_assert_nonnull (strstr (error->message, "'b'"));
   }
@@ -496,8 +511,8 @@ test_binding_errors (void)
     huge[i] = i == 0 ? 0x80000000u : 0;
     VyreBinding good[2] = { { block, 0, 64 }, { block, 0, 64 } };
     VyreSubmitOptions wrong = { huge, 0 };
-    g_assert_null (vyre_tenant_submit (tenant, invert, good, 2, &wrong,
-            &error));
+    g_assert_null (
+        vyre_tenant_submit (tenant, invert, good, 2, &wrong, &error));
     g_assert_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LIMIT);
   }
   vyre_block_unref (block);
@@ -508,19 +523,19 @@ test_binding_errors (void)
 static void
 test_ring_full (void)
 {
-  g_autoptr (VyreExecutable) forever = make_executable (&forever_shape,
-      forever_code, sizeof forever_code);
+  g_autoptr (VyreExecutable) forever =
+      make_executable (&forever_shape, forever_code, sizeof forever_code);
   VyreBlock *block = make_block (4);
   VyreBinding bindings[1] = { { block, 0, 4 } };
   guint32 grid[3] = { 64, 1, 1 };
   VyreSubmitOptions options = { grid, 0 };
-  g_autoptr (GPtrArray) windows = g_ptr_array_new_with_free_func (
-      (GDestroyNotify) vyre_window_unref);
+  g_autoptr (GPtrArray) windows =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) vyre_window_unref);
   g_autoptr (GError) error = NULL;
 
   for (guint i = 0; i < 1000 && error == NULL; i++) {
-    VyreWindow *window = vyre_tenant_submit (tenant, forever, bindings, 1,
-        &options, &error);
+    VyreWindow *window =
+        vyre_tenant_submit (tenant, forever, bindings, 1, &options, &error);
     if (window != NULL)
       g_ptr_array_add (windows, window);
   }
@@ -541,14 +556,15 @@ test_snapshot (void)
 
   vyre_runtime_snapshot (runtime, &snapshot);
   g_assert_cmpuint (snapshot.windows_in_flight, ==, 0);
-  g_assert_cmpuint (snapshot.windows_submitted, ==, snapshot.windows_done +
-      snapshot.windows_faulted + snapshot.windows_cancelled);
+  g_assert_cmpuint (snapshot.windows_submitted, ==,
+      snapshot.windows_done + snapshot.windows_faulted +
+          snapshot.windows_cancelled);
   g_assert_cmpuint (snapshot.tiles_published, ==, snapshot.tiles_done);
   g_assert_cmpuint (snapshot.control[VYRE_C_CLAIMED], ==,
       (guint32) snapshot.tiles_published + snapshot.control[VYRE_C_YIELDED]);
   g_assert_cmpuint (snapshot.launches, >, 0);
   g_test_message ("megakernel compiled in %.0f ms, %" G_GUINT64_FORMAT
-      " launches, %" G_GUINT64_FORMAT " generations",
+                  " launches, %" G_GUINT64_FORMAT " generations",
       snapshot.kernel_compile_ns / 1e6, snapshot.launches,
       snapshot.generations);
   vyre_runtime_snapshot_clear (&snapshot);
@@ -571,8 +587,8 @@ main (int argc, char **argv)
     break;
   }
   g_test_init (&argc, &argv, NULL);
-  g_log_set_always_fatal (G_LOG_LEVEL_WARNING | G_LOG_LEVEL_CRITICAL |
-      G_LOG_LEVEL_ERROR);
+  g_log_set_always_fatal (
+      G_LOG_LEVEL_WARNING | G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_ERROR);
   runtime = vyre_runtime_acquire (&options, &error);
   g_assert_no_error (error);
   tenant = vyre_tenant_new (runtime, "test", &error);
