@@ -255,8 +255,10 @@ class ConformRun(unittest.TestCase):
                 for buffer in case["buffers"]:
                     hexed = buffer.get("output_hex")
                     if hexed:
-                        flipped = f"{int(hexed[0], 16) ^ 3:x}"
-                        buffer["output_hex"] = flipped + hexed[1:]
+                        # The high bits of the first word, far from any
+                        # tolerance.
+                        flipped = f"{int(hexed[6], 16) ^ 3:x}"
+                        buffer["output_hex"] = hexed[:6] + flipped + hexed[7:]
                 (folder / (name + ".json")).write_text(json.dumps(case))
                 (folder / (name + ".vir0")).write_bytes(
                     source.with_suffix(".vir0").read_bytes())

@@ -70,11 +70,10 @@ test_mixed_model (void)
   g_assert_cmpint (root->body.nodes[4]->kind, ==, VYRE_NODE_BLOCK);
 }
 
-/* Length and hash of five programs built here. */
+/* Length and hash of a program built here; frees it. */
 static void
 assert_built (VyreProgram *p, VyreNode *top, gsize length, const char *hash)
 {
-  g_autoptr (VyreProgram) program = p;
   g_autoptr (GBytes) blob = NULL;
   g_autofree char *got = NULL;
   g_autofree char *fingerprint = NULL;
@@ -87,6 +86,7 @@ assert_built (VyreProgram *p, VyreNode *top, gsize length, const char *hash)
   g_assert_cmpstr (got, ==, hash);
   fingerprint = fingerprint_hex (p);
   g_assert_cmpstr (fingerprint, ==, hash);
+  vyre_program_unref (p);
 }
 
 static VyreNode *
