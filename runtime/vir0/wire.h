@@ -89,7 +89,7 @@ typedef enum
 #define VYRE_WIRE_MAX_TYPE_NESTING 8192
 /* Memory for one program in its decoded form; more is `limit`. A blob of
  * single-byte statements takes some two hundred times its length. */
-#define VYRE_WIRE_MAX_MODEL_BYTES ((gsize) 2 * 1024 * 1024 * 1024)
+#define VYRE_WIRE_MAX_MODEL_BYTES ((gsize) 1024 * 1024 * 1024)
 
 /* Decodes one blob (section 16). Returns a finished program the caller owns,
  * or %NULL with a VYRE_WIRE_ERROR. Any input is safe. */
