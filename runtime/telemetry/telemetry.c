@@ -444,12 +444,30 @@ waits_for_masked_tenant (
                  0);
 }
 
+static void
+count_waiting (const VyreTelemetry *t, guint32 *runnable, guint32 *masked)
+{
+  gsize i;
+
+  *runnable = *masked = 0;
+  for (i = 0; i < t->n_slots; i++) {
+    const VyreSlotSnapshot *slot = &t->slots[i];
+
+    if (!vyre_ring_status_is_active (slot->status))
+      continue;
+    if (waits_for_masked_tenant (&t->control, slot))
+      (*masked)++;
+    else
+      (*runnable)++;
+  }
+}
+
 void
 vyre_watchdog_check (VyreWatchdogReport *report, const VyreTelemetry *previous,
     const VyreTelemetry *current, guint64 elapsed_ns, guint64 minimum_ns)
 {
   const VyreRingOccupancy *o = &current->occupancy;
-  gsize i;
+  guint32 runnable_before, masked_before;
 
   memset (report, 0, sizeof *report);
   report->queue_depth = vyre_ring_occupancy_depth (o);
@@ -461,23 +479,17 @@ vyre_watchdog_check (VyreWatchdogReport *report, const VyreTelemetry *previous,
   report->suspected_stall =
       report->queue_depth > 0 && report->done_delta == 0 && o->fault == 0;
 
-  for (i = 0; i < current->n_slots; i++) {
-    const VyreSlotSnapshot *slot = &current->slots[i];
-
-    if (!vyre_ring_status_is_active (slot->status))
-      continue;
-    if (waits_for_masked_tenant (&current->control, slot))
-      report->masked_slots++;
-    else
-      report->runnable_slots++;
-  }
-  report->measured = elapsed_ns >= minimum_ns;
+  /* Work that has come just now is no stall, so there must have been some
+   * before: with no progress it is still there. */
+  count_waiting (previous, &runnable_before, &masked_before);
+  count_waiting (current, &report->runnable_slots, &report->masked_slots);
   report->progressed = report->done_delta != 0 ||
                        current->control.claimed != previous->control.claimed ||
                        current->control.yielded != previous->control.yielded ||
                        current->control.steps != previous->control.steps;
-  report->stalled =
-      report->measured && report->runnable_slots > 0 && !report->progressed;
+  report->measured = elapsed_ns >= minimum_ns;
+  report->stalled = report->measured && runnable_before > 0 &&
+                    report->runnable_slots > 0 && !report->progressed;
   report->faulted = o->fault > 0;
 }
 

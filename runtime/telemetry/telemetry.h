@@ -144,7 +144,7 @@ typedef struct
   guint32 masked_slots; /* waiting for a tenant that may not execute */
   gboolean progressed; /* slots done, claimed, suspended or steps made */
   gboolean measured; /* the interval was long enough to tell */
-  gboolean stalled; /* measured, runnable work, no progress */
+  gboolean stalled; /* measured, runnable work both times, no progress */
   gboolean faulted; /* slots stand in FAULT */
 } VyreWatchdogReport;
 
