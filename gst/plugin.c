@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstvyreinterp.h"
 #include "gstvyresrc.h"
+#include "gstvyrestats.h"
 
 static gboolean
 plugin_init (GstPlugin *plugin)
@@ -9,6 +10,7 @@ plugin_init (GstPlugin *plugin)
 
   any |= GST_ELEMENT_REGISTER (vyresrc, plugin);
   any |= GST_ELEMENT_REGISTER (vyreinterp, plugin);
+  any |= GST_ELEMENT_REGISTER (vyrestats, plugin);
   return any;
 }
 
