@@ -266,13 +266,14 @@ seekable (guint8 **data, guint blocksize)
   return pipeline;
 }
 
+/* On the pipeline, as applications do: seeks that go to an element alone race
+ * with the bin's handling of lost states, whatever the source is. */
 static void
 seek (GstElement *pipeline, double rate, GstSeekFlags flags, gint64 start,
     gint64 stop)
 {
-  g_assert_true (
-      gst_element_seek (get (pipeline, "src"), rate, GST_FORMAT_BYTES, flags,
-          GST_SEEK_TYPE_SET, start, GST_SEEK_TYPE_SET, stop));
+  g_assert_true (gst_element_seek (pipeline, rate, GST_FORMAT_BYTES, flags,
+      GST_SEEK_TYPE_SET, start, GST_SEEK_TYPE_SET, stop));
 }
 
 static void
@@ -384,7 +385,8 @@ test_seek_storm (void)
     if (i % 7 == 0) {
       GstSample *sample = pull (pipeline);
 
-      g_clear_pointer (&sample, gst_sample_unref);
+      g_assert_nonnull (sample);
+      gst_sample_unref (sample);
     }
   }
   seek (pipeline, 1.0, GST_SEEK_FLAG_FLUSH, 4321, -1);
