@@ -246,11 +246,25 @@ raise_fault (VyreLowering *lw, guint code, VyreOperand address)
   return VYRE_CONST (0);
 }
 
+VyreOperand
+vyre_lowering_float_index (VyreLowering *lw, VyreOperand w, guint32 limit)
+{
+  /* As words, 0.0 up to the limit are the numbers below it; all else is
+   * negative, too large or no number, except -0.0. */
+  VyreOperand high = vyre_emit_op2 (lw, VYRE_I_GEU, w, VYRE_CONST (limit));
+  VyreOperand other =
+      vyre_emit_op2 (lw, VYRE_I_NE, w, VYRE_CONST (0x80000000u));
+
+  vyre_emit_fault_if (
+      lw, VYRE_FAULT_INDEX, vyre_emit_op2 (lw, VYRE_I_AND, high, other), w);
+  return vyre_emit_op1 (lw, VYRE_I_F2U, w);
+}
+
 gboolean
 vyre_lowering_index (
     VyreLowering *lw, const VyreValue *value, VyreSource at, VyreOperand *index)
 {
-  VyreOperand w = word (value, 0), bad;
+  VyreOperand w = word (value, 0);
 
   switch (value->tag) {
     case VYRE_TAG_U32:
@@ -265,13 +279,7 @@ vyre_lowering_index (
           vyre_emit_op2 (lw, VYRE_I_NE, value->w[1], VYRE_CONST (0)), w);
       break;
     case VYRE_TAG_F32:
-      /* As words, 0.0 up to 2^32 are the numbers below 0x4f800000; all else
-       * is negative, too large or no number, except -0.0. */
-      bad = vyre_emit_op2 (lw, VYRE_I_AND,
-          vyre_emit_op2 (lw, VYRE_I_GEU, w, VYRE_CONST (0x4f800000u)),
-          vyre_emit_op2 (lw, VYRE_I_NE, w, VYRE_CONST (0x80000000u)));
-      vyre_emit_fault_if (lw, VYRE_FAULT_INDEX, bad, w);
-      w = vyre_emit_op1 (lw, VYRE_I_F2U, w);
+      w = vyre_lowering_float_index (lw, w, 0x4f800000u);
       break;
     case VYRE_TAG_F64:
       return vyre_lowering_fail (lw, VYRE_LOWER_ERROR_UNSUPPORTED, "X01", at,

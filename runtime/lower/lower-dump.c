@@ -25,31 +25,31 @@ static const char *const atomics[] = {
   "compare_exchange",
 };
 
-static void
-dump_binding (GString *text, const VyreLowered *lowered, guint32 binding)
+typedef struct
 {
-  for (guint i = 0; i < lowered->program->n_buffers; i++) {
-    g_autofree char *name = NULL;
+  GString *text;
+  char *names[256]; /* of bindings */
+} Dump;
 
-    if (lowered->buffers[i].binding != (gint) binding)
-      continue;
-    name = vyre_string_display (lowered->program->buffers[i].name);
-    g_string_append_printf (text, "`%s`", name);
-    return;
-  }
-  g_string_append_printf (text, "binding %u", binding);
+static void
+dump_binding (Dump *dump, guint32 binding)
+{
+  if (binding < G_N_ELEMENTS (dump->names) && dump->names[binding] != NULL)
+    g_string_append_printf (dump->text, "`%s`", dump->names[binding]);
+  else
+    g_string_append_printf (dump->text, "binding %u", binding);
 }
 
 static void
-dump_memory (GString *text, const VyreLowered *lowered, guint dst, guint a,
-    guint32 x, gboolean load)
+dump_memory (Dump *dump, guint dst, guint a, guint32 x, gboolean load)
 {
   static const char *const widths[] = { "u8", "u16", "u32" };
+  GString *text = dump->text;
   guint32 stride = VYRE_IM_STRIDE (x), width = VYRE_IM_WIDTH (x);
 
   if (load)
     g_string_append_printf (text, "r%u, ", dst);
-  dump_binding (text, lowered, VYRE_IM_BINDING (x));
+  dump_binding (dump, VYRE_IM_BINDING (x));
   g_string_append_printf (text, "[r%u]", a);
   if (stride != width)
     g_string_append_printf (text, "+%u/%u", VYRE_IM_OFFSET (x), 1u << stride);
@@ -59,9 +59,9 @@ dump_memory (GString *text, const VyreLowered *lowered, guint dst, guint a,
 }
 
 static void
-dump_operands (
-    GString *text, const VyreLowered *lowered, guint32 first, guint32 x)
+dump_operands (Dump *dump, guint32 first, guint32 x)
 {
+  GString *text = dump->text;
   guint op = first & 0x7f, dst = first >> 8 & 0xff, a = first >> 16 & 0xff;
   guint b = first >> 24, flags = vyre_op_info (op)->flags;
 
@@ -89,11 +89,11 @@ dump_operands (
     case VYRE_I_BUFLEN:
     case VYRE_I_BYTELEN:
       g_string_append_printf (text, "r%u, ", dst);
-      dump_binding (text, lowered, x);
+      dump_binding (dump, x);
       return;
     case VYRE_I_LOAD:
     case VYRE_I_STORE:
-      dump_memory (text, lowered, dst, a, x, op == VYRE_I_LOAD);
+      dump_memory (dump, dst, a, x, op == VYRE_I_LOAD);
       return;
     case VYRE_I_SPILL_LOAD:
     case VYRE_I_SPILL_STORE:
@@ -104,7 +104,7 @@ dump_operands (
           VYRE_IA_OPERATION (x) < G_N_ELEMENTS (atomics)
               ? atomics[VYRE_IA_OPERATION (x)]
               : "?");
-      dump_binding (text, lowered, VYRE_IA_BINDING (x));
+      dump_binding (dump, VYRE_IA_BINDING (x));
       g_string_append_printf (text, "[r%u], r%u", a, b);
       if (VYRE_IA_OPERATION (x) == VYRE_IA_COMPARE_EXCHANGE)
         g_string_append_printf (text, ", expected r%u", VYRE_IA_EXPECTED (x));
@@ -135,8 +135,17 @@ char *
 vyre_lowered_dump (const VyreLowered *lowered)
 {
   GString *text = g_string_new (NULL);
+  Dump dump = { .text = text };
   guint depth = 0;
 
+  for (guint i = 0; i < lowered->program->n_buffers; i++) {
+    gint binding = lowered->buffers[i].binding;
+
+    if (binding >= 0 && binding < (gint) G_N_ELEMENTS (dump.names) &&
+        dump.names[binding] == NULL)
+      dump.names[binding] =
+          vyre_string_display (lowered->program->buffers[i].name);
+  }
   g_string_append_printf (text,
       "; %u instructions, %u registers, %u spills, "
       "%u bindings%s\n",
@@ -155,7 +164,7 @@ vyre_lowered_dump (const VyreLowered *lowered)
       g_string_append_printf (text, "%-9s ", name);
     else
       g_string_append_printf (text, "op%-7u ", op);
-    dump_operands (text, lowered, first, x);
+    dump_operands (&dump, first, x);
     while (text->str[text->len - 1] == ' ')
       g_string_truncate (text, text->len - 1);
     g_string_append_c (text, '\n');
@@ -163,5 +172,7 @@ vyre_lowered_dump (const VyreLowered *lowered)
         depth < VYRE_I_MAX_LEVELS)
       depth++;
   }
+  for (guint i = 0; i < G_N_ELEMENTS (dump.names); i++)
+    g_free (dump.names[i]);
   return g_string_free (text, FALSE);
 }

@@ -268,6 +268,15 @@ simplify_right (
       }
       return FALSE;
     case VYRE_I_SHL:
+      /* Bits that leave on the left need no masking before. */
+      key = definition (lw, a);
+      if (key != NULL && key->op_imm == (VYRE_I_AND | 0x100u) &&
+          (~key->x & G_MAXUINT32 >> (c & 31)) == 0) {
+        *result =
+            vyre_emit_op2 (lw, op, VYRE_REG (key->a), VYRE_CONST (c & 31));
+        return TRUE;
+      }
+      G_GNUC_FALLTHROUGH;
     case VYRE_I_SHR:
     case VYRE_I_SAR:
     case VYRE_I_ROTL:
@@ -364,6 +373,56 @@ result_mask (guint op, guint32 a, VyreOperand b, guint32 b_mask)
   }
 }
 
+/* The unsigned interval outside (TRUE) or inside of which a comparison with a
+ * constant is true on one side. */
+static gboolean
+bound (const VyreKey *key, gboolean negated, gboolean *lower, guint32 *value)
+{
+  guint op = key->op_imm & 0xff;
+
+  if (!(key->op_imm & 0x100))
+    return FALSE;
+  if (negated)
+    op = vyre_op_inverse (op);
+  *value = key->x;
+  *lower = op == VYRE_I_GEU || op == VYRE_I_GTU;
+  if (op == VYRE_I_GTU && key->x != G_MAXUINT32)
+    *value = key->x + 1;
+  else if (op == VYRE_I_LTU && key->x != 0)
+    *value = key->x - 1;
+  else if (op != VYRE_I_GEU && op != VYRE_I_LEU)
+    return FALSE;
+  return TRUE;
+}
+
+/* low <= x && x <= high is x - low <= high - low; and the opposite. */
+static gboolean
+join_bounds (VyreLowering *lw, gboolean outside, VyreOperand a, VyreOperand b,
+    VyreOperand *result)
+{
+  const VyreKey *first = definition (lw, a), *second = definition (lw, b);
+  gboolean a_lower, b_lower;
+  guint32 low, high;
+  VyreOperand x;
+
+  if (first == NULL || second == NULL || first->a != second->a ||
+      !bound (first, outside, &a_lower, &low) ||
+      !bound (second, outside, &b_lower, &high) || a_lower == b_lower)
+    return FALSE;
+  if (!a_lower) {
+    guint32 swapped = low;
+
+    low = high;
+    high = swapped;
+  }
+  if (low == 0 || low > high)
+    return FALSE;
+  x = vyre_emit_op2 (lw, VYRE_I_ADD, VYRE_REG (first->a), VYRE_CONST (-low));
+  *result = vyre_emit_op2 (
+      lw, outside ? VYRE_I_GTU : VYRE_I_LEU, x, VYRE_CONST (high - low));
+  return TRUE;
+}
+
 VyreOperand
 vyre_emit_op2 (VyreLowering *lw, guint op, VyreOperand a, VyreOperand b)
 {
@@ -380,6 +439,9 @@ vyre_emit_op2 (VyreLowering *lw, guint op, VyreOperand a, VyreOperand b)
       return vyre_emit_op2 (lw, mirror, b, a);
   }
   if (b.is_const && !a.is_const && simplify_right (lw, op, a, b.v, &result))
+    return result;
+  if ((op == VYRE_I_LAND || op == VYRE_I_LOR) && !a.is_const && !b.is_const &&
+      join_bounds (lw, op == VYRE_I_LOR, a, b, &result))
     return result;
   /* One order for both, so that they are shared. */
   if ((flags & VYRE_F_SWAP) && !b.is_const && !a.is_const && a.v > b.v) {
@@ -400,6 +462,7 @@ vyre_emit_op3 (
 {
   VyreInst inst = { .op = op, .buffer = VYRE_NONE };
   guint32 mask = G_MAXUINT32;
+  const VyreKey *key;
 
   if (op == VYRE_I_SELECT) {
     if (a.is_const)
@@ -411,6 +474,9 @@ vyre_emit_op3 (
       return vyre_emit_op2 (lw, VYRE_I_NE, a, VYRE_CONST (0));
     if (b.is_const && c.is_const && b.v == 0 && c.v == 1)
       return vyre_emit_op2 (lw, VYRE_I_EQ, a, VYRE_CONST (0));
+    key = definition (lw, a);
+    if (key != NULL && key->op_imm == (VYRE_I_EQ | 0x100u) && key->x == 0)
+      return vyre_emit_op3 (lw, op, VYRE_REG (key->a), c, b);
     a = vyre_emit_condition (lw, a);
   }
   inst.a = vyre_emit_reg (lw, a);
@@ -466,6 +532,7 @@ vyre_emit_store (VyreLowering *lw, guint32 buffer, guint log2_stride,
   inst.b = vyre_emit_reg (lw, value);
   vyre_emit (lw, inst);
   lw->memory[buffer] = ++lw->next_version;
+  vyre_lowering_touched (lw, buffer);
 }
 
 void

@@ -434,6 +434,7 @@ lower_atomic (VyreLowering *lw, const VyreExpr *expr, VyreValue *value)
   inst.dst = vyre_emit_vreg (lw, FALSE);
   vyre_emit (lw, inst);
   lw->memory[buffer] = ++lw->next_version;
+  vyre_lowering_touched (lw, (guint32) buffer);
   *value = vyre_value1 (VYRE_TAG_U32, VYRE_REG (inst.dst));
   return TRUE;
 }

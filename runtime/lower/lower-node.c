@@ -2,6 +2,9 @@
 /* Statements (vir0-semantics.md sections 3.2, 7, 10 and 20). */
 #include "lower-priv.h"
 
+#define MAX_UNROLLED_TURNS 16
+#define MAX_UNROLLED 512 /* statements and expressions, all turns together */
+
 static VyreInst
 control (guint op)
 {
@@ -14,10 +17,10 @@ control (guint op)
 }
 
 static gboolean
-enter_level (VyreLowering *lw, const VyreNode *node)
+enter_level (VyreLowering *lw, VyreSource at)
 {
   if (lw->depth == VYRE_I_MAX_LEVELS)
-    return vyre_lowering_fail (lw, VYRE_LOWER_ERROR_LIMIT, "V018", node->at,
+    return vyre_lowering_fail (lw, VYRE_LOWER_ERROR_LIMIT, "V018", at,
         "If and Loop are nested deeper than %u levels; nest less",
         VYRE_I_MAX_LEVELS);
   lw->depth++;
@@ -134,7 +137,8 @@ lower_store (VyreLowering *lw, const VyreNode *node)
     g_autofree char *name = vyre_string_display (decl->name);
 
     return vyre_lowering_fail (lw, VYRE_LOWER_ERROR_INVALID, "V036", node->at,
-        "Store at element %" G_GINT64_FORMAT " of buffer `%s`, which has %u",
+        "Store at element %" G_GINT64_FORMAT " of buffer `%s`, "
+        "which has %u; use a smaller index",
         literal->kind == VYRE_EXPR_LIT_I32 ? (gint64) (gint32) literal->bits
                                            : (gint64) literal->bits,
         name, decl->count);
@@ -147,9 +151,10 @@ lower_store (VyreLowering *lw, const VyreNode *node)
 /* --- control ---------------------------------------------------------------- */
 
 static gboolean
-lower_branch (VyreLowering *lw, const VyreNodeList *list, const char *field)
+lower_scope (VyreLowering *lw, const VyreNodeList *list, const char *field,
+    gboolean conditional)
 {
-  vyre_lowering_open (lw);
+  vyre_lowering_open (lw, conditional);
   if (!vyre_lowering_list (lw, list, field))
     return FALSE;
   vyre_lowering_close (lw);
@@ -173,16 +178,16 @@ lower_if (VyreLowering *lw, const VyreNode *node)
   if (!then)
     condition = vyre_emit_op2 (lw, VYRE_I_EQ, condition, VYRE_CONST (0));
   inst.a = vyre_emit_reg (lw, vyre_emit_condition (lw, condition));
-  if (!enter_level (lw, node))
+  if (!enter_level (lw, node->at))
     return FALSE;
   vyre_emit (lw, inst);
   lw->conditions++;
-  if (then && !lower_branch (lw, &node->body, "then"))
+  if (then && !lower_scope (lw, &node->body, "then", TRUE))
     return FALSE;
   if (node->otherwise.n_nodes != 0) {
     if (then)
       vyre_emit (lw, control (VYRE_I_ELSE));
-    if (!lower_branch (lw, &node->otherwise, "else"))
+    if (!lower_scope (lw, &node->otherwise, "else", TRUE))
       return FALSE;
   }
   lw->conditions--;
@@ -191,44 +196,141 @@ lower_if (VyreLowering *lw, const VyreNode *node)
   return TRUE;
 }
 
-static gboolean
-lower_loop (VyreLowering *lw, const VyreNode *node)
+gboolean
+vyre_lowering_loop_begin (VyreLowering *lw, VyreOperand from, VyreOperand to,
+    VyreSource at, VyreInst *inst)
 {
-  VyreInst inst = control (VYRE_I_LOOP);
-  VyreOperand from, to;
-  VyreVariable *variable;
-  guint32 first = lw->node_number;
-  guint32 last = first + vyre_node_list_size (&node->body);
   VyreLoop loop = { .scope = lw->scopes->len - 1,
     .conditions = lw->conditions };
 
-  if (!index_expr (lw, node->exprs[0], &from) ||
-      !index_expr (lw, node->exprs[1], &to) || !enter_level (lw, node))
+  if (!enter_level (lw, at))
     return FALSE;
-  inst.a = vyre_emit_vreg (lw, FALSE);
+  *inst = control (VYRE_I_LOOP);
+  inst->a = vyre_emit_vreg (lw, FALSE);
   /* Nothing that depends on the counter can leave the loop. */
-  g_array_index (lw->vregs, VyreVreg, inst.a).depth = lw->loops->len + 1;
-  inst.b = vyre_emit_reg (lw, vyre_emit_lasting (lw, to, first, last));
-  vyre_emit_assign (lw, inst.a, from);
-  vyre_emit_forget (lw, first, last);
-  vyre_emit (lw, inst);
+  g_array_index (lw->vregs, VyreVreg, inst->a).depth = lw->loops->len + 1;
+  inst->b = vyre_emit_reg (lw, to);
+  vyre_emit_assign (lw, inst->a, from);
+  vyre_emit (lw, *inst);
 
   loop.before = g_array_new (FALSE, FALSE, sizeof (VyreInst));
   g_ptr_array_add (lw->moved, loop.before);
   g_array_append_val (lw->loops, loop);
-  vyre_lowering_open (lw);
+  vyre_lowering_open (lw, TRUE);
+  return TRUE;
+}
+
+void
+vyre_lowering_loop_end (VyreLowering *lw, const VyreInst *loop)
+{
+  VyreInst next = *loop;
+
+  vyre_lowering_close (lw);
+  g_array_set_size (lw->loops, lw->loops->len - 1);
+  lw->depth--;
+  next.op = VYRE_I_NEXT;
+  vyre_emit (lw, next);
+}
+
+/* Expressions and statements of a list, up to a bound. */
+static guint
+weigh_expr (const VyreExpr *expr, guint bound)
+{
+  guint weight = 1;
+
+  for (guint i = 0; i < expr->n_args && weight < bound; i++)
+    weight += weigh_expr (expr->args[i], bound - weight);
+  return weight;
+}
+
+static guint
+weigh_list (const VyreNodeList *list, guint bound)
+{
+  guint weight = 0;
+
+  for (guint i = 0; i < list->n_nodes && weight < bound; i++) {
+    const VyreNode *node = list->nodes[i];
+
+    weight++;
+    for (guint k = 0; k < node->n_exprs && weight < bound; k++)
+      weight += weigh_expr (node->exprs[k], bound - weight);
+    if (weight < bound)
+      weight += weigh_list (&node->body, bound - weight);
+    if (weight < bound)
+      weight += weigh_list (&node->otherwise, bound - weight);
+  }
+  return weight;
+}
+
+/* A few turns of a small loop are cheaper one after the other: no counting,
+ * and the counter is a constant. */
+static gboolean
+should_unroll (
+    VyreLowering *lw, const VyreNode *node, VyreOperand from, VyreOperand to)
+{
+  guint turns;
+
+  if (!from.is_const || !to.is_const || from.v >= to.v ||
+      to.v - from.v > MAX_UNROLLED_TURNS)
+    return FALSE;
+  turns = (to.v - from.v) * lw->copies;
+  return turns <= MAX_UNROLLED &&
+         weigh_list (&node->body, MAX_UNROLLED + 1) * turns <= MAX_UNROLLED;
+}
+
+static gboolean
+lower_unrolled (
+    VyreLowering *lw, const VyreNode *node, guint32 from, guint32 to)
+{
+  guint32 first = lw->node_number;
+  guint outer_copies = lw->copies;
+
+  lw->copies *= to - from;
+  for (guint32 i = from; i < to; i++) {
+    VyreVariable *variable;
+
+    lw->node_number = first;
+    vyre_lowering_open (lw, FALSE);
+    variable = vyre_lowering_declare (lw, node->name, node->at);
+    if (variable == NULL)
+      return FALSE;
+    variable->loop = TRUE;
+    variable->value = vyre_value1 (VYRE_TAG_U32, VYRE_CONST (i));
+    if (!lower_scope (lw, &node->body, "body", FALSE))
+      return FALSE;
+    vyre_lowering_close (lw);
+  }
+  lw->copies = outer_copies;
+  return TRUE;
+}
+
+static gboolean
+lower_loop (VyreLowering *lw, const VyreNode *node)
+{
+  VyreInst loop;
+  VyreOperand from, to;
+  VyreVariable *variable;
+  guint32 first = lw->node_number;
+  guint32 last = first + vyre_node_list_size (&node->body);
+
+  if (!index_expr (lw, node->exprs[0], &from) ||
+      !index_expr (lw, node->exprs[1], &to))
+    return FALSE;
+  if (should_unroll (lw, node, from, to))
+    return lower_unrolled (lw, node, from.v, to.v);
+
+  to = vyre_emit_lasting (lw, to, first, last);
+  if (!vyre_lowering_loop_begin (lw, from, to, node->at, &loop))
+    return FALSE;
+  vyre_emit_forget (lw, first, last);
   variable = vyre_lowering_declare (lw, node->name, node->at);
   if (variable == NULL)
     return FALSE;
   variable->loop = TRUE;
-  variable->value = vyre_value1 (VYRE_TAG_U32, VYRE_REG (inst.a));
-  if (!lower_branch (lw, &node->body, "body"))
+  variable->value = vyre_value1 (VYRE_TAG_U32, VYRE_REG (loop.a));
+  if (!lower_scope (lw, &node->body, "body", FALSE))
     return FALSE;
-  vyre_lowering_close (lw);
-  g_array_set_size (lw->loops, lw->loops->len - 1);
-  lw->depth--;
-  inst.op = VYRE_I_NEXT;
-  vyre_emit (lw, inst);
+  vyre_lowering_loop_end (lw, &loop);
   return TRUE;
 }
 
@@ -242,6 +344,7 @@ lower_barrier (VyreLowering *lw, const VyreNode *node)
     lw->single_workgroup = TRUE;
   vyre_emit (lw, control (VYRE_I_BARRIER));
   vyre_emit_memory_changed (lw);
+  vyre_lowering_touched (lw, VYRE_NONE);
   return TRUE;
 }
 
@@ -250,21 +353,18 @@ lower_trap (VyreLowering *lw, const VyreNode *node)
 {
   VyreInst inst = control (VYRE_I_TRAP);
   VyreOperand address;
-  guint tag;
+  gpointer found;
 
   if (!index_expr (lw, node->exprs[0], &address))
     return FALSE;
-  for (tag = 0; tag < lw->tags->len; tag++)
-    if (vyre_string_same (g_ptr_array_index (lw->tags, tag), &node->tag))
-      break;
-  if (tag == lw->tags->len) {
-    if (tag == 4096)
-      return vyre_lowering_fail (lw, VYRE_LOWER_ERROR_LIMIT, "V019", node->at,
-          "more than 4096 different Trap tags; share some");
+  found = g_hash_table_lookup (lw->tag_numbers, &node->tag);
+  if (found == NULL) {
     g_ptr_array_add (lw->tags, (gpointer) &node->tag);
+    found = GUINT_TO_POINTER (lw->tags->len);
+    g_hash_table_insert (lw->tag_numbers, (gpointer) &node->tag, found);
   }
   inst.a = vyre_emit_reg (lw, address);
-  inst.x = tag + 1;
+  inst.x = GPOINTER_TO_UINT (found);
   vyre_emit (lw, inst);
   return TRUE;
 }
@@ -303,11 +403,11 @@ lower_gather (VyreLowering *lw, const VyreNode *node)
       vyre_emit_op2 (lw, VYRE_I_LTU, index,
           vyre_emit_op0 (lw, VYRE_I_BUFLEN, 0, (guint32) from)));
   inst.a = vyre_emit_reg (lw, inside);
-  if (!enter_level (lw, node))
+  if (!enter_level (lw, node->at))
     return FALSE;
   vyre_emit (lw, inst);
   lw->conditions++;
-  vyre_lowering_open (lw);
+  vyre_lowering_open (lw, TRUE);
   if (!vyre_lowering_load (lw, (guint32) from, index, node->at, &value) ||
       !vyre_lowering_store (lw, (guint32) to, index, &value, node->at))
     return FALSE;
@@ -358,11 +458,13 @@ lower_node (VyreLowering *lw, const VyreNode *node)
     case VYRE_NODE_LOOP:
       return lower_loop (lw, node);
     case VYRE_NODE_RETURN:
+      if (!vyre_lowering_check_pending (lw, TRUE, "this Return", node->at))
+        return FALSE;
       vyre_emit (lw, control (VYRE_I_RETURN));
       return TRUE;
     case VYRE_NODE_BLOCK:
     case VYRE_NODE_REGION:
-      return lower_branch (lw, &node->body, "body");
+      return lower_scope (lw, &node->body, "body", FALSE);
     case VYRE_NODE_BARRIER:
       return lower_barrier (lw, node);
     case VYRE_NODE_TRAP:
@@ -375,12 +477,7 @@ lower_node (VyreLowering *lw, const VyreNode *node)
     case VYRE_NODE_ASYNC_LOAD:
     case VYRE_NODE_ASYNC_STORE:
     case VYRE_NODE_ASYNC_WAIT:
-      name = vyre_string_display (node->tag);
-      return vyre_lowering_fail (lw, VYRE_LOWER_ERROR_UNSUPPORTED, "X05",
-          node->at,
-          "%s with tag `%s`: asynchronous copies are not executed; "
-          "copy with Load and Store in a Loop",
-          kind, name);
+      return vyre_lowering_async (lw, node);
     case VYRE_NODE_RESUME:
     case VYRE_NODE_INDIRECT_DISPATCH:
       return vyre_lowering_fail (lw, VYRE_LOWER_ERROR_UNSUPPORTED, "X11",
@@ -403,7 +500,9 @@ vyre_lowering_list (
 {
   guint32 outer_end = lw->list_end;
   VyreSource outer_at = lw->at;
+  guint outer_list = lw->list;
 
+  lw->list = ++lw->n_lists;
   lw->list_end = lw->node_number + vyre_node_list_size (list);
   for (guint i = 0; i < list->n_nodes; i++) {
     const VyreNode *node = list->nodes[i];
@@ -422,7 +521,11 @@ vyre_lowering_list (
           VYRE_I_MAX_CODE);
     vyre_lowering_pop (lw);
   }
+  if (!vyre_lowering_check_pending (
+          lw, FALSE, "the end of its list", (VyreSource){ 0, 0 }))
+    return FALSE;
   lw->at = outer_at;
+  lw->list = outer_list;
   lw->list_end = outer_end;
   return TRUE;
 }

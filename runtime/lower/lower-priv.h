@@ -138,14 +138,30 @@ typedef struct
   guint index;
 } VyreStep;
 
+typedef struct
+{
+  GPtrArray *variables; /* VyreVariable */
+  gboolean conditional;
+} VyreScope;
+
+/* An asynchronous copy between its start and its wait. */
+typedef struct
+{
+  VyreString tag;
+  guint32 source, destination;
+  VyreOperand from, to, size; /* bytes, clipped to 32 bits */
+  guint list;
+  gboolean stale; /* the source may have been written since */
+} VyrePending;
+
 /* What the first walk over the program finds (lower-scan.c). */
 typedef struct
 {
-  gboolean atomics, barriers, nested_barriers;
+  gboolean atomics, barriers;
   gboolean *written; /* per buffer: stored to or atomic */
   guint n_nodes;
   /* Statements are numbered in pre-order; these are the numbers of all
-   * assignments, with the hash of the name, in order. */
+   * assignments, and the names, in order. */
   GArray *assigned_at; /* guint32 */
   GPtrArray *assigned; /* VyreString in the program */
   GHashTable *assigned_names; /* set of VyreString */
@@ -163,7 +179,7 @@ typedef struct
   GArray *loops; /* VyreLoop: open ones */
   GPtrArray *moved; /* per LOOP in code order: GArray of VyreInst */
   GHashTable *shared; /* VyreKey -> virtual register */
-  GPtrArray *scopes; /* per open scope: GPtrArray of keys in shared */
+  GPtrArray *scopes; /* open conditional scopes: GPtrArray of keys in shared */
   guint conditions; /* open IFs */
   guint depth; /* open IFs and LOOPs */
   guint32 next_version;
@@ -172,14 +188,17 @@ typedef struct
 
   GHashTable *buffers; /* VyreString -> index + 1 */
   GHashTable *variables; /* VyreString -> VyreVariable */
-  GPtrArray *scope_names; /* per open scope: GPtrArray of VyreVariable */
+  GArray *name_scopes; /* VyreScope: open ones */
+  guint copies; /* that open unrolled loops make of a statement */
+  GArray *pending; /* VyrePending */
+  guint list, n_lists; /* the open list; lists so far */
   GArray *path; /* VyreStep */
   VyreSource at; /* of the statement */
   guint expr_depth, node_depth;
   guint32 node_number; /* pre-order number of the next statement */
   guint32 list_end; /* the number after the open list */
   GPtrArray *tags; /* VyreString of Trap */
-  guint n_replaced; /* single-rank collectives */
+  GHashTable *tag_numbers;
   gboolean single_workgroup;
 } VyreLowering;
 
@@ -193,7 +212,10 @@ G_GNUC_INTERNAL gboolean vyre_lowering_fail (VyreLowering *lw,
 G_GNUC_INTERNAL void vyre_lowering_push (
     VyreLowering *lw, const char *field, guint index);
 G_GNUC_INTERNAL void vyre_lowering_pop (VyreLowering *lw);
-G_GNUC_INTERNAL void vyre_lowering_open (VyreLowering *lw);
+/* A scope of names; conditional: not all lanes come through, or not once, so
+ * what is computed inside is forgotten at its end. */
+G_GNUC_INTERNAL void vyre_lowering_open (
+    VyreLowering *lw, gboolean conditional);
 G_GNUC_INTERNAL void vyre_lowering_close (VyreLowering *lw);
 G_GNUC_INTERNAL VyreVariable *vyre_lowering_declare (
     VyreLowering *lw, VyreString name, VyreSource at);
@@ -271,6 +293,10 @@ G_GNUC_INTERNAL VyreOperand vyre_lowering_truth (
 /* Section 8.4, with fault R06 where the tag can fail. */
 G_GNUC_INTERNAL gboolean vyre_lowering_index (VyreLowering *lw,
     const VyreValue *value, VyreSource at, VyreOperand *index);
+/* A canonical f32 below limit (its bits, at least 2^32) as a word, cut off and
+ * saturated; fault R06 for everything that is no index. */
+G_GNUC_INTERNAL VyreOperand vyre_lowering_float_index (
+    VyreLowering *lw, VyreOperand w, guint32 limit);
 G_GNUC_INTERNAL gboolean vyre_lowering_cast (VyreLowering *lw,
     const VyreType *type, const VyreValue *value, VyreSource at,
     VyreValue *result);
@@ -290,6 +316,22 @@ G_GNUC_INTERNAL gboolean vyre_lowering_unary (VyreLowering *lw,
     const VyreExpr *expr, const VyreValue *x, VyreValue *value);
 G_GNUC_INTERNAL gboolean vyre_lowering_list (
     VyreLowering *lw, const VyreNodeList *list, const char *field);
+
+/* An IF-less LOOP around what is emitted next; FALSE: too deep. */
+G_GNUC_INTERNAL gboolean vyre_lowering_loop_begin (VyreLowering *lw,
+    VyreOperand from, VyreOperand to, VyreSource at, VyreInst *loop);
+G_GNUC_INTERNAL void vyre_lowering_loop_end (
+    VyreLowering *lw, const VyreInst *loop);
+
+/* --- lower-async.c -------------------------------------------------------- */
+
+G_GNUC_INTERNAL gboolean vyre_lowering_async (
+    VyreLowering *lw, const VyreNode *node);
+/* A buffer is written, or, if it is VYRE_NONE, all that ever are. */
+G_GNUC_INTERNAL void vyre_lowering_touched (VyreLowering *lw, guint32 buffer);
+/* No copy that was started in the open list may be left. */
+G_GNUC_INTERNAL gboolean vyre_lowering_check_pending (
+    VyreLowering *lw, gboolean all, const char *where, VyreSource at);
 
 /* --- lower-clean.c, lower-regalloc.c ------------------------------------- */
 

@@ -202,34 +202,43 @@ assign_registers (Allocation *al, guint n_registers, gboolean may_spill)
 static gboolean
 assign_slots (Allocation *al)
 {
-  g_autoptr (GArray) busy_until = g_array_new (FALSE, FALSE, sizeof (guint32));
+  g_autoptr (GArray) free_slots = g_array_new (FALSE, FALSE, sizeof (guint32));
+  /* Spilled values by the instruction of their end: chains of registers. */
+  g_autofree guint32 *ending = g_new (guint32, al->code->len + 1);
+  g_autofree guint32 *next = g_new (guint32, al->n_intervals + 1);
 
+  for (guint i = 0; i < al->code->len; i++)
+    ending[i] = VYRE_NONE;
   for (guint i = 0; i < al->code->len; i++) {
     const VyreInst *inst = &g_array_index (al->code, VyreInst, i);
     Interval *interval;
-    guint slot;
 
+    for (guint32 v = ending[i]; v != VYRE_NONE; v = next[v])
+      g_array_append_val (free_slots, al->intervals[v].slot);
     if (!(vyre_op_info (inst->op)->flags & VYRE_F_DST))
       continue;
     interval = &al->intervals[inst->dst];
     if (interval->start != i || !interval->spilled || interval->again)
       continue;
-    for (slot = 0; slot < busy_until->len; slot++)
-      if (g_array_index (busy_until, guint32, slot) <= i)
-        break;
-    if (slot == MAX_SPILLS)
+    if (free_slots->len != 0) {
+      interval->slot = g_array_index (free_slots, guint32, free_slots->len - 1);
+      g_array_set_size (free_slots, free_slots->len - 1);
+    } else if (al->n_slots == MAX_SPILLS) {
       return vyre_lowering_fail (al->lw, VYRE_LOWER_ERROR_LIMIT, "X19",
           (VyreSource){ 0, 0 },
           "more than %u values are alive at once; "
           "split the program",
           MAX_SPILLS + al->n_registers);
-    if (slot == busy_until->len)
-      g_array_append_val (busy_until, interval->end);
-    else
-      g_array_index (busy_until, guint32, slot) = interval->end;
-    interval->slot = slot;
+    } else {
+      interval->slot = al->n_slots++;
+    }
+    if (interval->end > i) {
+      next[inst->dst] = ending[interval->end];
+      ending[interval->end] = inst->dst;
+    } else {
+      g_array_append_val (free_slots, interval->slot);
+    }
   }
-  al->n_slots = busy_until->len;
   return TRUE;
 }
 

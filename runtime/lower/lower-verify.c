@@ -265,6 +265,74 @@ instruction (Check *check)
   }
 }
 
+enum
+{
+  USES_DST = 1,
+  USES_A = 2,
+  USES_B = 4,
+  USES_X = 8,
+  USES_ALL = 15
+};
+
+/* Fields without a use are zero, so that a kernel may fetch every operand
+ * before it looks at the opcode. */
+static gboolean
+unused_fields (const Check *check)
+{
+  guint uses;
+
+  switch (check->op) {
+    case VYRE_I_END:
+    case VYRE_I_RETURN:
+    case VYRE_I_BARRIER:
+      uses = 0;
+      break;
+    case VYRE_I_IF:
+    case VYRE_I_LOAD:
+    case VYRE_I_STORE:
+      uses = USES_DST | USES_A | USES_X;
+      break;
+    case VYRE_I_ELSE:
+    case VYRE_I_SPECIAL:
+    case VYRE_I_BUFLEN:
+    case VYRE_I_BYTELEN:
+    case VYRE_I_SPILL_LOAD:
+    case VYRE_I_SPILL_STORE:
+      uses = USES_DST | USES_X;
+      break;
+    case VYRE_I_ENDIF:
+      uses = USES_DST;
+      break;
+    case VYRE_I_LOOP:
+    case VYRE_I_NEXT:
+    case VYRE_I_SELECT:
+    case VYRE_I_FMA:
+    case VYRE_I_ATOMIC:
+      uses = USES_ALL;
+      break;
+    case VYRE_I_TRAP:
+      uses = USES_A | USES_X;
+      break;
+    case VYRE_I_FAULT_IF:
+      uses = USES_DST | USES_A | USES_B;
+      break;
+    case VYRE_I_MOV:
+      uses = USES_DST | (check->imm ? USES_X : USES_B);
+      break;
+    default:
+      uses = USES_DST | USES_A;
+      if ((check->op >= VYRE_I_ADD && check->op <= VYRE_I_LOR) ||
+          (check->op >= VYRE_I_FADD && check->op <= VYRE_I_FGE))
+        uses |= check->imm ? USES_X : USES_B;
+      break;
+  }
+  return (((uses & USES_DST) || check->dst == 0) &&
+             ((uses & USES_A) || check->a == 0) &&
+             ((uses & USES_B) || check->b == 0) &&
+             ((uses & USES_X) || check->x == 0)) ||
+         bad (check, "a field without a use is not zero");
+}
+
 static gboolean
 whole (const VyreLowered *lowered, GError **error)
 {
@@ -342,7 +410,7 @@ vyre_lowered_verify (const VyreLowered *lowered, GError **error)
     check.a = first >> 16 & 0xff;
     check.b = first >> 24;
     check.x = lowered->code[check.at * 2 + 1];
-    if (!instruction (&check))
+    if (!instruction (&check) || !unused_fields (&check))
       return FALSE;
   }
   return TRUE;

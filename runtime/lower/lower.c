@@ -101,30 +101,43 @@ vyre_lowering_fail (VyreLowering *lw, VyreLowerError code, const char *id,
 /* --- scopes ----------------------------------------------------------------- */
 
 void
-vyre_lowering_open (VyreLowering *lw)
+vyre_lowering_open (VyreLowering *lw, gboolean conditional)
 {
-  g_ptr_array_add (lw->scopes, g_ptr_array_new ());
-  g_ptr_array_add (lw->scope_names, g_ptr_array_new_with_free_func (g_free));
+  VyreScope scope = { g_ptr_array_new_with_free_func (g_free), conditional };
+
+  g_array_append_val (lw->name_scopes, scope);
+  if (conditional)
+    g_ptr_array_add (lw->scopes, g_ptr_array_new ());
 }
 
 void
 vyre_lowering_close (VyreLowering *lw)
 {
-  GPtrArray *keys = g_ptr_array_index (lw->scopes, lw->scopes->len - 1);
-  GPtrArray *names =
-      g_ptr_array_index (lw->scope_names, lw->scope_names->len - 1);
+  VyreScope scope =
+      g_array_index (lw->name_scopes, VyreScope, lw->name_scopes->len - 1);
 
-  for (guint i = 0; i < keys->len; i++)
-    g_hash_table_remove (lw->shared, g_ptr_array_index (keys, i));
-  for (guint i = 0; i < names->len; i++) {
-    VyreVariable *variable = g_ptr_array_index (names, i);
+  if (scope.conditional) {
+    GPtrArray *keys = g_ptr_array_index (lw->scopes, lw->scopes->len - 1);
+
+    for (guint i = 0; i < keys->len; i++)
+      g_hash_table_remove (lw->shared, g_ptr_array_index (keys, i));
+    g_ptr_array_set_size (lw->scopes, (gint) lw->scopes->len - 1);
+  }
+  for (guint i = 0; i < scope.variables->len; i++) {
+    VyreVariable *variable = g_ptr_array_index (scope.variables, i);
 
     for (guint w = 0; variable->assignable && w < variable->value.n_words; w++)
       g_array_index (lw->vregs, VyreVreg, variable->value.w[w].v).owner = NULL;
     g_hash_table_remove (lw->variables, &variable->name);
   }
-  g_ptr_array_set_size (lw->scopes, (gint) lw->scopes->len - 1);
-  g_ptr_array_set_size (lw->scope_names, (gint) lw->scope_names->len - 1);
+  /* Frees the variables and the scope. */
+  g_array_set_size (lw->name_scopes, lw->name_scopes->len - 1);
+}
+
+static void
+free_scope (gpointer scope)
+{
+  g_ptr_array_unref (((VyreScope *) scope)->variables);
 }
 
 VyreVariable *
@@ -136,16 +149,17 @@ vyre_lowering_declare (VyreLowering *lw, VyreString name, VyreSource at)
   if (variable == NULL) {
     variable = g_new0 (VyreVariable, 1);
     variable->name = name;
-    variable->scope = lw->scope_names->len;
+    variable->scope = lw->name_scopes->len;
     g_ptr_array_add (
-        g_ptr_array_index (lw->scope_names, lw->scope_names->len - 1),
+        g_array_index (lw->name_scopes, VyreScope, lw->name_scopes->len - 1)
+            .variables,
         variable);
     g_hash_table_insert (lw->variables, &variable->name, variable);
     return variable;
   }
   display = vyre_string_display (name);
   vyre_lowering_fail (lw, VYRE_LOWER_ERROR_INVALID,
-      variable->scope == lw->scope_names->len ? "V032" : "V008", at,
+      variable->scope == lw->name_scopes->len ? "V032" : "V008", at,
       "variable `%s` is declared already and still visible; choose another "
       "name",
       display);
@@ -343,7 +357,8 @@ lower (VyreLowering *lw, VyreLowered *lowered)
       !vyre_lowering_check_barriers (lw))
     return FALSE;
 
-  vyre_lowering_open (lw);
+  lw->copies = 1;
+  vyre_lowering_open (lw, TRUE);
   if (!vyre_lowering_list (lw, &lw->program->entry, "entry"))
     return FALSE;
   vyre_lowering_close (lw);
@@ -405,8 +420,10 @@ vyre_lower (
   lw.memory = g_new0 (guint32, program->n_buffers + 1);
   lw.buffers = g_hash_table_new (vyre_string_hash, vyre_string_same);
   lw.variables = g_hash_table_new (vyre_string_hash, vyre_string_same);
-  lw.scope_names =
-      g_ptr_array_new_with_free_func ((GDestroyNotify) g_ptr_array_unref);
+  lw.name_scopes = g_array_new (FALSE, FALSE, sizeof (VyreScope));
+  g_array_set_clear_func (lw.name_scopes, free_scope);
+  lw.pending = g_array_new (FALSE, FALSE, sizeof (VyrePending));
+  lw.tag_numbers = g_hash_table_new (vyre_string_hash, vyre_string_same);
   lw.path = g_array_new (FALSE, FALSE, sizeof (VyreStep));
   lw.tags = g_ptr_array_new ();
 
@@ -426,7 +443,9 @@ vyre_lower (
   g_free (lw.memory);
   g_hash_table_unref (lw.buffers);
   g_hash_table_unref (lw.variables);
-  g_ptr_array_unref (lw.scope_names);
+  g_array_unref (lw.name_scopes);
+  g_array_unref (lw.pending);
+  g_hash_table_unref (lw.tag_numbers);
   g_array_unref (lw.path);
   g_ptr_array_unref (lw.tags);
   return lowered;

@@ -25,6 +25,7 @@ typedef struct
   gboolean *entered[VYRE_I_MAX_LEVELS], *taken[VYRE_I_MAX_LEVELS];
   guint32 group[3];
   guint8 *shared;
+  guint64 left; /* instructions; 0: no limit */
 } Eval;
 
 static float
@@ -496,6 +497,10 @@ run_workgroup (Eval *e)
     op = first & 0x7f;
     if (op == VYRE_I_END)
       return;
+    if (e->left != 0 && --e->left == 0) {
+      e->result->stopped = TRUE;
+      return;
+    }
     for (guint i = 0; i < e->n_lanes; i++)
       e->result->steps += e->on[i];
     if (op >= VYRE_I_IF && op <= VYRE_I_NEXT) {
@@ -512,10 +517,10 @@ run_workgroup (Eval *e)
 
 void
 eval_run (const VyreLowered *lowered, GByteArray **buffers,
-    const guint32 grid[3], EvalResult *result)
+    const guint32 grid[3], guint64 max_steps, EvalResult *result)
 {
   const VyreProgram *program = lowered->program;
-  Eval e = { .l = lowered, .result = result };
+  Eval e = { .l = lowered, .result = result, .left = max_steps };
   gsize bytes;
 
   memset (result, 0, sizeof *result);
@@ -555,7 +560,7 @@ eval_run (const VyreLowered *lowered, GByteArray **buffers,
   for (e.group[2] = 0; e.group[2] < grid[2]; e.group[2]++)
     for (e.group[1] = 0; e.group[1] < grid[1]; e.group[1]++)
       for (e.group[0] = 0; e.group[0] < grid[0]; e.group[0]++)
-        if (result->fault.code == 0)
+        if (result->fault.code == 0 && !result->stopped)
           run_workgroup (&e);
 
   g_free (e.regs);

@@ -17,8 +17,9 @@ typedef struct
 {
   EvalFault fault;
   guint64 steps; /* instructions times executing lanes */
+  gboolean stopped; /* max_steps were used up */
 } EvalResult;
 
-/* buffers: per buffer of the program, GByteArray; NULL for Workgroup ones. */
+/* max_steps: instructions, 0 for no limit. buffers: per buffer of the program, GByteArray; NULL for Workgroup ones. */
 void eval_run (const VyreLowered *lowered, GByteArray **buffers,
-    const guint32 grid[3], EvalResult *result);
+    const guint32 grid[3], guint64 max_steps, EvalResult *result);

@@ -16,8 +16,6 @@ typedef struct
 
 /* What is refused by name, and why. */
 static const Refusal refusals[] = {
-  { "async_load_wait", "[X05]" },
-  { "async_store_wait", "[X05]" },
   { "subgroup_ballot", "[X13]" },
   { "subgroup_shuffle_f32", "[X13]" },
   { "subgroup_shuffle_u32", "[X13]" },
@@ -230,7 +228,7 @@ run_one (
     if (!vyre_grid_compute (
             program, lowered->has_atomics, lengths, grid, &error))
       return;
-    eval_run (lowered, (GByteArray **) buffers->pdata, grid, &result);
+    eval_run (lowered, (GByteArray **) buffers->pdata, grid, 0, &result);
     if (result.fault.code == 0)
       g_error ("%s runs without a fault", name);
     return;
@@ -243,7 +241,7 @@ run_one (
                                   json_array_get_object_element (array, i)));
   check_grid (program, root, lowered->has_atomics,
       (GByteArray **) buffers->pdata, grid);
-  eval_run (lowered, (GByteArray **) buffers->pdata, grid, &result);
+  eval_run (lowered, (GByteArray **) buffers->pdata, grid, 0, &result);
   if (result.fault.code != 0)
     g_error ("%s faults: R%02u at instruction %u, address %u", name,
         result.fault.code, result.fault.at, result.fault.address);
