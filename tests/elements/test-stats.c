@@ -244,7 +244,8 @@ static void
 no_runtime_in_pipeline (void)
 {
   VyreRuntimeOptions any = VYRE_RUNTIME_OPTIONS_DEFAULT;
-  g_autoptr (VyreRuntime) elsewhere = vyre_runtime_acquire (&any, NULL);
+  g_autoptr (VyreRuntime) G_GNUC_UNUSED elsewhere =
+      vyre_runtime_acquire (&any, NULL);
   g_autoptr (GPtrArray) reports = NULL;
   GstElement *pipeline = support_launch (
       "fakesrc num-buffers=3 sizetype=fixed sizemax=5 ! vyrestats name=s ! "
