@@ -84,7 +84,7 @@
  * gst-launch-1.0 filesrc location=in.bin ! vyreinterp program=invert ! filesink location=out.bin
  * ]| Invert every bit of a file.
  * |[
- * gst-launch-1.0 -m filesrc location=in.bin ! vyreinterp program=histogram bindings="histogram=keep" ! fakesink
+ * gst-launch-1.0 -m filesrc location=in.bin ! vyreinterp program=histogram256 bindings="histogram=keep" ! fakesink
  * ]| Count the values of all bytes; the message `vyre-kept` at the end holds
  * 256 numbers of 32 bits.
  *

@@ -105,16 +105,11 @@ submit_job (GstVyreInterp *self, GstVyreJob *job)
       case GST_VYRE_READY:
         return GST_FLOW_OK;
       case GST_VYRE_NO_ROOM: {
-        gint64 end = g_get_monotonic_time () + G_TIME_SPAN_MILLISECOND;
         GstFlowReturn ret;
 
-        /* The ring is full, maybe with the work of others: nobody tells when
-         * that changes. */
-        g_mutex_lock (&self->lock);
-        while ((ret = self->srcresult) == GST_FLOW_OK &&
-               g_cond_wait_until (&self->removed, &self->lock, end))
-          ;
-        g_mutex_unlock (&self->lock);
+        gst_vyre_workload_wait_room (
+            self->workload, g_get_monotonic_time () + WAIT_STEP);
+        ret = gst_vyre_interp_get_result (self);
         if (ret != GST_FLOW_OK)
           return ret;
         break;

@@ -531,6 +531,7 @@ gst_vyre_plan_measure (const GstVyrePlan *plan, guint64 input_bytes,
   g_return_val_if_fail (input_bytes <= lengths->input, FALSE);
   if (plan->outgoing < 0) {
     lengths->leave = input_bytes;
+    lengths->per_input = lengths->per_leave = input_bytes;
     return TRUE;
   }
 
@@ -558,6 +559,8 @@ gst_vyre_plan_measure (const GstVyrePlan *plan, guint64 input_bytes,
     lengths->leave_offset = plan->range_start;
     lengths->leave = plan->range_end - plan->range_start;
   }
+  lengths->per_input = plan->frame_bytes > 0 ? plan->frame_bytes : input_bytes;
+  lengths->per_leave = lengths->leave;
   if (plan->frame_bytes > 0)
     lengths->leave =
         in_proportion (lengths->leave, input_bytes, plan->frame_bytes);

@@ -90,6 +90,7 @@ typedef struct
   guint64 input; /* bound as input: given bytes and padding */
   guint64 outgoing; /* bound as outgoing buffer, 0 without one */
   guint64 leave_offset, leave; /* the part of it that leaves */
+  guint64 per_input, per_leave; /* so many bytes in give so many out */
 } GstVyreLengths;
 
 /* Lengths for input_bytes of input, at most one frame. Fails when a size

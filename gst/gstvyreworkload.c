@@ -305,6 +305,12 @@ gst_vyre_workload_is_ordered (GstVyreWorkload *workload)
   return workload->ordered;
 }
 
+void
+gst_vyre_workload_wait_room (GstVyreWorkload *workload, gint64 end_time)
+{
+  vyre_tenant_wait_room (workload->tenant, end_time);
+}
+
 /* --- jobs ---------------------------------------------------------------- */
 
 GstVyreJob *
@@ -324,7 +330,8 @@ drop_blocks (GstVyreJob *job)
 }
 
 /* Where the bytes are is where the GPU may read them, when they are one piece
- * of an arena of its own, and write them, when nobody else sees them. */
+ * of an arena of its own, and where it may write, or bytes be added behind
+ * them, when nobody else sees them. */
 static VyreBlock *
 usable_in_place (GstVyreJob *job, GstVyreWorkload *workload,
     const GstVyreLengths *lengths, gsize *offset)
@@ -336,11 +343,13 @@ usable_in_place (GstVyreJob *job, GstVyreWorkload *workload,
     return NULL;
   memory = gst_buffer_peek_memory (job->input, 0);
   block = gst_vyre_memory_peek_block (memory, offset);
-  if (block == NULL || *offset % 4 != 0 || memory->size != lengths->input)
+  if (block == NULL || *offset % 4 != 0 || *offset > block->size ||
+      lengths->input > block->size - *offset)
     return NULL;
   if (!vyre_runtime_has_arena (workload->runtime, block->arena))
     return NULL;
-  if (!is_written (workload, workload->plan->input))
+  if (memory->size == lengths->input &&
+      !is_written (workload, workload->plan->input))
     return block;
   if (!gst_buffer_is_writable (job->input) ||
       !gst_memory_is_writable (memory) || GST_MEMORY_IS_READONLY (memory))
@@ -414,7 +423,7 @@ carry_meta (GstBuffer *from, GstMeta **meta, gpointer user_data)
 }
 
 static void
-carry_metadata (GstBuffer *to, GstBuffer *from, guint64 leave)
+carry_metadata (GstBuffer *to, GstBuffer *from, const GstVyreLengths *lengths)
 {
   gsize size = gst_buffer_get_size (from);
 
@@ -422,14 +431,14 @@ carry_metadata (GstBuffer *to, GstBuffer *from, guint64 leave)
       to, from, GST_BUFFER_COPY_FLAGS | GST_BUFFER_COPY_TIMESTAMPS, 0, -1);
   gst_buffer_foreach_meta (from, carry_meta, to);
   /* Offsets that count bytes go with the new length, others count frames. */
-  if (leave != size && GST_BUFFER_OFFSET_IS_VALID (from) &&
+  if (lengths->leave != size && GST_BUFFER_OFFSET_IS_VALID (from) &&
       GST_BUFFER_OFFSET_END_IS_VALID (from) &&
       GST_BUFFER_OFFSET_END (from) - GST_BUFFER_OFFSET (from) == size) {
-    guint64 start =
-        gst_util_uint64_scale (GST_BUFFER_OFFSET (from), leave, size);
+    guint64 start = gst_util_uint64_scale (
+        GST_BUFFER_OFFSET (from), lengths->per_leave, lengths->per_input);
 
     GST_BUFFER_OFFSET (to) = start;
-    GST_BUFFER_OFFSET_END (to) = start + leave;
+    GST_BUFFER_OFFSET_END (to) = start + lengths->leave;
   }
 }
 
@@ -442,7 +451,7 @@ make_output (GstVyreJob *job, VyreBlock *block, const GstVyreLengths *lengths)
     gst_buffer_append_memory (
         output, gst_vyre_memory_new (vyre_block_ref (block),
                     lengths->leave_offset, lengths->leave));
-  carry_metadata (output, job->input, lengths->leave);
+  carry_metadata (output, job->input, lengths);
   return output;
 }
 
@@ -546,9 +555,15 @@ gst_vyre_job_prepare (
   fill_slots (job, workload, &lengths);
   input = &job->bindings[plan->input];
   if (in_place) {
+    gsize size = gst_buffer_get_size (job->input);
+
+    if (size < lengths.input) {
+      memset (in_place->data + offset + size, 0, lengths.input - size);
+      vyre_block_note_write (in_place);
+    }
     input->block = in_place;
     input->offset = offset;
-    job->in_place = lengths.input;
+    job->in_place = size;
     /* Of ours, so that the block outlives whatever becomes of the memory. */
     job->blocks[plan->n_slots] = vyre_block_ref (in_place);
   } else {

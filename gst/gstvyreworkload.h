@@ -13,8 +13,8 @@ G_BEGIN_DECLS
  * A program ready to run on GstBuffers: tenant, uploaded code, and the memory
  * that outlives one run (constant and kept buffers).
  *
- * Nothing here waits for the GPU or for memory: what cannot go on says so, and
- * the caller decides how to wait.
+ * Nothing here but gst_vyre_workload_wait_room() waits for the GPU or for
+ * memory: what cannot go on says so, and the caller decides how to wait.
  *
  * Threads: one streaming thread prepares and submits jobs; any thread may read
  * kept buffers.
@@ -34,6 +34,9 @@ VyreArena *gst_vyre_workload_get_arena (GstVyreWorkload *workload);
 /* Must a run have ended before the next is submitted? True where a kept buffer
  * is written other than by commutative atomics. */
 gboolean gst_vyre_workload_is_ordered (GstVyreWorkload *workload);
+
+/* Waits until the ring may have room again. */
+void gst_vyre_workload_wait_room (GstVyreWorkload *workload, gint64 end_time);
 
 /* Puts kept buffers back to what they start as. in_place: no submitted job can
  * touch them any more; else they get new memory, and G_FILE_ERROR_NOMEM is

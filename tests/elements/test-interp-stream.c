@@ -1,0 +1,628 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* vyreinterp in pipelines: states, flushes, seeks, neighbours, refusals. */
+
+#include "interp-harness.h"
+
+#include "runtime/engine/runtime.h"
+
+#define CONTEXT_TYPE "gst.vyre.runtime"
+
+#define SECONDS(n) ((n) *G_TIME_SPAN_SECOND)
+
+static void
+invert (guint8 *data, gsize size)
+{
+  for (gsize i = 0; i < size; i++)
+    data[i] = ~data[i];
+}
+
+static void
+test_files (void)
+{
+  static const gsize file_sizes[] = { 0, 1, 4095, 65536, 1000001 };
+  static const guint block_sizes[] = { 4096, 1001, 262144 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (file_sizes); i++) {
+    for (guint j = 0; j < G_N_ELEMENTS (block_sizes); j++) {
+      g_autofree guint8 *data = NULL;
+      g_autofree char *in = support_noise_file ("in", file_sizes[i], &data);
+      g_autofree char *out = support_path ("out");
+
+      support_play (
+          support_launch ("filesrc location=%s blocksize=%u ! "
+                          "vyreinterp program=invert ! filesink location=%s",
+              in, block_sizes[j], out));
+      invert (data, file_sizes[i]);
+      support_assert_file (out, data, file_sizes[i]);
+    }
+  }
+}
+
+static void
+test_vyresrc (void)
+{
+  g_autofree guint8 *data = NULL;
+  g_autofree char *in = support_noise_file ("in", 1000001, &data);
+  g_autofree char *out = support_path ("out");
+  GstElement *pipeline = support_launch (
+      "vyresrc location=%s ! "
+      "vyreinterp name=interp program=invert ! filesink location=%s",
+      in, out);
+  GstElement *interp = gst_bin_get_by_name (GST_BIN (pipeline), "interp");
+
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  support_wait_eos (pipeline);
+  /* The odd end too: what it is padded with goes behind it. */
+  g_assert_cmpuint (interp_stat (interp, "in-place-bytes"), ==, 1000001);
+  g_assert_cmpuint (interp_stat (interp, "copied-bytes"), ==, 0);
+  support_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (interp);
+  gst_object_unref (pipeline);
+  invert (data, 1000001);
+  support_assert_file (out, data, 1000001);
+}
+
+static gconstpointer
+runtime_of (GstElement *pipeline, const char *name)
+{
+  GstElement *element = gst_bin_get_by_name (GST_BIN (pipeline), name);
+  GstContext *context = gst_element_get_context (element, CONTEXT_TYPE);
+  gconstpointer runtime;
+
+  g_assert_nonnull (context);
+  runtime = g_value_get_boxed (
+      gst_structure_get_value (gst_context_get_structure (context), "runtime"));
+  gst_context_unref (context);
+  gst_object_unref (element);
+  g_assert_nonnull (runtime);
+  return runtime;
+}
+
+static void
+test_three_share (void)
+{
+  g_autofree guint8 *data = NULL;
+  g_autofree char *in = support_noise_file ("in", 300001, &data);
+  g_autofree char *out = support_path ("out");
+  GstElement *pipeline = support_launch (
+      "filesrc location=%s ! "
+      "vyreinterp name=a program=invert ! "
+      "vyreinterp name=b program=xor-key bindings=key=hex:0102 ! queue ! "
+      "vyreinterp name=c program=invert ! filesink location=%s",
+      in, out);
+  gconstpointer a, b, c;
+  VyreRuntimeSnapshot snapshot;
+
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  support_wait_eos (pipeline);
+  a = runtime_of (pipeline, "a");
+  b = runtime_of (pipeline, "b");
+  c = runtime_of (pipeline, "c");
+  g_assert_true (a == b);
+  g_assert_true (b == c);
+  vyre_runtime_snapshot ((VyreRuntime *) a, &snapshot);
+  g_assert_cmpuint (snapshot.tenants, ==, 3);
+  g_assert_cmpuint (snapshot.windows_in_flight, ==, 0);
+  vyre_runtime_snapshot_clear (&snapshot);
+  support_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (pipeline);
+  /* The key starts again with each buffer, all but the last of even length. */
+  for (gsize i = 0; i < 300001; i++)
+    data[i] ^= 1 + i % 2;
+  support_assert_file (out, data, 300001);
+}
+
+static void
+test_tee (void)
+{
+  g_autofree guint8 *data = NULL;
+  g_autofree char *in = support_noise_file ("in", 200001, &data);
+  g_autofree char *out = support_path ("out");
+  g_autofree char *plain = support_path ("plain");
+  g_autofree char *program = support_path ("in-place.vyre");
+
+  g_assert_true (
+      g_file_set_contents (program, PROGRAM_INVERT_IN_PLACE, -1, NULL));
+  support_play (support_launch (
+      "vyresrc location=%s ! tee name=t "
+      "t. ! queue ! vyreinterp program-location=%s ! filesink location=%s "
+      "t. ! queue ! filesink location=%s "
+      "t. ! queue ! vyreinterp program=invert ! fakesink",
+      in, program, out, plain));
+  support_assert_file (plain, data, 200001);
+  invert (data, 200001);
+  support_assert_file (out, data, 200001);
+}
+
+static void
+test_downstream_eos (void)
+{
+  g_autofree char *in = support_noise_file ("in", 1000000, NULL);
+  GstElement *pipeline = support_launch (
+      "filesrc location=%s ! "
+      "vyreinterp program=histogram256 bindings=histogram=keep ! "
+      "fakesink num-buffers=3",
+      in);
+  GstMessage *message;
+
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  support_wait_eos (pipeline);
+  message =
+      gst_bus_pop_filtered (GST_ELEMENT_BUS (pipeline), GST_MESSAGE_ERROR);
+  g_assert_null (message);
+  support_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (pipeline);
+}
+
+static void
+test_downstream_error (void)
+{
+  g_autofree char *in = support_noise_file ("in", 1000000, NULL);
+  GstElement *pipeline = support_launch (
+      "filesrc location=%s ! "
+      "vyreinterp program=invert ! identity error-after=2 ! fakesink",
+      in);
+
+  support_assert_error (pipeline, GST_CORE_ERROR, GST_CORE_ERROR_FAILED, "");
+  gst_object_unref (pipeline);
+}
+
+static void
+test_not_linked (void)
+{
+  g_autofree char *in = support_noise_file ("in", 100000, NULL);
+  GstElement *pipeline = support_launch ("filesrc location=%s ! "
+                                         "vyreinterp program=invert",
+      in);
+
+  support_assert_error (
+      pipeline, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED, "");
+  gst_object_unref (pipeline);
+}
+
+/* --- flushes and states ---------------------------------------------------- */
+
+static void
+test_flush (void)
+{
+  Interp *self = interp_new ("invert", NULL);
+  GstSegment segment;
+
+  gst_segment_init (&segment, GST_FORMAT_BYTES);
+  for (guint round = 0; round < 30; round++) {
+    for (guint i = 0; i < round % 9; i++)
+      gst_harness_push (self->harness, noise_buffer (30000));
+    g_assert_true (
+        gst_harness_push_event (self->harness, gst_event_new_flush_start ()));
+    g_assert_cmpint (gst_harness_push (self->harness, noise_buffer (10)), ==,
+        GST_FLOW_FLUSHING);
+    g_assert_true (gst_harness_push_event (
+        self->harness, gst_event_new_flush_stop (TRUE)));
+    while (gst_harness_buffers_in_queue (self->harness) > 0)
+      gst_buffer_unref (gst_harness_pull (self->harness));
+    gst_harness_push_event (self->harness, gst_event_new_segment (&segment));
+    gst_harness_push (self->harness, noise_buffer (1000 + round));
+    assert_inverted (gst_harness_pull (self->harness), 1000 + round);
+  }
+  interp_free (self);
+}
+
+/* A program that never ends must not hold up a flush or a state change. */
+static void
+test_endless (void)
+{
+  GstElement *element = interp_element (PROGRAM_ENDLESS, NULL);
+  gint64 start;
+  GstSegment segment;
+  Interp *self;
+
+  g_object_set (element, "max-steps", G_GUINT64_CONSTANT (0), NULL);
+  self = interp_play (element);
+  gst_harness_push (self->harness, noise_buffer (4));
+  gst_harness_push (self->harness, noise_buffer (4));
+  start = g_get_monotonic_time ();
+  gst_harness_push_event (self->harness, gst_event_new_flush_start ());
+  gst_harness_push_event (self->harness, gst_event_new_flush_stop (TRUE));
+  g_assert_cmpint (g_get_monotonic_time () - start, <, SECONDS (3));
+
+  gst_segment_init (&segment, GST_FORMAT_BYTES);
+  gst_harness_push_event (self->harness, gst_event_new_segment (&segment));
+  gst_harness_push (self->harness, noise_buffer (4));
+  g_usleep (20000);
+  start = g_get_monotonic_time ();
+  interp_free (self);
+  g_assert_cmpint (g_get_monotonic_time () - start, <, SECONDS (3));
+}
+
+static gpointer
+push_until_refused (gpointer user_data)
+{
+  Interp *self = user_data;
+  GstFlowReturn ret;
+
+  do {
+    ret = gst_harness_push (self->harness, noise_buffer (4));
+  } while (ret == GST_FLOW_OK);
+  return GINT_TO_POINTER (ret);
+}
+
+/* The chain function waits for room while the state changes. */
+static void
+test_stop_while_full (void)
+{
+  GstElement *element = interp_element (PROGRAM_ENDLESS, NULL);
+  Interp *self;
+  GThread *thread;
+
+  g_object_set (
+      element, "max-steps", G_GUINT64_CONSTANT (0), "async-depth", 2, NULL);
+  self = interp_play (element);
+  thread = g_thread_new ("push", push_until_refused, self);
+  while (interp_stat (element, "in-flight") < 2)
+    g_usleep (1000);
+  g_usleep (20000);
+  support_set_state (element, GST_STATE_NULL);
+  g_assert_cmpint (
+      GPOINTER_TO_INT (g_thread_join (thread)), ==, GST_FLOW_FLUSHING);
+  interp_free (self);
+}
+
+static gpointer
+ask_drain (gpointer user_data)
+{
+  Interp *self = user_data;
+  GstQuery *query = gst_query_new_drain ();
+  gboolean ok = gst_pad_peer_query (self->harness->srcpad, query);
+
+  gst_query_unref (query);
+  return GINT_TO_POINTER (ok);
+}
+
+/* A query waits behind a buffer that never comes. */
+static void
+test_flush_wakes_query (void)
+{
+  GstElement *element = interp_element (PROGRAM_ENDLESS, NULL);
+  Interp *self;
+  GThread *thread;
+
+  g_object_set (element, "max-steps", G_GUINT64_CONSTANT (0), NULL);
+  self = interp_play (element);
+  gst_harness_push (self->harness, noise_buffer (4));
+  thread = g_thread_new ("ask", ask_drain, self);
+  g_usleep (50000);
+  gst_harness_push_event (self->harness, gst_event_new_flush_start ());
+  g_assert_false (GPOINTER_TO_INT (g_thread_join (thread)));
+  gst_harness_push_event (self->harness, gst_event_new_flush_stop (TRUE));
+  interp_free (self);
+}
+
+/* Kept buffers begin again with a flush. */
+static void
+test_flush_resets_kept (void)
+{
+  Interp *self = interp_new (PROGRAM_SUM_TRAP_13, "sum=keep:u32:7");
+  const guint32 word = 5;
+  GstSegment segment;
+
+  gst_segment_init (&segment, GST_FORMAT_BYTES);
+  for (guint i = 0; i < 5; i++) {
+    gst_harness_push (self->harness, gst_buffer_new_memdup (&word, 4));
+    gst_buffer_unref (gst_harness_pull (self->harness));
+    g_assert_cmpuint (kept_word (self->element, "sum"), ==, 12);
+    gst_harness_push (self->harness, gst_buffer_new_memdup (&word, 4));
+    gst_harness_push_event (self->harness, gst_event_new_flush_start ());
+    gst_harness_push_event (self->harness, gst_event_new_flush_stop (TRUE));
+    g_assert_cmpuint (kept_word (self->element, "sum"), ==, 7);
+    while (gst_harness_buffers_in_queue (self->harness) > 0)
+      gst_buffer_unref (gst_harness_pull (self->harness));
+    gst_harness_push_event (self->harness, gst_event_new_segment (&segment));
+  }
+  interp_free (self);
+}
+
+static void
+test_fault_then_flush (void)
+{
+  Interp *self = interp_new (PROGRAM_SUM_TRAP_13, "sum=keep");
+  const guint32 words[] = { 13, 4 };
+  GstSegment segment;
+  GstMessage *message;
+
+  gst_segment_init (&segment, GST_FORMAT_BYTES);
+  gst_harness_push (self->harness, gst_buffer_new_memdup (&words[0], 4));
+  message = gst_bus_timed_pop_filtered (
+      self->bus, 20 * GST_SECOND, GST_MESSAGE_ERROR);
+  g_assert_nonnull (message);
+  gst_message_unref (message);
+  gst_harness_push_event (self->harness, gst_event_new_flush_start ());
+  gst_harness_push_event (self->harness, gst_event_new_flush_stop (TRUE));
+  gst_harness_push_event (self->harness, gst_event_new_segment (&segment));
+  gst_harness_push (self->harness, gst_buffer_new_memdup (&words[1], 4));
+  gst_buffer_unref (gst_harness_pull (self->harness));
+  g_assert_cmpuint (kept_word (self->element, "sum"), ==, 4);
+  interp_free (self);
+}
+
+static void
+test_seek_storm (void)
+{
+  g_autofree char *in = support_noise_file ("in", 2000000, NULL);
+  GstElement *pipeline = support_launch (
+      "filesrc location=%s ! "
+      "vyreinterp program=histogram256 bindings=histogram=keep ! "
+      "vyreinterp program=invert ! fakesink",
+      in);
+
+  support_set_state (pipeline, GST_STATE_PAUSED);
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  for (guint i = 0; i < 40; i++) {
+    g_assert_true (gst_element_seek_simple (
+        pipeline, GST_FORMAT_BYTES, GST_SEEK_FLAG_FLUSH, i * 49999));
+    g_usleep (i % 4 * 3000);
+  }
+  support_wait_eos (pipeline);
+  support_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (pipeline);
+}
+
+static void
+test_state_loop (void)
+{
+  g_autofree char *in = support_noise_file ("in", 2000000, NULL);
+  GstElement *pipeline =
+      support_launch ("filesrc location=%s ! "
+                      "vyreinterp program=invert ! queue ! "
+                      "vyreinterp program=crc32 bindings=crc=keep ! fakesink",
+          in);
+  static const GstState states[] = { GST_STATE_NULL, GST_STATE_READY,
+    GST_STATE_PAUSED };
+
+  for (guint i = 0; i < 30; i++) {
+    gint64 start = g_get_monotonic_time ();
+
+    gst_element_set_state (pipeline, GST_STATE_PLAYING);
+    g_usleep (i * 7 % 5 * 5000);
+    gst_element_set_state (pipeline, states[i % 3]);
+    gst_element_get_state (pipeline, NULL, NULL, GST_CLOCK_TIME_NONE);
+    g_assert_cmpint (g_get_monotonic_time () - start, <, SECONDS (10));
+  }
+  support_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (pipeline);
+}
+
+/* --- refusals ---------------------------------------------------------------- */
+
+static void
+assert_refused (GstElement *element, GstState state, GQuark domain, gint code,
+    const char *says)
+{
+  GstBus *bus = gst_bus_new ();
+  GstMessage *message;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *debug = NULL;
+
+  gst_object_ref_sink (element);
+  gst_element_set_bus (element, bus);
+  g_assert_cmpint (
+      gst_element_set_state (element, state), ==, GST_STATE_CHANGE_FAILURE);
+  message = gst_bus_pop_filtered (bus, GST_MESSAGE_ERROR);
+  g_assert_nonnull (message);
+  gst_message_parse_error (message, &error, &debug);
+  g_test_message ("%s (%s)", error->message, debug);
+  g_assert_error (error, domain, code);
+  if (strstr (error->message, says) == NULL)
+    g_error ("\"%s\" does not say \"%s\"", error->message, says);
+  gst_message_unref (message);
+  support_set_state (element, GST_STATE_NULL);
+  gst_element_set_bus (element, NULL);
+  gst_object_unref (bus);
+  gst_object_unref (element);
+}
+
+static void
+test_refusals (void)
+{
+#define IN "program workgroup(64); buffer input: readonly u32[] @0;"
+  static const struct
+  {
+    const char *program, *bindings;
+    gint code;
+    const char *says;
+  } cases[] = {
+    { NULL, NULL, GST_RESOURCE_ERROR_NOT_FOUND, "no program" },
+    { "no-such-program", NULL, GST_RESOURCE_ERROR_NOT_FOUND, "invert" },
+    { "this is no program", NULL, GST_RESOURCE_ERROR_SETTINGS, "1:1" },
+    { "invert", "key", GST_RESOURCE_ERROR_SETTINGS, "NAME=KIND:VALUE" },
+    { "invert", "key=u32:1", GST_RESOURCE_ERROR_SETTINGS, "input, output" },
+    { "histogram256", NULL, GST_RESOURCE_ERROR_SETTINGS, "histogram=keep" },
+    { "histogram256", "histogram=keep:4", GST_RESOURCE_ERROR_SETTINGS,
+        "exactly 1024 bytes" },
+    { "xor-key", "key=file:/no/such/file", GST_RESOURCE_ERROR_NOT_FOUND,
+        "/no/such/file" },
+    { "xor-key", "key=file:/", GST_RESOURCE_ERROR_OPEN_READ, "regular" },
+    /* What the engine does not execute. */
+    { IN "buffer output: readwrite u32[] @1;"
+         "main { output[0] = missing[0]; }",
+        NULL, GST_RESOURCE_ERROR_SETTINGS, "missing" },
+    { IN "buffer output: readwrite u32[] @1;"
+         "main { resume(\"x\"); }",
+        NULL, GST_RESOURCE_ERROR_SETTINGS, "" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    assert_refused (interp_element (cases[i].program, cases[i].bindings),
+        GST_STATE_PAUSED, GST_RESOURCE_ERROR, cases[i].code, cases[i].says);
+}
+
+static void
+test_refused_files (void)
+{
+  g_autofree char *path = support_path ("corrupt.vir0");
+  GstElement *element;
+
+  element = interp_element (NULL, NULL);
+  g_object_set (element, "program-location", "/no/such/program", NULL);
+  assert_refused (element, GST_STATE_PAUSED, GST_RESOURCE_ERROR,
+      GST_RESOURCE_ERROR_NOT_FOUND, "/no/such/program");
+
+  /* Truncated, and with a digest that does not match. */
+  for (gsize length = 4; length < 60; length += 5) {
+    guint8 blob[60] = "VYRE";
+
+    g_assert_true (g_file_set_contents (path, (char *) blob, length, NULL));
+    element = interp_element (NULL, NULL);
+    g_object_set (element, "program-location", path, NULL);
+    assert_refused (element, GST_STATE_PAUSED, GST_RESOURCE_ERROR,
+        GST_RESOURCE_ERROR_SETTINGS, "");
+  }
+
+  element = interp_element ("invert", NULL);
+  g_object_set (element, "program-location", path, NULL);
+  assert_refused (element, GST_STATE_PAUSED, GST_RESOURCE_ERROR,
+      GST_RESOURCE_ERROR_SETTINGS, "both");
+}
+
+static void
+test_refused_device (void)
+{
+  GstElement *element = interp_element ("invert", NULL);
+
+  g_object_set (element, "device-index", 4711, NULL);
+  assert_refused (element, GST_STATE_READY, GST_RESOURCE_ERROR,
+      GST_RESOURCE_ERROR_NOT_FOUND, "4711");
+}
+
+/* After a refusal the same element can be put right. */
+static void
+test_recovery (void)
+{
+  GstElement *element = interp_element ("histogram256", NULL);
+  Interp *self;
+
+  g_assert_cmpint (gst_element_set_state (element, GST_STATE_PAUSED), ==,
+      GST_STATE_CHANGE_FAILURE);
+  support_set_state (element, GST_STATE_READY);
+  g_object_set (element, "program", "invert", NULL);
+  self = interp_play (element);
+  gst_harness_push (self->harness, noise_buffer (100));
+  assert_inverted (gst_harness_pull (self->harness), 100);
+  interp_free (self);
+}
+
+static void
+test_mutability (void)
+{
+  Interp *self = interp_new ("invert", NULL);
+  g_autofree char *program = NULL;
+  guint depth;
+  gint device;
+
+  /* Refused with a warning of the debug log only. */
+  g_object_set (self->element, "program", "xor-key", "async-depth", 3,
+      "device-index", 7, NULL);
+  g_object_get (self->element, "program", &program, "async-depth", &depth,
+      "device-index", &device, NULL);
+  g_assert_cmpstr (program, ==, "invert");
+  g_assert_cmpuint (depth, ==, 3);
+  g_assert_cmpint (device, ==, 0);
+  interp_free (self);
+}
+
+static void
+test_other_residency (void)
+{
+  GstElement *element = interp_element ("invert", NULL);
+  GstBus *bus = gst_bus_new ();
+  GstMessage *message;
+  gint residency, wish;
+
+  g_object_get (element, "residency", &wish, NULL);
+  gst_object_ref_sink (element);
+  gst_element_set_bus (element, bus);
+  support_set_state (element, GST_STATE_READY);
+  g_object_get (element, "residency", &residency, NULL);
+  g_assert_cmpint (residency, !=, wish);
+  support_set_state (element, GST_STATE_NULL);
+  message = gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING);
+  g_assert_null (message);
+
+  wish = residency == VYRE_RESIDENCY_SLICED ? VYRE_RESIDENCY_RESIDENT
+                                            : VYRE_RESIDENCY_SLICED;
+  g_object_set (element, "residency", wish, NULL);
+  support_set_state (element, GST_STATE_READY);
+  g_object_get (element, "residency", &residency, NULL);
+  g_assert_cmpint (residency, !=, wish);
+  message = gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING);
+  g_assert_nonnull (message);
+  gst_message_unref (message);
+  support_set_state (element, GST_STATE_NULL);
+  gst_element_set_bus (element, NULL);
+  gst_object_unref (bus);
+  gst_object_unref (element);
+}
+
+/* An application's context is taken, and nobody is asked for another. */
+static void
+test_context_given (void)
+{
+  GstElement *first = interp_element ("invert", NULL);
+  GstElement *second = interp_element ("invert", NULL);
+  GstBus *bus = gst_bus_new ();
+  GstContext *context;
+
+  gst_object_ref_sink (first);
+  gst_object_ref_sink (second);
+  support_set_state (first, GST_STATE_READY);
+  context = gst_element_get_context (first, CONTEXT_TYPE);
+  g_assert_nonnull (context);
+  gst_element_set_context (second, context);
+  gst_element_set_bus (second, bus);
+  support_set_state (second, GST_STATE_READY);
+  g_assert_null (gst_bus_pop_filtered (
+      bus, GST_MESSAGE_NEED_CONTEXT | GST_MESSAGE_HAVE_CONTEXT));
+  support_set_state (second, GST_STATE_NULL);
+  support_set_state (first, GST_STATE_NULL);
+  gst_element_set_bus (second, NULL);
+  gst_object_unref (bus);
+  gst_context_unref (context);
+  gst_object_unref (first);
+  gst_object_unref (second);
+}
+
+int
+main (int argc, char **argv)
+{
+  static const char *const plugins[] = { "coreelements", NULL };
+  g_autoptr (VyreRuntime) runtime = NULL;
+
+  support_init (&argc, &argv, plugins);
+  /* Not every test has to start one of its own. */
+  runtime = vyre_runtime_acquire (&VYRE_RUNTIME_OPTIONS_DEFAULT, NULL);
+  g_assert_nonnull (runtime);
+
+  g_test_add_func ("/interp-stream/files", test_files);
+  g_test_add_func ("/interp-stream/vyresrc", test_vyresrc);
+  g_test_add_func ("/interp-stream/three-share", test_three_share);
+  g_test_add_func ("/interp-stream/tee", test_tee);
+  g_test_add_func ("/interp-stream/downstream-eos", test_downstream_eos);
+  g_test_add_func ("/interp-stream/downstream-error", test_downstream_error);
+  g_test_add_func ("/interp-stream/not-linked", test_not_linked);
+  g_test_add_func ("/interp-stream/flush", test_flush);
+  g_test_add_func ("/interp-stream/endless", test_endless);
+  g_test_add_func ("/interp-stream/stop-while-full", test_stop_while_full);
+  g_test_add_func ("/interp-stream/flush-wakes-query", test_flush_wakes_query);
+  g_test_add_func ("/interp-stream/flush-resets-kept", test_flush_resets_kept);
+  g_test_add_func ("/interp-stream/fault-then-flush", test_fault_then_flush);
+  g_test_add_func ("/interp-stream/seek-storm", test_seek_storm);
+  g_test_add_func ("/interp-stream/state-loop", test_state_loop);
+  g_test_add_func ("/interp-stream/refusals", test_refusals);
+  g_test_add_func ("/interp-stream/refused-files", test_refused_files);
+  g_test_add_func ("/interp-stream/refused-device", test_refused_device);
+  g_test_add_func ("/interp-stream/recovery", test_recovery);
+  g_test_add_func ("/interp-stream/mutability", test_mutability);
+  g_test_add_func ("/interp-stream/other-residency", test_other_residency);
+  g_test_add_func ("/interp-stream/context-given", test_context_given);
+  return support_run ();
+}
