@@ -93,6 +93,7 @@ struct _GstVyreSrc
   GstStructure *last_stats; /* of the time before stop() */
 
   /* streaming thread, start() and stop() */
+  VyreIoMode opened_mode;
   VyreArena *proposed; /* by somebody downstream */
   guint64 next_offset; /* do-timestamp streams in time: nobody else counts */
   gboolean announced; /* how the file is read */
@@ -158,8 +159,9 @@ gst_vyre_src_class_init (GstVyreSrcClass *klass)
   /**
    * GstVyreSrc:location:
    *
-   * Name of the file to read, in the file system's encoding; %NULL for none.
-   * May change in NULL and READY.
+   * Name of the file to read, in the file system's encoding; default %NULL:
+   * none. May change in NULL and READY; later changes are refused with a
+   * warning.
    *
    * Since: 0.1
    */
@@ -171,8 +173,8 @@ gst_vyre_src_class_init (GstVyreSrcClass *klass)
   /**
    * GstVyreSrc:async-depth:
    *
-   * Reads of one block that are in flight at a time; fewer where they would take
-   * more than half of the arena. Takes effect in READY to PAUSED.
+   * Reads of one block that are in flight at a time, default 8; fewer where they
+   * would take more than half of the arena. Takes effect in READY to PAUSED.
    *
    * Since: 0.1
    */
@@ -186,7 +188,9 @@ gst_vyre_src_class_init (GstVyreSrcClass *klass)
    * GstVyreSrc:io-mode:
    *
    * Whether to bypass the page cache. With `direct`, a file system that cannot
-   * is an error. Takes effect in READY to PAUSED.
+   * is an error, and device memory that is offered downstream is not used. Single
+   * pulls go through the page cache in any mode. Default `auto`. Takes effect in
+   * READY to PAUSED.
    *
    * Since: 0.1
    */
@@ -418,6 +422,7 @@ gst_vyre_src_start (GstBaseSrc *basesrc)
   self->arena_kind = "none";
   g_clear_pointer (&self->last_stats, gst_structure_free);
   g_mutex_unlock (&self->lock);
+  self->opened_mode = io_mode;
   self->announced = FALSE;
   self->next_offset = 0;
 
@@ -555,11 +560,15 @@ gst_vyre_src_do_seek (GstBaseSrc *basesrc, GstSegment *segment)
 static gboolean
 choose_arena (GstVyreSrc *self, GError **error)
 {
-  VyreArena *arena;
+  VyreArena *arena = self->proposed;
   const char *kind;
 
-  arena = self->proposed != NULL ? vyre_arena_ref (self->proposed)
-                                 : vyre_arena_get_process (error);
+  /* O_DIRECT cannot write to mapped device memory, and the user insists. */
+  if (arena != NULL && self->opened_mode == VYRE_IO_DIRECT &&
+      vyre_arena_get_kind (arena) == VYRE_ARENA_DEVICE)
+    arena = NULL;
+  arena =
+      arena != NULL ? vyre_arena_ref (arena) : vyre_arena_get_process (error);
   if (arena == NULL)
     return FALSE;
   kind = vyre_arena_get_kind (arena) == VYRE_ARENA_DEVICE ? "device" : "host";

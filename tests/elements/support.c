@@ -2,8 +2,11 @@
 #include "support.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 static char *folder;
@@ -109,6 +112,23 @@ support_noise_file (const char *name, gsize size, guint8 **data)
   else
     g_free (noise);
   return path;
+}
+
+gboolean
+support_has_direct_io (void)
+{
+  g_autofree char *path = support_noise_file ("direct", 4096, NULL);
+  struct statfs fs;
+  int fd;
+
+  /* Newer kernels let such files be opened so, and copy all the same. */
+  if (statfs (path, &fs) != 0 || fs.f_type == TMPFS_MAGIC)
+    return FALSE;
+  fd = open (path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+  if (fd < 0)
+    return FALSE;
+  close (fd);
+  return TRUE;
 }
 
 void

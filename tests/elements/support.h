@@ -25,6 +25,8 @@ guint8 *support_noise (gsize size);
 /* Noise in a file of that name; its path, and what is in it if data is not
  * %NULL. */
 char *support_noise_file (const char *name, gsize size, guint8 **data);
+/* Does the file system of the test's folder take O_DIRECT? */
+gboolean support_has_direct_io (void);
 void support_assert_file (const char *path, const guint8 *data, gsize size);
 
 /* gst_parse_launch() of a printf format, fails the test when it cannot. */

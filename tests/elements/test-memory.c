@@ -242,7 +242,7 @@ test_allocator (void)
 /* --- what vyresrc does with an answer to its ALLOCATION query ---------------- */
 
 static void
-check_proposal (VyreArenaKind kind)
+check_proposal (VyreArenaKind kind, const char *mode, const char *expect)
 {
   VyreArena *arena = new_arena (kind);
   GstAllocator *allocator = gst_vyre_allocator_new (arena);
@@ -255,6 +255,7 @@ check_proposal (VyreArenaKind kind)
 
   g_object_set (
       h->element, "location", path, "blocksize", 65536, "async-depth", 4, NULL);
+  gst_util_set_object_arg (G_OBJECT (h->element), "io-mode", mode);
   gst_harness_set_propose_allocator (h, allocator, NULL);
   gst_harness_play (h);
   while (got < 2 * SIZE + 5 && (buffer = gst_harness_pull (h)) != NULL) {
@@ -267,14 +268,13 @@ check_proposal (VyreArenaKind kind)
     gst_buffer_unmap (buffer, &map);
     /* The harness keeps what it has not handed out: with a small arena some
      * come in ordinary memory, but never in another arena's. */
-    if (gst_is_vyre_memory (mem))
+    if (gst_is_vyre_memory (mem) && strcmp (mode, "direct") != 0)
       g_assert_true (gst_vyre_memory_peek_block (mem, NULL)->arena == arena);
     gst_buffer_unref (buffer);
   }
   g_assert_cmpuint (got, ==, 2 * SIZE + 5);
   g_object_get (h->element, "stats", &stats, NULL);
-  g_assert_cmpstr (gst_structure_get_string (stats, "arena"), ==,
-      kind == VYRE_ARENA_DEVICE ? "device" : "host");
+  g_assert_cmpstr (gst_structure_get_string (stats, "arena"), ==, expect);
   gst_structure_free (stats);
   gst_harness_teardown (h);
   drop_arena (arena);
@@ -283,13 +283,16 @@ check_proposal (VyreArenaKind kind)
 static void
 test_proposal_host (void)
 {
-  check_proposal (VYRE_ARENA_HOST);
+  check_proposal (VYRE_ARENA_HOST, "auto", "host");
 }
 
 static void
 test_proposal_device (void)
 {
-  check_proposal (VYRE_ARENA_DEVICE);
+  check_proposal (VYRE_ARENA_DEVICE, "auto", "device");
+  check_proposal (VYRE_ARENA_DEVICE, "buffered", "device");
+  if (support_has_direct_io ())
+    check_proposal (VYRE_ARENA_DEVICE, "direct", "host");
 }
 
 int
