@@ -69,7 +69,6 @@ uint64_t step_limit;
 uint done_groups, warp, phase, active_warps, total_steps, slices;
 uint64_t steps;
 uint64_t area_address;
-uint cached_descriptor = NONE, cached_generation;
 
 /* --- save areas ---------------------------------------------------------- */
 
@@ -253,9 +252,12 @@ may_execute (uint tenant)
 
 /* Looks through the slots in flight, a lane group's width at a time, and claims
  * one that this kernel may run. Oldest first: slots are taken back in order, so
- * one that waits long would block the ring. passes: loop passes used. */
+ * one that waits long would block the ring. But fresh: only tiles that have
+ * not begun, so that suspended ones, however long, leave some workgroups of
+ * some launches to the others; suspended: only those, for want of a save area.
+ * passes: loop passes used. */
 uint
-claim (inout uint passes, uint spread)
+claim (inout uint passes, uint spread, bool fresh, bool suspended)
 {
   Words control = Words (launch.control);
   Words ring = Words (launch.ring);
@@ -278,8 +280,9 @@ claim (inout uint passes, uint spread)
     uint status = VYRE_ST_EMPTY;
     if (ready) {
       status = load_relaxed (ring, base + VYRE_W_STATUS);
-      ready = status == VYRE_ST_PUBLISHED || status == VYRE_ST_YIELD ||
-          status == VYRE_ST_REQUEUE;
+      ready = status == VYRE_ST_YIELD ? !fresh :
+          (status == VYRE_ST_PUBLISHED || status == VYRE_ST_REQUEUE) &&
+          !suspended;
     }
     if (ready)
       ready = !older (launch.generation,
@@ -433,7 +436,7 @@ main ()
   uint spread = gl_WorkGroupID.x;
   uint area = take_area (spread / 32u);
   bool have_tile = false;
-  bool leaving = area == NONE;
+  bool leaving = false;
 
   /* Saving a tile takes one pass per register; claiming may look at every
    * slot once. Both always fit into what is kept back. */
@@ -451,7 +454,9 @@ main ()
       told = subgroupBroadcastFirst (uint (told)) != 0u;
       uint got = NONE;
       if (!told)
-        got = claim (passes, spread);
+        got = claim (passes, spread, area != NONE &&
+            (gl_WorkGroupID.x + launch.generation + idle & 1u) == 0u,
+            area == NONE);
       if (got != NONE) {
         fence_acquire ();
         slot = got & 0x7fffffffu;
@@ -463,7 +468,8 @@ main ()
           add_relaxed (control, VYRE_C_CLAIMED, 1u);
         if (resumed) {
           uint kept = load_relaxed (ring, base + VYRE_A_SAVE_AREA) - 1u;
-          give_area (area);
+          if (area != NONE)
+            give_area (area);
           area = subgroupBroadcastFirst (min (kept, launch.n_areas - 1u));
         }
         area_address = area_base (area);

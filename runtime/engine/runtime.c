@@ -18,8 +18,10 @@
 #define DEVICE_ARENA_BYTES (256 * 1024 * 1024)
 #define AREA_BYTES_CPU (512 * 1024)
 #define AREA_BYTES (128 * 1024)
-/* Save areas: one in every workgroup's hand, one for a tile it left behind. */
-#define AREAS_PER_WORKGROUP 2
+/* Save areas: one in the hand of every workgroup of two launches, and one for
+ * every slot that may be suspended; less where that is more than this part of
+ * the device's memory. */
+#define AREA_SHARE 16
 /* Lane groups per multiprocessor, and the total where their number is not
  * known. */
 #define GROUPS_PER_MULTIPROCESSOR 16
@@ -58,10 +60,13 @@ choose_sizes (VyreRuntime *runtime)
     runtime->workgroups = info->multiprocessors * GROUPS_PER_MULTIPROCESSOR;
   else
     runtime->workgroups = GROUPS_UNKNOWN;
-  runtime->slots = cpu ? 256 : 2048;
+  runtime->slots = cpu ? 256 : 1024;
   runtime->max_tiles = runtime->slots / 8;
-  runtime->n_areas = runtime->workgroups * AREAS_PER_WORKGROUP;
   runtime->area_words = (cpu ? AREA_BYTES_CPU : AREA_BYTES) / 4;
+  guint64 areas = runtime->slots + 2 * runtime->workgroups;
+  guint64 room = info->device_local_bytes / AREA_SHARE /
+      (runtime->area_words * 4);
+  runtime->n_areas = CLAMP (room, 32, areas);
   runtime->slice = SLICE;
 }
 

@@ -17,6 +17,10 @@
  * the same. */
 #define LAUNCH_WAIT_NS (200 * 1000)
 #define IDLE_LOOK_US 1000
+/* A resident kernel that finishes nothing for this long is relaunched: its
+ * idle workgroups may have left while others run long tiles, and tiles of
+ * other windows must get their turn. Long tiles go on where they were. */
+#define TIME_SLICE_US 4000
 
 static void
 fail (VyreRuntime *runtime, const GError *error)
@@ -68,7 +72,7 @@ wanted_class (VyreRuntime *runtime)
 
 /* Lock held. Is there work that no running launch may take? */
 static gboolean
-needs_launch (VyreRuntime *runtime)
+needs_launch (VyreRuntime *runtime, gboolean stalled)
 {
   if (g_queue_is_empty (&runtime->windows) || runtime->failed)
     return FALSE;
@@ -78,7 +82,7 @@ needs_launch (VyreRuntime *runtime)
   if (runtime->residency == VYRE_RESIDENCY_SLICED ||
       runtime->n_launches == VYRE_MAX_LAUNCHES)
     return FALSE;
-  for (guint i = 0; i < runtime->n_launches; i++) {
+  for (guint i = 0; i < runtime->n_launches && !stalled; i++) {
     if ((gint32) (runtime->launches[i].generation -
                   runtime->required_generation) >= 0 &&
         runtime->launches[i].kernel_class >= wanted_class (runtime))
@@ -163,6 +167,9 @@ vyre_supervisor_run (gpointer data)
 {
   VyreRuntime *runtime = data;
   guint spins = 0;
+  guint64 tiles_done = 0;
+  guint n_launches = 0;
+  gint64 moved = g_get_monotonic_time ();
 
   for (;;) {
     if (!collect_launches (runtime))
@@ -186,7 +193,16 @@ vyre_supervisor_run (gpointer data)
     }
     if (runtime->quit)
       vyre_poke (runtime->control, VYRE_C_SHUTDOWN, 1);
-    gboolean launch = needs_launch (runtime);
+    if (tiles_done != runtime->tiles_done ||
+        n_launches != runtime->n_launches || !pending) {
+      tiles_done = runtime->tiles_done;
+      n_launches = runtime->n_launches;
+      moved = g_get_monotonic_time ();
+    }
+    /* Not before the launch before has left: it could not even begin. */
+    gboolean stalled = n_launches == 1 &&
+        g_get_monotonic_time () - moved > TIME_SLICE_US;
+    gboolean launch = needs_launch (runtime, stalled);
     guint kernel_class = launch ? wanted_class (runtime) : 0;
     guint32 generation = launch ? ++runtime->generation : 0;
     /* A kernel of too low a class would poll beside the new one for nothing. */
