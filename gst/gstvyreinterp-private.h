@@ -113,6 +113,11 @@ struct _GstVyreInterp
 void gst_vyre_interp_post_kept (GstVyreInterp *self);
 void gst_vyre_interp_post_error (GstVyreInterp *self, const GError *error);
 VyreRuntime *gst_vyre_interp_ref_runtime (GstVyreInterp *self);
+GstStructure *gst_vyre_interp_get_kept (GstVyreInterp *self);
+
+/* gstvyreinterpproperties.c */
+void gst_vyre_interp_install_properties (GObjectClass *klass);
+void gst_vyre_interp_init_properties (GstVyreInterp *self);
 
 /* gstvyreinterpflow.c: what both pads share. */
 /* With the lock. Wakes whoever waits for a change. */

@@ -3,7 +3,7 @@
 
 #include "gstvyrebindings.h"
 
-#include "runtime/vir0/program.h"
+#include "vir0/program.h"
 
 G_BEGIN_DECLS
 

@@ -5,7 +5,7 @@
 
 #include "gstvyreplan.h"
 
-#include "runtime/engine/runtime.h"
+#include "engine/runtime.h"
 
 G_BEGIN_DECLS
 

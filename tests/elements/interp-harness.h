@@ -42,6 +42,7 @@ typedef struct
   GstHarness *harness;
   GstElement *element; /* of the harness */
   GstBus *bus;
+  gint stop;                    /* for threads of a test */
 } Interp;
 
 static inline GstElement *

@@ -8,7 +8,7 @@
 
 #include <glib/gstdio.h>
 
-#include "runtime/vir0/text.h"
+#include "vir0/text.h"
 
 #define MIB (G_GUINT64_CONSTANT (1024) * 1024)
 

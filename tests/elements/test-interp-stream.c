@@ -4,7 +4,7 @@
 
 #include "interp-harness.h"
 
-#include "runtime/engine/runtime.h"
+#include "engine/runtime.h"
 
 #define CONTEXT_TYPE "gst.vyre.runtime"
 
@@ -392,6 +392,58 @@ test_state_loop (void)
   gst_object_unref (pipeline);
 }
 
+static gpointer
+read_all_the_time (gpointer user_data)
+{
+  Interp *self = user_data;
+  GstStructure *kept;
+
+  while (!g_atomic_int_get (&self->stop)) {
+    interp_stat (self->element, "in-flight");
+    g_object_get (self->element, "kept", &kept, NULL);
+    g_clear_pointer (&kept, gst_structure_free);
+    g_signal_emit_by_name (self->element, "post-kept");
+    g_thread_yield ();
+  }
+  return NULL;
+}
+
+/* Buffers, flushes, state changes, properties, all at once. */
+static void
+test_stress (void)
+{
+  Interp *self = interp_new ("crc32", "crc=keep");
+  GValue depth = G_VALUE_INIT;
+  GstCaps *caps = gst_caps_new_empty_simple ("application/octet-stream");
+  GstBuffer *buffer = noise_buffer (333);
+  GstHarnessThread *threads[4];
+  GstSegment segment;
+  GThread *reader;
+
+  g_value_init (&depth, G_TYPE_UINT);
+  g_value_set_uint (&depth, 2);
+  gst_segment_init (&segment, GST_FORMAT_BYTES);
+  gst_harness_set_drop_buffers (self->harness, TRUE);
+  gst_bus_set_flushing (self->bus, TRUE);
+  reader = g_thread_new ("read", read_all_the_time, self);
+  threads[0] = gst_harness_stress_push_buffer_start (
+      self->harness, caps, &segment, buffer);
+  threads[1] = gst_harness_stress_statechange_start_full (self->harness, 20000);
+  threads[2] = gst_harness_stress_property_start_full (
+      self->harness, "async-depth", &depth, 1000);
+  threads[3] = gst_harness_stress_push_upstream_event_start_full (
+      self->harness, gst_event_new_reconfigure (), 500);
+  g_usleep (2 * G_USEC_PER_SEC);
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    g_assert_cmpuint (gst_harness_stress_thread_stop (threads[i]), >, 10);
+  g_atomic_int_set (&self->stop, TRUE);
+  g_thread_join (reader);
+  g_value_unset (&depth);
+  gst_caps_unref (caps);
+  gst_buffer_unref (buffer);
+  interp_free (self);
+}
+
 /* --- refusals ---------------------------------------------------------------- */
 
 static void
@@ -617,6 +669,7 @@ main (int argc, char **argv)
   g_test_add_func ("/interp-stream/fault-then-flush", test_fault_then_flush);
   g_test_add_func ("/interp-stream/seek-storm", test_seek_storm);
   g_test_add_func ("/interp-stream/state-loop", test_state_loop);
+  g_test_add_func ("/interp-stream/stress", test_stress);
   g_test_add_func ("/interp-stream/refusals", test_refusals);
   g_test_add_func ("/interp-stream/refused-files", test_refused_files);
   g_test_add_func ("/interp-stream/refused-device", test_refused_device);

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstvyreinterp-private.h"
+
+#define GST_CAT_DEFAULT gst_vyre_interp_debug
+
+enum
+{
+  PROP_0,
+  PROP_PROGRAM_LOCATION,
+  PROP_PROGRAM,
+  PROP_BINDINGS,
+  PROP_ENGINE,
+  PROP_DEVICE_INDEX,
+  PROP_RESIDENCY,
+  PROP_ASYNC_DEPTH,
+  PROP_MAX_STEPS,
+  PROP_MAX_OUTPUT_BYTES,
+  PROP_TAIL,
+  PROP_STATS,
+  PROP_KEPT,
+};
+
+#define DEFAULT_DEVICE_INDEX -1
+#define DEFAULT_ASYNC_DEPTH 8
+#define DEFAULT_MAX_STEPS G_GUINT64_CONSTANT (1000000000)
+#define DEFAULT_MAX_OUTPUT_BYTES (G_GUINT64_CONSTANT (256) * 1024 * 1024)
+
+#define GST_TYPE_VYRE_ENGINE (gst_vyre_engine_get_type ())
+static GType
+gst_vyre_engine_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = { { GST_VYRE_ENGINE_AUTO,
+                                           "Whatever is fastest", "auto" },
+    { GST_VYRE_ENGINE_INTERP, "Interpreted by the resident kernel", "interp" },
+    { 0, NULL, NULL } };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstVyreEngine", values));
+  return type;
+}
+
+#define GST_TYPE_VYRE_RESIDENCY (gst_vyre_residency_get_type ())
+static GType
+gst_vyre_residency_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    { VYRE_RESIDENCY_AUTO, "What the device can do, found out at start",
+        "auto" },
+    { VYRE_RESIDENCY_RESIDENT, "The kernel stays on the GPU", "resident" },
+    { VYRE_RESIDENCY_SLICED, "The kernel is launched when there is work",
+        "sliced" },
+    { 0, NULL, NULL }
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (
+        &type, g_enum_register_static ("GstVyreResidency", values));
+  return type;
+}
+
+#define GST_TYPE_VYRE_TAIL (gst_vyre_tail_get_type ())
+static GType
+gst_vyre_tail_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    { GST_VYRE_TAIL_PAD, "Add zeros, and cut the result in proportion", "pad" },
+    { GST_VYRE_TAIL_DROP, "Drop it", "drop" },
+    { GST_VYRE_TAIL_ERROR, "Stop with an error", "error" }, { 0, NULL, NULL }
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstVyreTail", values));
+  return type;
+}
+
+/* The last state in which a property may change, by its flags. */
+static GstState
+last_mutable_state (const GParamSpec *pspec)
+{
+  if (pspec->flags & GST_PARAM_MUTABLE_PLAYING)
+    return GST_STATE_PLAYING;
+  if (pspec->flags & GST_PARAM_MUTABLE_READY)
+    return GST_STATE_READY;
+  return GST_STATE_NULL;
+}
+
+static void
+set_property (
+    GObject *object, guint prop_id, const GValue *value, GParamSpec *pspec)
+{
+  GstVyreInterp *self = GST_VYRE_INTERP (object);
+  GstState state;
+
+  GST_OBJECT_LOCK (self);
+  state = GST_STATE (self);
+  if (state > last_mutable_state (pspec))
+    goto too_late;
+  switch (prop_id) {
+    case PROP_PROGRAM_LOCATION:
+      g_free (self->program_location);
+      self->program_location = g_value_dup_string (value);
+      break;
+    case PROP_PROGRAM:
+      g_free (self->program);
+      self->program = g_value_dup_string (value);
+      break;
+    case PROP_BINDINGS:
+      g_free (self->bindings);
+      self->bindings = g_value_dup_string (value);
+      break;
+    case PROP_ENGINE:
+      self->engine = g_value_get_enum (value);
+      break;
+    case PROP_DEVICE_INDEX:
+      self->device_index = g_value_get_int (value);
+      break;
+    case PROP_RESIDENCY:
+      self->residency = g_value_get_enum (value);
+      break;
+    case PROP_ASYNC_DEPTH:
+      self->async_depth = g_value_get_uint (value);
+      break;
+    case PROP_MAX_STEPS:
+      self->max_steps = g_value_get_uint64 (value);
+      break;
+    case PROP_MAX_OUTPUT_BYTES:
+      self->max_output_bytes = g_value_get_uint64 (value);
+      break;
+    case PROP_TAIL:
+      self->tail = g_value_get_enum (value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK (self);
+
+  if (prop_id == PROP_ASYNC_DEPTH) {
+    g_mutex_lock (&self->lock);
+    g_cond_broadcast (&self->removed);
+    g_mutex_unlock (&self->lock);
+  }
+  return;
+
+too_late:
+  GST_OBJECT_UNLOCK (self);
+  GST_WARNING_OBJECT (self, "%s cannot be changed in state %s: go to %s first",
+      pspec->name, gst_element_state_get_name (state),
+      gst_element_state_get_name (last_mutable_state (pspec)));
+}
+
+static GstStructure *
+get_stats (GstVyreInterp *self)
+{
+  GstVyreInterpStats stats;
+  guint in_flight;
+
+  g_mutex_lock (&self->lock);
+  stats = self->stats;
+  in_flight = self->n_buffers;
+  g_mutex_unlock (&self->lock);
+  return gst_structure_new ("application/x-vyre-interp-stats", "buffers-in",
+      G_TYPE_UINT64, stats.buffers_in, "buffers-out", G_TYPE_UINT64,
+      stats.buffers_out, "bytes-in", G_TYPE_UINT64, stats.bytes_in, "bytes-out",
+      G_TYPE_UINT64, stats.bytes_out, "copied-bytes", G_TYPE_UINT64,
+      stats.copied, "in-place-bytes", G_TYPE_UINT64, stats.in_place,
+      "copied-out-bytes", G_TYPE_UINT64, stats.copied_out, "windows",
+      G_TYPE_UINT64, stats.windows, "faults", G_TYPE_UINT64, stats.faults,
+      "cancelled", G_TYPE_UINT64, stats.cancelled, "in-flight", G_TYPE_UINT,
+      in_flight, NULL);
+}
+
+static void
+get_property (GObject *object, guint prop_id, GValue *value, GParamSpec *pspec)
+{
+  GstVyreInterp *self = GST_VYRE_INTERP (object);
+
+  switch (prop_id) {
+    case PROP_STATS:
+      g_value_take_boxed (value, get_stats (self));
+      return;
+    case PROP_KEPT:
+      g_value_take_boxed (value, gst_vyre_interp_get_kept (self));
+      return;
+    default:
+      break;
+  }
+
+  GST_OBJECT_LOCK (self);
+  switch (prop_id) {
+    case PROP_PROGRAM_LOCATION:
+      g_value_set_string (value, self->program_location);
+      break;
+    case PROP_PROGRAM:
+      g_value_set_string (value, self->program);
+      break;
+    case PROP_BINDINGS:
+      g_value_set_string (value, self->bindings);
+      break;
+    case PROP_ENGINE:
+      g_value_set_enum (value, self->engine);
+      break;
+    case PROP_DEVICE_INDEX:
+      g_value_set_int (value,
+          self->runtime
+              ? (gint) vyre_runtime_get_device_info (self->runtime)->index
+              : self->device_index);
+      break;
+    case PROP_RESIDENCY:
+      g_value_set_enum (value,
+          self->runtime ? vyre_runtime_get_residency (self->runtime, NULL)
+                        : self->residency);
+      break;
+    case PROP_ASYNC_DEPTH:
+      g_value_set_uint (value, self->async_depth);
+      break;
+    case PROP_MAX_STEPS:
+      g_value_set_uint64 (value, self->max_steps);
+      break;
+    case PROP_MAX_OUTPUT_BYTES:
+      g_value_set_uint64 (value, self->max_output_bytes);
+      break;
+    case PROP_TAIL:
+      g_value_set_enum (value, self->tail);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK (self);
+}
+
+void
+gst_vyre_interp_install_properties (GObjectClass *klass)
+{
+  const GParamFlags in_null = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS;
+  const GParamFlags in_ready = in_null | GST_PARAM_MUTABLE_READY;
+  const GParamFlags always = in_null | GST_PARAM_MUTABLE_PLAYING;
+  const GParamFlags readable = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
+
+  klass->set_property = set_property;
+  klass->get_property = get_property;
+
+  /**
+   * GstVyreInterp:program-location:
+   *
+   * Path of a program in any form: binary, hexadecimal text or readable text,
+   * told by content. Default: none. Changes up to READY.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_PROGRAM_LOCATION,
+      g_param_spec_string ("program-location", "Program location",
+          "File with the program to run", NULL, in_ready));
+  /**
+   * GstVyreInterp:program:
+   *
+   * Name of a shipped program (lower-case letters, digits and dashes only), or
+   * the text of a program. Default: none. Changes up to READY.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_PROGRAM,
+      g_param_spec_string ("program", "Program",
+          "Name of a shipped program, or program text", NULL, in_ready));
+  /**
+   * GstVyreInterp:bindings:
+   *
+   * Contents of the program's other buffers, see above. Default: none. Changes
+   * up to READY.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_BINDINGS,
+      g_param_spec_string ("bindings", "Bindings",
+          "Contents of the program's other buffers, NAME=KIND:VALUE with "
+          "commas between them",
+          NULL, in_ready));
+  /**
+   * GstVyreInterp:engine:
+   *
+   * How the program is executed. Default: auto. Changes up to READY.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_ENGINE,
+      g_param_spec_enum ("engine", "Engine", "How the program is executed",
+          GST_TYPE_VYRE_ENGINE, GST_VYRE_ENGINE_AUTO, in_ready));
+  /**
+   * GstVyreInterp:device-index:
+   *
+   * Vulkan device, in the order in which the driver lists them; -1 takes the
+   * best. From READY on it reads as the device in use. Changes in NULL.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_DEVICE_INDEX,
+      g_param_spec_int ("device-index", "Device index",
+          "Vulkan device to use (-1: the best)", -1, G_MAXINT,
+          DEFAULT_DEVICE_INDEX, in_null));
+  /**
+   * GstVyreInterp:residency:
+   *
+   * Whether the kernel stays on the GPU. All elements of a process share it: the
+   * first to start decides, a later different wish gives a warning, and from
+   * READY on this reads as what is in effect. Default: auto. Changes in NULL.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_RESIDENCY,
+      g_param_spec_enum ("residency", "Residency",
+          "Whether the kernel stays on the GPU", GST_TYPE_VYRE_RESIDENCY,
+          VYRE_RESIDENCY_AUTO, in_null));
+  /**
+   * GstVyreInterp:async-depth:
+   *
+   * Buffers that may be in flight. Programs that read what they keep from buffer
+   * to buffer run one at a time whatever this says. Default: 8. Changes at any
+   * time.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_ASYNC_DEPTH,
+      g_param_spec_uint ("async-depth", "Async depth",
+          "Buffers that may be in flight", 1, 1024, DEFAULT_ASYNC_DEPTH,
+          always));
+  /**
+   * GstVyreInterp:max-steps:
+   *
+   * Interpreted instructions that one invocation may take before the run fails;
+   * 0 is no limit. Default: 1000000000. Changes at any time, for buffers yet to
+   * come.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_MAX_STEPS,
+      g_param_spec_uint64 ("max-steps", "Max steps",
+          "Instructions an invocation may take (0: no limit)", 0, G_MAXUINT64,
+          DEFAULT_MAX_STEPS, always));
+  /**
+   * GstVyreInterp:max-output-bytes:
+   *
+   * Bytes that one buffer of the program may take which is not input and not
+   * bound to data. Default: 268435456. Changes up to READY.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_MAX_OUTPUT_BYTES,
+      g_param_spec_uint64 ("max-output-bytes", "Max output bytes",
+          "Bytes that one buffer of the program may take", 1, G_MAXUINT64,
+          DEFAULT_MAX_OUTPUT_BYTES, in_ready));
+  /**
+   * GstVyreInterp:tail:
+   *
+   * What becomes of the rest of the stream that does not fill the program's
+   * input, where that has a fixed length. `pad` adds zeros and cuts the result
+   * in the same proportion, rounded up to whole bytes. Default: pad. Changes up
+   * to READY.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_TAIL,
+      g_param_spec_enum ("tail", "Tail",
+          "What becomes of a last frame that is not full", GST_TYPE_VYRE_TAIL,
+          GST_VYRE_TAIL_PAD, in_ready));
+  /**
+   * GstVyreInterp:stats:
+   *
+   * Counters, see above.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics", "Counters since the start",
+          GST_TYPE_STRUCTURE, readable));
+  /**
+   * GstVyreInterp:kept:
+   *
+   * What the kept buffers hold, see above; after the end of a stream what they
+   * held then. NULL if the program keeps nothing.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_KEPT,
+      g_param_spec_boxed ("kept", "Kept buffers", "What the kept buffers hold",
+          GST_TYPE_STRUCTURE, readable));
+
+  gst_type_mark_as_plugin_api (GST_TYPE_VYRE_ENGINE, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_VYRE_RESIDENCY, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_VYRE_TAIL, 0);
+}
+
+void
+gst_vyre_interp_init_properties (GstVyreInterp *self)
+{
+  self->device_index = DEFAULT_DEVICE_INDEX;
+  self->residency = VYRE_RESIDENCY_AUTO;
+  self->async_depth = DEFAULT_ASYNC_DEPTH;
+  self->max_steps = DEFAULT_MAX_STEPS;
+  self->max_output_bytes = DEFAULT_MAX_OUTPUT_BYTES;
+}
