@@ -191,6 +191,14 @@ write_descriptor (
         &window->bindings[i],
         words + VYRE_X_BINDING0 + slot * VYRE_BINDING_WORDS);
   }
+  if (lowered->has_exchange) {
+    guint32 *binding = words + VYRE_X_BINDING0 +
+        lowered->exchange_binding * VYRE_BINDING_WORDS;
+    binding[VYRE_B_ADDRESS_LO] = lowered->exchange_offset;
+    binding[VYRE_B_ADDRESS_HI] = VYRE_B_SHARED;
+    binding[VYRE_B_BYTES] = 4 * plan->group_size;
+    binding[VYRE_B_COUNT] = plan->group_size;
+  }
 
   guint used = VYRE_X_BINDING0 + lowered->n_bindings * VYRE_BINDING_WORDS;
   for (guint i = 0; i < used; i++)

@@ -146,6 +146,10 @@ vyre_lowered_dump (const VyreLowered *lowered)
       dump.names[binding] =
           vyre_string_display (lowered->program->buffers[i].name);
   }
+  if (lowered->has_exchange &&
+      lowered->exchange_binding < G_N_ELEMENTS (dump.names) &&
+      dump.names[lowered->exchange_binding] == NULL)
+    dump.names[lowered->exchange_binding] = g_strdup ("(exchange)");
   g_string_append_printf (text,
       "; %u instructions, %u registers, %u spills, "
       "%u bindings%s\n",

@@ -600,3 +600,16 @@ vyre_emit_memory_changed (VyreLowering *lw)
     if (lw->scan.written[i])
       lw->memory[i] = ++lw->next_version;
 }
+
+void
+vyre_emit_barrier (VyreLowering *lw)
+{
+  vyre_emit (lw, (VyreInst){ .op = VYRE_I_BARRIER,
+                     .dst = VYRE_NONE,
+                     .a = VYRE_NONE,
+                     .b = VYRE_NONE,
+                     .c = VYRE_NONE,
+                     .buffer = VYRE_NONE });
+  vyre_emit_memory_changed (lw);
+  vyre_lowering_touched (lw, VYRE_NONE);
+}

@@ -514,7 +514,7 @@ lower_id (
 }
 
 static gboolean
-refuse_expr (VyreLowering *lw, const VyreExpr *expr)
+lower_other (VyreLowering *lw, const VyreExpr *expr, VyreValue *value)
 {
   g_autofree char *name = vyre_string_display (expr->name);
 
@@ -532,11 +532,7 @@ refuse_expr (VyreLowering *lw, const VyreExpr *expr)
           "use built-in expressions",
           name);
     default:
-      return vyre_lowering_fail (lw, VYRE_LOWER_ERROR_UNSUPPORTED, "X13",
-          expr->at,
-          "%s needs a subgroup of 32 lanes, which this engine does "
-          "not have; exchange values through a Workgroup buffer and a Barrier",
-          vyre_expr_kind_name (expr->kind));
+      return vyre_lowering_subgroup (lw, expr, value);
   }
 }
 
@@ -586,7 +582,7 @@ lower_expr (VyreLowering *lw, const VyreExpr *expr, VyreValue *value)
     case VYRE_EXPR_FMA:
       break;
     default:
-      return refuse_expr (lw, expr);
+      return lower_other (lw, expr, value);
   }
 
   if (expr->n_args > 3 ||

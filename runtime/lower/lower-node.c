@@ -342,9 +342,7 @@ lower_barrier (VyreLowering *lw, const VyreNode *node)
         "Barrier with ordering Relaxed orders nothing; use SeqCst");
   if (node->ordering == VYRE_ORDER_GRID_SYNC)
     lw->single_workgroup = TRUE;
-  vyre_emit (lw, control (VYRE_I_BARRIER));
-  vyre_emit_memory_changed (lw);
-  vyre_lowering_touched (lw, VYRE_NONE);
+  vyre_emit_barrier (lw);
   return TRUE;
 }
 

@@ -157,7 +157,7 @@ typedef struct
 /* What the first walk over the program finds (lower-scan.c). */
 typedef struct
 {
-  gboolean atomics, barriers;
+  gboolean atomics, barriers, returns, subgroups;
   gboolean *written; /* per buffer: stored to or atomic */
   guint n_nodes;
   /* Statements are numbered in pre-order; these are the numbers of all
@@ -183,6 +183,7 @@ typedef struct
   guint conditions; /* open IFs */
   guint depth; /* open IFs and LOOPs */
   guint32 next_version;
+  guint32 exchange; /* what subgroup operations use as their buffer */
   guint32 *memory; /* per buffer: version of its contents */
   gboolean full;
 
@@ -277,6 +278,7 @@ G_GNUC_INTERNAL VyreOperand vyre_emit_lasting (
 G_GNUC_INTERNAL void vyre_emit_forget (
     VyreLowering *lw, guint32 first, guint32 last);
 G_GNUC_INTERNAL void vyre_emit_memory_changed (VyreLowering *lw);
+G_GNUC_INTERNAL void vyre_emit_barrier (VyreLowering *lw);
 
 /* --- lower-convert.c: tags and conversions ------------------------------- */
 
@@ -322,6 +324,18 @@ G_GNUC_INTERNAL gboolean vyre_lowering_loop_begin (VyreLowering *lw,
     VyreOperand from, VyreOperand to, VyreSource at, VyreInst *loop);
 G_GNUC_INTERNAL void vyre_lowering_loop_end (
     VyreLowering *lw, const VyreInst *loop);
+
+/* --- lower-subgroup.c ----------------------------------------------------- */
+
+static inline gboolean
+vyre_expr_is_subgroup (const VyreExpr *expr)
+{
+  return expr->kind >= VYRE_EXPR_SUBGROUP_ADD &&
+         expr->kind <= VYRE_EXPR_SUBGROUP_SIZE;
+}
+
+G_GNUC_INTERNAL gboolean vyre_lowering_subgroup (
+    VyreLowering *lw, const VyreExpr *expr, VyreValue *value);
 
 /* --- lower-async.c -------------------------------------------------------- */
 

@@ -22,6 +22,8 @@ scan_expr (VyreLowering *lw, const VyreExpr *expr, VyreSource at)
     if (found != NULL)
       lw->scan.written[GPOINTER_TO_UINT (found) - 1] = TRUE;
   }
+  if (vyre_expr_is_subgroup (expr))
+    lw->scan.subgroups = TRUE;
   lw->expr_depth++;
   for (guint i = 0; i < expr->n_args; i++)
     if (!scan_expr (lw, expr->args[i], at))
@@ -74,6 +76,9 @@ scan_list (VyreLowering *lw, const VyreNodeList *list, const char *field)
       case VYRE_NODE_REDUCE_SCATTER:
         scan_written (lw, &node->name2);
         break;
+      case VYRE_NODE_RETURN:
+        lw->scan.returns = TRUE;
+        break;
       case VYRE_NODE_BARRIER:
         lw->scan.barriers = TRUE;
         break;
@@ -97,6 +102,7 @@ vyre_lowering_scan (VyreLowering *lw)
   VyreScan *scan = &lw->scan;
 
   scan->written = g_new0 (gboolean, lw->program->n_buffers + 1);
+  scan->written[lw->exchange] = TRUE;
   scan->assigned_at = g_array_new (FALSE, FALSE, sizeof (guint32));
   scan->assigned = g_ptr_array_new ();
   scan->assigned_names = g_hash_table_new (vyre_string_hash, vyre_string_same);

@@ -86,23 +86,39 @@ unbind (Uniform *u, guint n_names)
   g_ptr_array_set_size (u->names, (gint) n_names);
 }
 
-static gboolean
-refuse_barrier (Uniform *u, const VyreNode *node, const VyreExpr *culprit)
+static const VyreExpr *
+find_subgroup (const VyreExpr *expr)
 {
-  g_autofree char *what = NULL;
+  if (vyre_expr_is_subgroup (expr))
+    return expr;
+  for (guint i = 0; i < expr->n_args; i++) {
+    const VyreExpr *found = find_subgroup (expr->args[i]);
+
+    if (found != NULL)
+      return found;
+  }
+  return NULL;
+}
+
+/* what: a Barrier, or an operation that contains one. */
+static gboolean
+refuse_barrier (Uniform *u, const char *what, const char *id, VyreSource at,
+    const VyreExpr *culprit)
+{
+  g_autofree char *why = NULL;
 
   if (culprit->kind == VYRE_EXPR_VAR) {
     g_autofree char *name = vyre_string_display (culprit->name);
 
-    what = g_strdup_printf ("variable `%s`", name);
+    why = g_strdup_printf ("variable `%s`", name);
   } else {
-    what = g_strdup (vyre_expr_kind_name (culprit->kind));
+    why = g_strdup (vyre_expr_kind_name (culprit->kind));
   }
-  return vyre_lowering_fail (u->lw, VYRE_LOWER_ERROR_INVALID, "X14", node->at,
-      "Barrier under a condition or loop bound that uses %s, which may differ "
-      "between the invocations of a workgroup; move the Barrier out, or make "
+  return vyre_lowering_fail (u->lw, VYRE_LOWER_ERROR_INVALID, id, at,
+      "%s under a condition or loop bound that uses %s, which may differ "
+      "between the invocations of a workgroup; move it out, or make "
       "the condition of literals, BufLen and WorkgroupId",
-      what);
+      what, why);
 }
 
 static gboolean
@@ -121,6 +137,16 @@ walk (Uniform *u, const VyreNodeList *list, const char *field,
       if (node->kind == VYRE_NODE_IF || node->kind == VYRE_NODE_LOOP)
         inner = find_varying (u, node->exprs[k]);
 
+    for (guint k = 0; k < node->n_exprs && u->final && culprit != NULL; k++) {
+      const VyreExpr *found = find_subgroup (node->exprs[k]);
+
+      if (found != NULL) {
+        vyre_lowering_push (u->lw, field, i);
+        return refuse_barrier (
+            u, vyre_expr_kind_name (found->kind), "X13", found->at, culprit);
+      }
+    }
+
     switch (node->kind) {
       case VYRE_NODE_LET:
         bind (u, &node->name, find_varying (u, node->exprs[0]) != NULL);
@@ -135,7 +161,7 @@ walk (Uniform *u, const VyreNodeList *list, const char *field,
         if (!u->final || culprit == NULL)
           continue;
         vyre_lowering_push (u->lw, field, i);
-        return refuse_barrier (u, node, culprit);
+        return refuse_barrier (u, "Barrier", "X14", node->at, culprit);
       case VYRE_NODE_IF:
       case VYRE_NODE_LOOP:
       case VYRE_NODE_BLOCK:
@@ -167,7 +193,7 @@ vyre_lowering_check_barriers (VyreLowering *lw)
   Uniform u = { .lw = lw };
   gboolean ok;
 
-  if (!lw->scan.barriers)
+  if (!lw->scan.barriers && !lw->scan.subgroups)
     return TRUE;
 
   u.visible = g_hash_table_new (vyre_string_hash, vyre_string_same);

@@ -379,6 +379,19 @@ whole (const VyreLowered *lowered, GError **error)
         bytes > 4 * (guint64) lowered->shared_words - buffer->shared_offset)
       wrong = "a Workgroup buffer reaches beyond workgroup memory";
   }
+  if (wrong == NULL && lowered->has_exchange) {
+    const guint32 *size = lowered->program->workgroup_size;
+    guint64 lanes = (guint64) size[0] * size[1];
+
+    if (lowered->exchange_binding >= lowered->n_bindings ||
+        (used >> lowered->exchange_binding & 1) != 0)
+      wrong = "the exchange has no binding of its own";
+    else if (lanes > G_MAXUINT32 || lowered->exchange_offset % 4 != 0 ||
+             lowered->exchange_offset / 4 + lanes * size[2] >
+                 lowered->shared_words)
+      wrong = "the exchange reaches beyond workgroup memory";
+    n_used++;
+  }
   if (wrong == NULL && n_used != lowered->n_bindings)
     wrong = "a binding belongs to no buffer";
   if (wrong == NULL)

@@ -267,6 +267,7 @@ describe_buffers (
   g_autofree guint32 *operations = g_new (guint32, program->n_buffers + 1);
   g_autofree guint32 *reads = g_new0 (guint32, lw->vregs->len + 1);
   guint64 shared = 0;
+  gboolean exchange = FALSE;
 
   for (guint i = 0; i < code->len; i++) {
     const VyreInst *inst = &g_array_index (code, VyreInst, i);
@@ -294,6 +295,10 @@ describe_buffers (
       lowered->grouped = TRUE;
     if (inst->buffer == VYRE_NONE)
       continue;
+    if (inst->buffer == lw->exchange) {
+      exchange = TRUE;
+      continue;
+    }
     buffer = &lowered->buffers[inst->buffer];
     buffer->binding = 0;
     switch (inst->op) {
@@ -343,6 +348,23 @@ describe_buffers (
     shared += (bytes + 3) & ~(guint64) 3;
     lowered->shared_words = (guint32) (shared / 4);
   }
+  bindings[lw->exchange] = -1;
+  if (!exchange)
+    return TRUE;
+
+  shared += 4 * (guint64) program->workgroup_size[0] *
+            program->workgroup_size[1] * program->workgroup_size[2];
+  if (lowered->n_bindings == VYRE_MAX_BINDINGS || shared > MAX_SHARED_BYTES)
+    return vyre_lowering_fail (lw, VYRE_LOWER_ERROR_LIMIT, "X19",
+        (VyreSource){ 0, 0 },
+        "no room for the exchange of subgroup "
+        "operations; use fewer buffers or a smaller workgroup");
+  lowered->exchange_offset = 4 * lowered->shared_words;
+  lowered->has_exchange = TRUE;
+  lowered->exchange_binding = lowered->n_bindings++;
+  bindings[lw->exchange] = (int) lowered->exchange_binding;
+  lowered->shared_words = (guint32) (shared / 4);
+  lowered->grouped = TRUE;
   return TRUE;
 }
 
@@ -400,7 +422,10 @@ VyreLowered *
 vyre_lower (
     VyreProgram *program, const VyreLowerOptions *options, GError **error)
 {
-  VyreLowering lw = { .program = program, .options = *options };
+  /* Every table of buffers has one entry more, for the exchange. */
+  VyreLowering lw = {
+    .program = program, .options = *options, .exchange = program->n_buffers
+  };
   VyreLowered *lowered;
 
   if (options->max_registers < MIN_REGISTERS ||

@@ -46,6 +46,10 @@ typedef struct
   VyreLoweredBuffer *buffers;   /* program->n_buffers of them */
   gboolean grouped;             /* barriers or workgroup memory */
   guint32 shared_words;         /* workgroup memory of the whole program */
+  /* Workgroup memory of subgroup operations, a word for each invocation: slot
+   * in the descriptor and byte offset. Belongs to no buffer. */
+  gboolean has_exchange;
+  guint32 exchange_binding, exchange_offset;
   guint32 n_trap_tags;
   VyreString *trap_tags;        /* tag number n stands at n - 1 */
   gboolean has_atomics;         /* for the grid rule */

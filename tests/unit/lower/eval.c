@@ -557,6 +557,14 @@ eval_run (const VyreLowered *lowered, GByteArray **buffers,
         vyre_type_element_count (program->buffers[i].element, binding->length);
   }
 
+  if (lowered->has_exchange) {
+    Binding *binding = &e.bindings[lowered->exchange_binding];
+
+    binding->data = e.shared + lowered->exchange_offset;
+    binding->length = 4 * (guint64) e.n_lanes;
+    binding->count = e.n_lanes;
+  }
+
   for (e.group[2] = 0; e.group[2] < grid[2]; e.group[2]++)
     for (e.group[1] = 0; e.group[1] < grid[1]; e.group[1]++)
       for (e.group[0] = 0; e.group[0] < grid[0]; e.group[0]++)

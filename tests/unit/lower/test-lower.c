@@ -237,7 +237,14 @@ static const Refusal refusals[] = {
       { "FetchNand", "`out`", "[X09]" } },
   { "let x = call(\"a.b\", 1);", UNSUPPORTED, { "Call", "`a.b`", "[X08]" } },
   { "let x = unpack8_low(in[0]);", UNSUPPORTED, { "Shr", "[X10]" } },
-  { "let x = subgroup_add(in[0]);", UNSUPPORTED, { "SubgroupAdd", "[X13]" } },
+  { "if in[0] == 1 { let x = subgroup_add(in[0]); }", INVALID,
+      { "SubgroupAdd", "Load", "[X13]" } },
+  { "let x = subgroup_add(in[0]); if in[0] == 1 { return; }", UNSUPPORTED,
+      { "SubgroupAdd", "Return", "[X13]" } },
+  { "let x = subgroup_add(atomic_add(out[0], 1));", UNSUPPORTED,
+      { "SubgroupAdd", "[X21]" } },
+  { "let x = subgroup_add(wide[0]);", INVALID, { "u64", "[R16]" } },
+  { "let x = subgroup_size();", UNSUPPORTED, { "SubgroupSize", "[X13]" } },
   { "resume(\"t\");", UNSUPPORTED, { "Resume", "[X11]" } },
   { "all_reduce(out, sum, 3);", UNSUPPORTED, { "group 3", "[X11]" } },
   { "broadcast(out, 0, 2);", UNSUPPORTED, { "[X11]" } },
@@ -398,6 +405,56 @@ test_async (void)
 }
 
 static void
+test_subgroups (void)
+{
+  static const char text[] =
+      "program workgroup(10, 2, 2);\n" /* a slice of 32 and one of 8 */
+      "buffer out: readwrite u32[] @0;\n"
+      "main {\n"
+      "  let i = local_id.x + 10 * (local_id.y + 2 * local_id.z);\n"
+      "  out[i] = subgroup_add(i * i);\n"
+      "  out[i + 40] = subgroup_ballot(i % 3 == 0);\n"
+      "  out[i + 80] = subgroup_shuffle(i + 7, i + 3);\n"
+      "  out[i + 120] = u32(subgroup_add(f32(i) + 0.5));\n"
+      "}\n";
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VyreProgram) program =
+      vyre_program_parse (text, strlen (text), &error);
+  g_autoptr (VyreLowered) lowered = NULL;
+  g_autoptr (GByteArray) out = g_byte_array_new ();
+  VyreLowerOptions options = { 8 };
+  const guint32 grid[3] = { 1, 1, 1 };
+  const guint32 *got;
+  EvalResult result;
+
+  g_assert_no_error (error);
+  lowered = vyre_lower (program, &options, &error);
+  g_assert_no_error (error);
+  g_assert_true (lowered->grouped);
+  g_assert_true (lowered->has_exchange);
+  g_assert_cmpuint (lowered->exchange_binding, ==, 1);
+  g_byte_array_set_size (out, 160 * 4);
+  eval_run (lowered, &out, grid, 0, &result);
+  g_assert_cmpuint (result.fault.code, ==, 0);
+  got = (const guint32 *) out->data;
+  for (guint i = 0; i < 40; i++) {
+    guint first = i & ~31u, last = MIN (first + 32, 40);
+    guint32 sum = 0, votes = 0, halves = 0;
+
+    for (guint k = first; k < last; k++) {
+      sum += k * k;
+      votes |= (guint32) (k % 3 == 0) << (k - first);
+      halves += 2 * k + 1;
+    }
+    g_assert_cmpuint (got[i], ==, sum);
+    g_assert_cmpuint (got[i + 40], ==, votes);
+    g_assert_cmpuint (got[i + 80], ==,
+        i + 3 < 32 && first + i + 3 < 40 ? first + i + 3 + 7 : 0);
+    g_assert_cmpuint (got[i + 120], ==, halves / 2);
+  }
+}
+
+static void
 test_faults (void)
 {
   static const struct
@@ -554,6 +611,7 @@ main (int argc, char **argv)
   g_test_add_func ("/lower/refusals", test_refusals);
   g_test_add_func ("/lower/whole-programs", test_whole_programs);
   g_test_add_func ("/lower/async", test_async);
+  g_test_add_func ("/lower/subgroups", test_subgroups);
   g_test_add_func ("/lower/faults", test_faults);
   g_test_add_func ("/lower/spills", test_spills);
   g_test_add_func ("/lower/limits", test_limits);
