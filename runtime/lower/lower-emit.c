@@ -110,7 +110,7 @@ emit_shared (VyreLowering *lw, VyreInst inst)
   if (g_hash_table_lookup_extended (lw->shared, &key, NULL, &found))
     return VYRE_REG (GPOINTER_TO_UINT (found));
 
-  depth = home_depth (lw, &inst);
+  depth = lw->frugal ? lw->loops->len : home_depth (lw, &inst);
   inst.dst = vyre_emit_vreg (lw, FALSE);
   vreg = vreg_of (lw, inst.dst);
   vreg->depth = depth;
@@ -128,6 +128,8 @@ emit_shared (VyreLowering *lw, VyreInst inst)
   } else {
     vyre_emit (lw, inst);
   }
+  if (lw->frugal)
+    return VYRE_REG (inst.dst);
   stored = g_memdup2 (&key, sizeof key);
   g_hash_table_insert (lw->shared, stored, GUINT_TO_POINTER (inst.dst));
   g_ptr_array_add (g_ptr_array_index (lw->scopes, scope), stored);

@@ -270,7 +270,7 @@ should_unroll (
 {
   guint turns;
 
-  if (!from.is_const || !to.is_const || from.v >= to.v ||
+  if (lw->frugal || !from.is_const || !to.is_const || from.v >= to.v ||
       to.v - from.v > MAX_UNROLLED_TURNS)
     return FALSE;
   turns = (to.v - from.v) * lw->copies;
@@ -513,10 +513,12 @@ vyre_lowering_list (
           "statements after this Return are never reached; remove them");
     if (!lower_node (lw, node))
       return FALSE;
-    if (lw->full)
+    if (lw->full) {
+      lw->crowded = TRUE;
       return vyre_lowering_fail (lw, VYRE_LOWER_ERROR_LIMIT, "X19", node->at,
           "the program needs more than %u instructions; split it",
           VYRE_I_MAX_CODE);
+    }
     vyre_lowering_pop (lw);
   }
   if (!vyre_lowering_check_pending (

@@ -186,6 +186,8 @@ typedef struct
   guint32 exchange; /* what subgroup operations use as their buffer */
   guint32 *memory; /* per buffer: version of its contents */
   gboolean full;
+  gboolean frugal; /* share and move nothing: fewer values are alive */
+  gboolean crowded; /* failed for want of room */
 
   GHashTable *buffers; /* VyreString -> index + 1 */
   GHashTable *variables; /* VyreString -> VyreVariable */

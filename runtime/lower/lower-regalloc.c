@@ -224,6 +224,7 @@ assign_slots (Allocation *al)
       interval->slot = g_array_index (free_slots, guint32, free_slots->len - 1);
       g_array_set_size (free_slots, free_slots->len - 1);
     } else if (al->n_slots == MAX_SPILLS) {
+      al->lw->crowded = TRUE;
       return vyre_lowering_fail (al->lw, VYRE_LOWER_ERROR_LIMIT, "X19",
           (VyreSource){ 0, 0 },
           "more than %u values are alive at once; "
@@ -417,12 +418,14 @@ vyre_lowering_allocate (
     lowered->code = (guint32 *) g_array_free (al.words, FALSE);
     lowered->n_registers = MAX (al.used, 1);
     lowered->n_spills = al.n_slots;
-    if (lowered->n_instructions > VYRE_I_MAX_CODE)
+    if (lowered->n_instructions > VYRE_I_MAX_CODE) {
+      lw->crowded = TRUE;
       ok = vyre_lowering_fail (lw, VYRE_LOWER_ERROR_LIMIT, "X19",
           (VyreSource){ 0, 0 },
           "the program needs %u instructions, more "
           "than the %u that fit; split it",
           lowered->n_instructions, VYRE_I_MAX_CODE);
+    }
   }
   g_free (al.intervals);
   return ok;

@@ -409,32 +409,17 @@ lower (VyreLowering *lw, VyreLowered *lowered)
   return vyre_lowered_verify (lowered, &lw->error);
 }
 
-/**
- * vyre_lower:
- * @program: a finished program; the result holds a reference to it
- * @options: limits of the engine the code is for
- *
- * May be called from any thread.
- *
- * Returns: (transfer full): the code, or %NULL with a VYRE_LOWER_ERROR.
- */
-VyreLowered *
-vyre_lower (
-    VyreProgram *program, const VyreLowerOptions *options, GError **error)
+static VyreLowered *
+attempt (VyreProgram *program, const VyreLowerOptions *options, gboolean frugal,
+    gboolean *crowded, GError **error)
 {
   /* Every table of buffers has one entry more, for the exchange. */
-  VyreLowering lw = {
-    .program = program, .options = *options, .exchange = program->n_buffers
-  };
+  VyreLowering lw = { .program = program,
+    .options = *options,
+    .exchange = program->n_buffers,
+    .frugal = frugal };
   VyreLowered *lowered;
 
-  if (options->max_registers < MIN_REGISTERS ||
-      options->max_registers > VYRE_I_MAX_REGISTERS) {
-    g_set_error (error, VYRE_LOWER_ERROR, VYRE_LOWER_ERROR_LIMIT,
-        "max_registers is %u; it must be %u to %u", options->max_registers,
-        MIN_REGISTERS, VYRE_I_MAX_REGISTERS);
-    return NULL;
-  }
   lw.code = g_array_new (FALSE, FALSE, sizeof (VyreInst));
   lw.vregs = g_array_new (FALSE, FALSE, sizeof (VyreVreg));
   lw.loops = g_array_new (FALSE, FALSE, sizeof (VyreLoop));
@@ -458,6 +443,7 @@ vyre_lower (
     g_propagate_error (error, lw.error);
   }
 
+  *crowded = lw.crowded;
   vyre_lowering_scan_clear (&lw);
   g_array_unref (lw.code);
   g_array_unref (lw.vregs);
@@ -474,6 +460,39 @@ vyre_lower (
   g_array_unref (lw.path);
   g_ptr_array_unref (lw.tags);
   return lowered;
+}
+
+/**
+ * vyre_lower:
+ * @program: a finished program; the result holds a reference to it
+ * @options: limits of the engine the code is for
+ *
+ * May be called from any thread.
+ *
+ * Returns: (transfer full): the code, or %NULL with a VYRE_LOWER_ERROR.
+ */
+VyreLowered *
+vyre_lower (
+    VyreProgram *program, const VyreLowerOptions *options, GError **error)
+{
+  g_autoptr (GError) first = NULL;
+  VyreLowered *lowered;
+  gboolean crowded;
+
+  if (options->max_registers < MIN_REGISTERS ||
+      options->max_registers > VYRE_I_MAX_REGISTERS) {
+    g_set_error (error, VYRE_LOWER_ERROR, VYRE_LOWER_ERROR_LIMIT,
+        "max_registers is %u; it must be %u to %u", options->max_registers,
+        MIN_REGISTERS, VYRE_I_MAX_REGISTERS);
+    return NULL;
+  }
+  lowered = attempt (program, options, FALSE, &crowded, &first);
+  if (lowered != NULL)
+    return lowered;
+  if (crowded)
+    return attempt (program, options, TRUE, &crowded, error);
+  g_propagate_error (error, g_steal_pointer (&first));
+  return NULL;
 }
 
 void

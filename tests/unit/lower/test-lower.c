@@ -562,6 +562,29 @@ test_limits (void)
   g_assert_null (vyre_lower (program, &options, &error));
 }
 
+/* What sharing and moving would keep alive must not make a program fail. */
+static void
+test_crowded (void)
+{
+  GString *body = g_string_new ("let i = invocation_id.x; let x = 0;"
+                                "for k in 0..in[1] {\n");
+  g_autoptr (VyreLowered) lowered = NULL;
+  GByteArray **buffers = fresh ();
+  guint32 expected = 0;
+
+  for (guint k = 0; k < 5000; k++) {
+    g_string_append_printf (body, "x = x + in[%u] * in[i + %u];\n", k, k);
+    expected += k < 16 ? 2 * (k + 1) * (k + 1) : 0;
+  }
+  g_string_append (body, "} out[i] = x;");
+  lowered = lower (body->str, 16);
+  g_assert_cmpuint (lowered->n_spills, ==, 0);
+  g_assert_cmpuint (run (body->str, 16, buffers), ==, 0);
+  g_assert_cmpuint (*(guint32 *) buffers[1]->data, ==, expected);
+  done (buffers);
+  g_string_free (body, TRUE);
+}
+
 static void
 test_nesting (void)
 {
@@ -615,6 +638,7 @@ main (int argc, char **argv)
   g_test_add_func ("/lower/faults", test_faults);
   g_test_add_func ("/lower/spills", test_spills);
   g_test_add_func ("/lower/limits", test_limits);
+  g_test_add_func ("/lower/crowded", test_crowded);
   g_test_add_func ("/lower/nesting", test_nesting);
   return g_test_run ();
 }
