@@ -49,9 +49,9 @@
  *
  * A backslash takes the character behind it literally, in names and values: a
  * path with a comma is `table=file:a\,b.bin`. gst-launch-1.0 takes one level of
- * backslashes away itself, except between double quotes that it gets to see:
- * `'bindings="table=file:a\,b.bin"'` in a shell. Buffers with a fixed length
- * take exactly that length. Data and zeros are written anew for each run if the
+ * backslashes away itself, so write two of them there, in single quotes for the
+ * shell: `bindings='table=file:a\\,b.bin'`. Buffers with a fixed length take
+ * exactly that length. Data and zeros are written anew for each run if the
  * program writes to them.
  *
  * ## Kept buffers

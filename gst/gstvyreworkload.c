@@ -3,6 +3,8 @@
 
 #include "gstvyrememory.h"
 
+#include "lower/coverage.h"
+
 #include <string.h>
 
 #define GST_CAT_DEFAULT gst_vyre_interp_debug
@@ -23,6 +25,7 @@ struct _GstVyreWorkload
   GstVyrePlan *plan;
   VyreArena *arena; /* host arena of the runtime */
   gboolean ordered;
+  gboolean covers_outgoing;
   GMutex lock; /* lasting[].block of kept slots */
   Lasting *lasting; /* by slot */
 };
@@ -249,6 +252,10 @@ gst_vyre_workload_new (
   workload->plan = plan;
   workload->arena = vyre_runtime_get_host_arena (runtime);
   g_mutex_init (&workload->lock);
+
+  workload->covers_outgoing =
+      plan->outgoing >= 0 &&
+      vyre_program_covers (plan->program, plan->outgoing);
 
   workload->executable = vyre_executable_new (runtime, plan->program, error);
   if (workload->executable == NULL)
@@ -494,11 +501,11 @@ fill_slots (
         binding->length = lengths->input;
         break;
       case GST_VYRE_SLOT_OUTGOING:
-        /* In full: nobody but the program knows whether it writes it all, and
-         * what it leaves out would show bytes of other streams. */
+        /* In full, unless the program is known to write it all: what it leaves
+         * out would show bytes of other streams. */
         binding->block = job->blocks[i];
         binding->length = lengths->outgoing;
-        if (binding->block)
+        if (binding->block && !workload->covers_outgoing)
           fill_block (binding->block, NULL, binding->length);
         break;
       case GST_VYRE_SLOT_DATA:
