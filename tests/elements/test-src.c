@@ -881,6 +881,76 @@ test_pipe (void)
   finish (pipeline);
 }
 
+/* A flush in the middle of a block loses nothing of what was read for it. */
+static void
+test_pipe_flush (void)
+{
+  g_autofree guint8 *data = support_noise (MIB);
+  g_autofree char *path = support_path ("pipe2");
+  GstElement *pipeline, *src;
+  int fd;
+
+  g_assert_cmpint (mkfifo (path, 0600), ==, 0);
+  fd = open (path, O_RDWR);
+  pipeline = support_launch (
+      "vyresrc name=src location=%s blocksize=65536 ! appsink name=sink "
+      "sync=false async=false",
+      path);
+  src = get (pipeline, "src");
+  support_set_state (pipeline, GST_STATE_PLAYING);
+  for (guint i = 0; i < 4; i++) {
+    g_assert_cmpint (write (fd, data + i * 1000, 1000), ==, 1000);
+    for (guint j = 0; j < 500 && stat_of (pipeline, "reads") <= i; j++)
+      g_usleep (2000);
+    g_assert_true (gst_element_send_event (src, gst_event_new_flush_start ()));
+    g_assert_true (
+        gst_element_send_event (src, gst_event_new_flush_stop (TRUE)));
+  }
+  g_assert_cmpint (write (fd, data + 4000, 60000), ==, 60000);
+  close (fd);
+  assert_collected (pipeline, data, 0, 64000);
+  finish (pipeline);
+}
+
+/* How it is read can be told, and a fallback is. */
+static void
+test_io_path (void)
+{
+  const char *wanted = g_getenv ("VYRE_IO_PATH");
+  gboolean plain = g_strcmp0 (wanted, "pread") == 0;
+  g_autofree char *path = support_noise_file ("original", 3 * MIB, NULL);
+  GstElement *pipeline =
+      support_launch ("vyresrc name=src location=%s ! fakesink", path);
+  GstBus *bus = gst_element_get_bus (pipeline);
+  GstMessage *message;
+  GstStructure *stats;
+  guint infos = 0;
+
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  while (
+      (message = gst_bus_timed_pop_filtered (bus, 20 * GST_SECOND,
+           GST_MESSAGE_INFO | GST_MESSAGE_ERROR | GST_MESSAGE_EOS)) != NULL) {
+    GstMessageType type = GST_MESSAGE_TYPE (message);
+
+    g_assert_cmpint (type, !=, GST_MESSAGE_ERROR);
+    infos += type == GST_MESSAGE_INFO;
+    gst_message_unref (message);
+    if (type == GST_MESSAGE_EOS)
+      break;
+  }
+  stats = get_stats (pipeline);
+  if (plain) {
+    g_assert_cmpstr (gst_structure_get_string (stats, "io-path"), ==, "pread");
+    g_assert_cmpstr (gst_structure_get_string (stats, "reason"), !=, "");
+  }
+  /* Here io_uring may be refused as well. */
+  plain = g_str_equal (gst_structure_get_string (stats, "io-path"), "pread");
+  g_assert_cmpuint (infos, ==, plain ? 1 : 0);
+  gst_structure_free (stats);
+  gst_object_unref (bus);
+  finish (pipeline);
+}
+
 static void
 test_element (void)
 {
@@ -929,5 +999,7 @@ main (int argc, char **argv)
   g_test_add_func ("/src/errors", test_errors);
   g_test_add_func ("/src/location", test_location);
   g_test_add_func ("/src/pipe", test_pipe);
+  g_test_add_func ("/src/pipe-flush", test_pipe_flush);
+  g_test_add_func ("/src/io-path", test_io_path);
   return support_run ();
 }
