@@ -252,6 +252,9 @@ gst_vyre_interp_loop (GstPad *pad)
   g_cond_broadcast (&self->removed);
   g_mutex_unlock (&self->lock);
 
+  /* It holds the blocks of the run; its message is for those that failed. */
+  if (result.state == VYRE_WINDOW_DONE)
+    g_clear_pointer (&window, vyre_window_unref);
   ret = push_item (self, item, &result);
 
   g_mutex_lock (&self->lock);
