@@ -22,6 +22,7 @@ typedef struct
 } CliCommand;
 
 int cli_asm (int argc, char **argv);
+int cli_check (int argc, char **argv);
 int cli_conform (int argc, char **argv);
 int cli_devices (int argc, char **argv);
 int cli_disasm (int argc, char **argv);

@@ -7,6 +7,7 @@
 
 static const CliCommand commands[] = {
   { "asm", "turn a program of any form into a binary one", cli_asm },
+  { "check", "say what is wrong with a program", cli_check },
   { "conform", "run folders of recorded cases", cli_conform },
   { "devices", "list the Vulkan devices", cli_devices },
   { "disasm", "turn a program of any form into readable text", cli_disasm },

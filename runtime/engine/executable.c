@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "engine-private.h"
+#include "../vir0/validate.h"
 
 #include <string.h>
 
@@ -65,8 +66,12 @@ VyreExecutable *
 vyre_executable_new (VyreRuntime *runtime, VyreProgram *program, GError **error)
 {
   VyreLowerOptions options = { .max_registers = VYRE_I_MAX_REGISTERS };
-  VyreLowered *lowered = vyre_lower (program, &options, error);
+  VyreLowered *lowered;
 
+  /* All that is wrong at once; lowering stops at the first thing. */
+  if (!vyre_program_check (program, &VYRE_VALIDATE_OPTIONS_ENGINE, error))
+    return NULL;
+  lowered = vyre_lower (program, &options, error);
   if (lowered == NULL)
     return NULL;
   return vyre_executable_new_lowered (runtime, lowered, error);

@@ -83,8 +83,9 @@ VYRE_API guint vyre_tenant_get_id (VyreTenant *tenant);
 
 /* --- executables -------------------------------------------------------- */
 
-/* Lowers, verifies and uploads a program; compiles no pipeline. Errors:
- * VYRE_LOWER_ERROR, VYRE_RUNTIME_ERROR. */
+/* Validates, lowers, verifies and uploads a program; compiles no pipeline.
+ * Errors: VYRE_VALIDATE_ERROR with everything that is wrong, a line each after
+ * a summary; VYRE_LOWER_ERROR, VYRE_RUNTIME_ERROR. */
 VYRE_API VyreExecutable *vyre_executable_new (VyreRuntime *runtime,
     VyreProgram *program, GError **error);
 VYRE_API VyreExecutable *vyre_executable_ref (VyreExecutable *executable);
