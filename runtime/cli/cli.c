@@ -158,10 +158,17 @@ cli_load_program (const char *name, gsize *size, GError **error)
 gboolean
 cli_check_engine (const char *command, const char *engine)
 {
-  if (!engine || strcmp (engine, "interp") == 0)
+  if (!engine || strcmp (engine, "interp") == 0 || cli_is_reference (engine))
     return TRUE;
-  cli_error (command, "there is no engine \"%s\"; use interp", engine);
+  cli_error (
+      command, "there is no engine \"%s\"; use interp or reference", engine);
   return FALSE;
+}
+
+gboolean
+cli_is_reference (const char *engine)
+{
+  return engine && strcmp (engine, "reference") == 0;
 }
 
 char *

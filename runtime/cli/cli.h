@@ -47,6 +47,8 @@ VyreProgram *cli_load_program (const char *name, gsize *size, GError **error);
 
 /* FALSE after a message when the engine (NULL: the default) is not one. */
 gboolean cli_check_engine (const char *command, const char *engine);
+/* The plain-C executor, which needs no device. */
+gboolean cli_is_reference (const char *engine);
 
 GBytes *cli_read_file (const char *path, gsize max_bytes, GError **error);
 /* "-" is standard output. Never replaces what the path refers to, so that

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli.h"
 #include "conform.h"
-#include "session.h"
+#include "reference.h"
 
 #include "lower/lower.h"
 #include "vir0/blake3.h"
@@ -30,6 +30,7 @@ typedef struct
 {
   gint device;
   gboolean verbose;
+  gboolean reference; /* no device */
   char *only; /* pattern for category/name, or NULL */
   CliSession *session; /* opened by the first case that runs */
   GError *session_error;
@@ -190,22 +191,6 @@ check_accepted (const ConformCase *c, VyreWireFlags flags, char **why)
   return program ? CASE_PASSED : CASE_FAILED;
 }
 
-/* Extension types decode everywhere; extension statements and expressions
- * only where the extension is known, which it is not here. */
-static Outcome
-check_opaque (const ConformCase *c, char **why)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (VyreProgram) strict = decode_case (c, VYRE_WIRE_STRICT, &error);
-
-  if (!strict && !g_error_matches (error, VYRE_WIRE_ERROR,
-                     VYRE_WIRE_ERROR_UNKNOWN_EXTENSION)) {
-    *why = g_strdup (error->message);
-    return CASE_FAILED;
-  }
-  return check_accepted (c, VYRE_WIRE_PRESERVE_UNKNOWN, why);
-}
-
 /* --- cases that run ------------------------------------------------------ */
 
 static JsonObject *
@@ -291,19 +276,25 @@ execute (Conform *conform, VyreProgram *program, GBytes **inputs,
     GBytes **outputs, GError **error)
 {
   CliRunOptions options = { NULL, CASE_MAX_STEPS, CASE_TIMEOUT };
-  g_autoptr (VyreExecutable) executable = vyre_executable_new (
-      cli_session_get_runtime (conform->session), program, error);
+  g_autoptr (VyreExecutable) executable = NULL;
 
+  if (conform->reference)
+    return cli_reference_run (program, &options, inputs, outputs, NULL, error);
+  executable = vyre_executable_new (
+      cli_session_get_runtime (conform->session), program, error);
   return executable && cli_session_run (conform->session, executable, &options,
                            inputs, outputs, NULL, error);
 }
 
-/* Validation, lowering or binding said no before anything ran. */
+/* Validation, lowering or binding said no before anything ran, or the
+ * reference did. */
 static gboolean
 is_refusal (const GError *error)
 {
   return error->domain == VYRE_VALIDATE_ERROR ||
          error->domain == VYRE_LOWER_ERROR ||
+         (error->domain == VYRE_REFERENCE_ERROR &&
+             error->code < VYRE_REFERENCE_ERROR_STEPS) ||
          g_error_matches (
              error, CLI_SESSION_ERROR, CLI_SESSION_ERROR_BINDING) ||
          g_error_matches (
@@ -315,7 +306,8 @@ static Outcome
 judge_run (Conform *conform, const ConformCase *c, VyreProgram *program,
     GBytes **inputs, GBytes **outputs, char **why)
 {
-  gboolean must_fail = g_str_has_prefix (c->name, "runtime_error/");
+  gboolean must_fail = g_str_has_prefix (c->name, "runtime_error/") ||
+                       g_str_has_prefix (c->name, "opaque/");
   g_autoptr (GError) error = NULL;
   Survey survey;
 
@@ -342,9 +334,10 @@ judge_run (Conform *conform, const ConformCase *c, VyreProgram *program,
 }
 
 static Outcome
-check_run (Conform *conform, const ConformCase *c, char **why)
+check_run (
+    Conform *conform, const ConformCase *c, VyreWireFlags flags, char **why)
 {
-  g_autoptr (VyreProgram) program = check_decoded (c, VYRE_WIRE_STRICT, why);
+  g_autoptr (VyreProgram) program = check_decoded (c, flags, why);
   g_autofree GBytes **inputs = NULL;
   g_autofree GBytes **outputs = NULL;
   Outcome outcome;
@@ -356,7 +349,7 @@ check_run (Conform *conform, const ConformCase *c, char **why)
     *why = g_strdup ("has another number of buffers");
     return CASE_FAILED;
   }
-  if (!open_session (conform)) {
+  if (!conform->reference && !open_session (conform)) {
     *why = g_strdup (conform->session_error->message);
     return CASE_FAILED;
   }
@@ -370,6 +363,25 @@ check_run (Conform *conform, const ConformCase *c, char **why)
     g_clear_pointer (&outputs[i], g_bytes_unref);
   }
   return outcome;
+}
+
+/* Extension types decode everywhere; extension statements and expressions
+ * only where the extension is known, which it is not here.
+ * The reference, which could run them, must refuse them. */
+static Outcome
+check_opaque (Conform *conform, const ConformCase *c, char **why)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VyreProgram) strict = decode_case (c, VYRE_WIRE_STRICT, &error);
+
+  if (!strict && !g_error_matches (error, VYRE_WIRE_ERROR,
+                     VYRE_WIRE_ERROR_UNKNOWN_EXTENSION)) {
+    *why = g_strdup (error->message);
+    return CASE_FAILED;
+  }
+  return conform->reference
+             ? check_run (conform, c, VYRE_WIRE_PRESERVE_UNKNOWN, why)
+             : check_accepted (c, VYRE_WIRE_PRESERVE_UNKNOWN, why);
 }
 
 /* --- folders ------------------------------------------------------------- */
@@ -388,7 +400,7 @@ judge (Conform *conform, const ConformCase *c, char **why)
                ? check_accepted (c, VYRE_WIRE_STRICT, why)
                : check_rejected (c, why);
   if (g_str_has_prefix (c->name, "opaque/"))
-    return check_opaque (c, why);
+    return check_opaque (conform, c, why);
   if (g_str_has_prefix (c->name, "invalid/"))
     return check_accepted (c, VYRE_WIRE_STRICT, why);
   if (!json_object_has_member (c->meta, "run") ||
@@ -397,7 +409,7 @@ judge (Conform *conform, const ConformCase *c, char **why)
     *why = g_strdup ("nothing is recorded that could be compared");
     return CASE_FAILED;
   }
-  return check_run (conform, c, why);
+  return check_run (conform, c, VYRE_WIRE_STRICT, why);
 }
 
 static void
@@ -479,6 +491,7 @@ run_case (Conform *conform, const char *folder, const char *entry)
     return TRUE;
 
   c.name = name;
+  c.reference = conform->reference;
   c.blob = blob = case_blob (folder, c.meta, &error);
   if (error) {
     report (conform, name, CASE_FAILED, error->message);
@@ -580,7 +593,7 @@ cli_conform (int argc, char **argv)
   g_autofree char *engine = NULL;
   const GOptionEntry options[] = {
     { "engine", 'e', 0, G_OPTION_ARG_STRING, &engine,
-        "What runs the programs: interp", "ENGINE" },
+        "What runs the programs: interp (on a device) or reference", "ENGINE" },
     { "device", 'd', 0, G_OPTION_ARG_INT, &conform.device,
         "Device number as in vyre devices, -1 for the best (-1)", "N" },
     { "only", 'o', 0, G_OPTION_ARG_STRING, &conform.only,
@@ -598,6 +611,7 @@ cli_conform (int argc, char **argv)
           "'N passed, N failed'; succeeds when none failed.",
           1, G_MAXINT) &&
       cli_check_engine ("conform", engine)) {
+    conform.reference = cli_is_reference (engine);
     conform.tally.worst =
         g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
     for (int i = 1; i < argc; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli.h"
-#include "session.h"
+#include "reference.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -306,28 +306,15 @@ gather_inputs (const RunArgs *args, const VyreProgram *program,
          check_outputs (program, args->out, error);
 }
 
+/* On a device. */
 static gboolean
-run_program (
-    const RunArgs *args, VyreProgram *program, Buffers *buffers, GError **error)
+run_session (const RunArgs *args, VyreProgram *program,
+    const CliRunOptions *options, Buffers *buffers, GError **error)
 {
-  g_autoptr (CliSession) session = NULL;
+  g_autoptr (CliSession) session = cli_session_new (args->device, error);
   g_autoptr (VyreExecutable) executable = NULL;
-  CliRunOptions options = {
-    .max_steps = args->max_steps,
-    .timeout = (gint64) (args->timeout * G_USEC_PER_SEC),
-  };
   CliRunResult result = { 0 };
-  guint32 grid[3];
 
-  if (args->grid) {
-    if (!parse_grid (args->grid, grid, error))
-      return FALSE;
-    options.grid = grid;
-  }
-  if (!gather_inputs (args, program, buffers, error))
-    return FALSE;
-
-  session = cli_session_new (args->device, error);
   if (!session)
     return FALSE;
   executable =
@@ -339,11 +326,50 @@ run_program (
 
     fputs (dump, stderr);
   }
-  if (!cli_session_run (session, executable, &options, buffers->inputs,
+  if (!cli_session_run (session, executable, options, buffers->inputs,
           buffers->outputs, &result, error))
     return FALSE;
   if (args->stats)
     print_stats (session, &result);
+  return TRUE;
+}
+
+static gboolean
+run_reference (const RunArgs *args, VyreProgram *program,
+    const CliRunOptions *options, Buffers *buffers, GError **error)
+{
+  CliRunResult result = { 0 };
+
+  if (!cli_reference_run (
+          program, options, buffers->inputs, buffers->outputs, &result, error))
+    return FALSE;
+  if (args->stats)
+    fprintf (stderr, "time:      %.3f ms\nsteps:     %" G_GUINT64_FORMAT "\n",
+        result.duration / 1e3, result.steps);
+  return TRUE;
+}
+
+static gboolean
+run_program (
+    const RunArgs *args, VyreProgram *program, Buffers *buffers, GError **error)
+{
+  CliRunOptions options = {
+    .max_steps = args->max_steps,
+    .timeout = (gint64) (args->timeout * G_USEC_PER_SEC),
+  };
+  guint32 grid[3];
+
+  if (args->grid) {
+    if (!parse_grid (args->grid, grid, error))
+      return FALSE;
+    options.grid = grid;
+  }
+  if (!gather_inputs (args, program, buffers, error))
+    return FALSE;
+
+  if (!(cli_is_reference (args->engine) ? run_reference : run_session) (
+          args, program, &options, buffers, error))
+    return FALSE;
   return write_outputs (program, args->out, buffers, error);
 }
 
@@ -398,11 +424,16 @@ cli_run (int argc, char **argv)
     { "grid", 'g', 0, G_OPTION_ARG_STRING, &args.grid,
         "Workgroups to run instead of the number by rule", "X[,Y[,Z]]" },
     { "max-steps", 's', 0, G_OPTION_ARG_INT64, &args.max_steps,
-        "Steps an invocation may take, 0 for no limit (1000000000)", "N" },
+        "Steps an invocation may take, or with the reference all of them, 0 "
+        "for "
+        "no limit (1000000000)",
+        "N" },
     { "timeout", 't', 0, G_OPTION_ARG_DOUBLE, &args.timeout,
         "Seconds to wait, 0 for no limit (0)", "SECONDS" },
     { "engine", 'e', 0, G_OPTION_ARG_STRING, &args.engine,
-        "What runs the program: interp", "ENGINE" },
+        "What runs the program: interp (on a device) or reference (slow, "
+        "exact)",
+        "ENGINE" },
     { "device", 'd', 0, G_OPTION_ARG_INT, &args.device,
         "Device number as in vyre devices, -1 for the best (-1)", "N" },
     { "stats", 0, 0, G_OPTION_ARG_NONE, &args.stats,
@@ -414,13 +445,15 @@ cli_run (int argc, char **argv)
   int result = CLI_USAGE;
 
   if (cli_parse ("run", &argc, &argv, options, "PROGRAM",
-          "Runs PROGRAM once on a GPU. Every input and inout buffer needs\n"
+          "Runs PROGRAM once. Every input and inout buffer needs\n"
           "data, but for an \"output\" that is sized at run time: it is as\n"
           "long as the \"input\". vyre info lists the buffers.",
           1, 1) &&
       cli_check_engine ("run", args.engine)) {
     if (args.max_steps < 0 || args.timeout < 0)
       cli_error ("run", "--max-steps and --timeout are not negative");
+    else if (cli_is_reference (args.engine) && (args.dump || args.device >= 0))
+      cli_error ("run", "--dump and --device are not for the reference");
     else
       result = load_and_run (argv[1], &args);
   }

@@ -12,6 +12,9 @@ typedef struct
   char *name; /* category/name */
   JsonObject *meta;
   GBytes *blob; /* the program, or NULL */
+  /* Run by the reference, which owes the recorded schedule and arguments of any
+   * size. */
+  gboolean reference;
 } ConformCase;
 
 typedef struct

@@ -321,6 +321,58 @@ class Run(unittest.TestCase):
         self.assertIn("boom", err)
 
 
+class Reference(unittest.TestCase):
+    """The executor in plain C, which needs no device."""
+
+    def run_invert(self, *args, code=0):
+        return vyre("run", "--engine=reference", "invert", *args, code=code)
+
+    def test_invert(self):
+        done = self.run_invert("--hex=input=00ff0ff0", "--stats")
+        self.assertEqual(done.stdout, b"output: 4 bytes: ff00f00f\n")
+        self.assertRegex(done.stderr, rb"steps: +[1-9]")
+
+    def test_limits(self):
+        err = self.run_invert("--hex=input=00ff0ff0", "--max-steps=20",
+                              code=1).stderr
+        self.assertIn(b"20 steps", err)
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "endless.vyre")
+            path.write_text("program workgroup(1); main { loop { } }")
+            err = vyre("run", "--engine=reference", "--timeout=0.2",
+                       "--max-steps=0", path, code=1).stderr
+            self.assertIn(b"within 0.2 seconds", err)
+
+    def test_wrong_usage(self):
+        for option in ("--dump", "--device=0"):
+            err = self.run_invert("--hex=input=00", option, code=2).stderr
+            self.assertIn(b"not for the reference", err)
+
+    @unittest.skipUnless(FIXTURES, "no fixtures")
+    def test_fault(self):
+        path = pathlib.Path(FIXTURES, "runtime_error", "trap_taken.vir0")
+        err = vyre("run", "--engine=reference", path, code=1).stderr
+        self.assertIn(b"boom", err)
+        self.assertIn(b"[R15]", err)
+
+    @unittest.skipUnless(FIXTURES, "no fixtures")
+    def test_order_matters(self):
+        """Tickets in another order, which only devices may return."""
+        source = pathlib.Path(FIXTURES, "features", "atomic_ticket_order.json")
+        case = json.loads(source.read_text())
+        for buffer in case["buffers"]:
+            hexed = buffer.get("output_hex", "")
+            if len(hexed) > 8:
+                buffer["output_hex"] = hexed[8:] + hexed[:8]
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            (folder / source.name).write_text(json.dumps(case))
+            (folder / "atomic_ticket_order.vir0").write_bytes(
+                source.with_suffix(".vir0").read_bytes())
+            result = conform("--engine=reference", folder, code=1)
+            self.assertEqual(result[:2], (0, 1), result[3].stdout)
+
+
 if __name__ == "__main__":
     VYRE = sys.argv.pop(1)
     unittest.main(verbosity=2)
