@@ -2,6 +2,7 @@
 #include "reference-private.h"
 
 #include "../vir0/program-private.h"
+#include "../vir0/validate.h"
 
 #include <string.h>
 
@@ -263,6 +264,17 @@ survey_list (VyreRefExec *exec, const VyreNodeList *list)
   return found;
 }
 
+static gboolean
+validate (VyreRefExec *exec, const VyreProgram *program)
+{
+  const VyreValidateOptions options = { .subgroup_support = TRUE };
+  g_autoptr (GError) error = NULL;
+
+  return vyre_program_check (program, &options, &error) ||
+         vyre_ref_fail (
+             exec, VYRE_REFERENCE_ERROR_VALIDATION, "%s", error->message);
+}
+
 VyreProgram *
 vyre_ref_prepare (VyreRefExec *exec, const VyreProgram *program)
 {
@@ -289,6 +301,8 @@ vyre_ref_prepare (VyreRefExec *exec, const VyreProgram *program)
       return NULL;
   }
   exec->at = (VyreSource){ 0, 0 };
+  if (!validate (exec, prepared))
+    return NULL;
   survey_list (exec, &prepared->entry);
   return g_steal_pointer (&prepared);
 }

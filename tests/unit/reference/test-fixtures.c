@@ -253,6 +253,40 @@ test_case (gconstpointer data)
   g_assert_error (error, VYRE_REFERENCE_ERROR, (int) fault_of (name));
 }
 
+/* What the validator finds keeps a program from running, whatever its inputs,
+ * but for what the repairs of section 3 refuse before that. */
+static void
+test_invalid (gconstpointer data)
+{
+  const char *base = data;
+  g_autofree char *json = g_strdup_printf ("%s.json", base);
+  g_autofree char *vir0 = g_strdup_printf ("%s.vir0", base);
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_autoptr (VyreProgram) program = load_program (vir0);
+  g_autoptr (GPtrArray) outputs = NULL;
+  g_autoptr (GError) error = NULL;
+  JsonObject *with_subgroups;
+  guint n_errors;
+
+  json_parser_load_from_file (parser, json, &error);
+  g_assert_no_error (error);
+  with_subgroups = json_object_get_object_member (
+      json_object_get_object_member (
+          json_node_get_object (json_parser_get_root (parser)), "validation"),
+      "with_subgroup_ops");
+  n_errors = json_array_get_length (
+      json_object_get_array_member (with_subgroups, "errors"));
+  if (vyre_reference_run (program, NULL, NULL, 0, &outputs, &error)) {
+    /* Invalid without subgroups, or without the repair of the top level. */
+    g_assert_true (
+        n_errors == 0 || g_str_has_suffix (base, "/entry_not_region"));
+    return;
+  }
+  g_assert_cmpuint (n_errors, >, 0);
+  g_assert_cmpint (error->domain, ==, VYRE_REFERENCE_ERROR);
+  g_assert_cmpint (error->code, <=, VYRE_REFERENCE_ERROR_VALIDATION);
+}
+
 static void
 print_worst (void)
 {
@@ -270,7 +304,7 @@ test_no_fixtures (void)
 }
 
 static guint
-add_folder (const char *fixtures, const char *folder)
+add_folder (const char *fixtures, const char *folder, GTestDataFunc function)
 {
   g_autofree char *path = g_build_filename (fixtures, folder, NULL);
   g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
@@ -286,8 +320,7 @@ add_folder (const char *fixtures, const char *folder)
         "%s/%.*s", path, (int) (strlen (entry) - strlen (".vir0")), entry);
     test = g_strdup_printf ("/reference/%s/%.*s", folder,
         (int) (strlen (entry) - strlen (".vir0")), entry);
-    g_test_add_data_func_full (
-        test, g_steal_pointer (&base), test_case, g_free);
+    g_test_add_data_func_full (test, g_steal_pointer (&base), function, g_free);
     n++;
   }
   return n;
@@ -305,8 +338,10 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   if (fixtures && *fixtures)
     for (guint i = 0; i < G_N_ELEMENTS (folders); i++)
-      n += add_folder (fixtures, folders[i]);
-  if (n == 0)
+      n += add_folder (fixtures, folders[i], test_case);
+  if (n > 0)
+    n += add_folder (fixtures, "invalid", test_invalid);
+  else
     g_test_add_func ("/reference/fixtures", test_no_fixtures);
   result = g_test_run ();
   print_worst ();
