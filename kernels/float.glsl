@@ -39,13 +39,6 @@ fadd (uint a, uint b)
 }
 
 uint
-fmul (uint a, uint b)
-{
-  precise float r = uintBitsToFloat (a) * uintBitsToFloat (b);
-  return canon (floatBitsToUint (r));
-}
-
-uint
 fdiv (uint a, uint b)
 {
   uint sign = (a ^ b) & F_SIGN;
@@ -97,7 +90,10 @@ fdiv (uint a, uint b)
   }
   if (re >= 255)
     return sign | F_INF;
-  if (re <= 0) /* a subnormal result, unless it rounds up to the smallest normal */
+  /* Below the smallest normal there is one bit less to round to. */
+  if (re == 0 && m == 0xffffffUL)
+    return sign | 0x00800000u;
+  if (re <= 0)
     return sign;
   return sign | uint (re) << 23 | uint (m) & 0x007fffffu;
 }
@@ -200,9 +196,24 @@ ffma (uint a, uint b, uint c)
   }
   if (e >= 255)
     return sign | F_INF;
+  /* Below the smallest normal there is one bit less to round to. */
+  if (e == 0 && m >= 0x7fffff8000000000UL)
+    return sign | 0x00800000u;
   if (e <= 0)
     return sign;
   return sign | uint (e) << 23 | uint (mant) & 0x7fffffu;
+}
+
+uint
+fmul (uint a, uint b)
+{
+  /* Products that may round up to the smallest normal: devices that flush
+   * denormals would flush them first. */
+  int e = int (a >> 23 & 255u) + int (b >> 23 & 255u) - 127;
+  if (e == 0 || e == -1)
+    return ffma (a, b, (a ^ b) & F_SIGN);
+  precise float r = uintBitsToFloat (a) * uintBitsToFloat (b);
+  return canon (floatBitsToUint (r));
 }
 
 uint
