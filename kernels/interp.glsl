@@ -11,7 +11,6 @@
 #define EV_SLICE 0u   /* the step allowance is used up */
 #define EV_END 1u     /* every lane is finished */
 #define EV_BARRIER 2u
-#define EV_FAULT 3u
 
 shared uint registers[VYRE_I_MAX_REGISTERS * LANES];
 /* The window's bindings with absolute addresses. */
@@ -57,6 +56,25 @@ special_value (uint which)
   return axis == 0u ? v.x : axis == 1u ? v.y : v.z;
 }
 
+/* In magnitudes: signed division of negatives is not fixed by all drivers, and
+ * MIN / -1 must not reach the instruction. One division for all four: it is
+ * the dearest thing there is where every case of a switch executes. */
+uint
+divide (uint op, uint a, uint b)
+{
+  bool is_signed = op == VYRE_I_DIVS || op == VYRE_I_MODS;
+  bool remainder = op == VYRE_I_MODU || op == VYRE_I_MODS;
+  bool negative_a = is_signed && (a & 0x80000000u) != 0u;
+  bool negative_b = is_signed && (b & 0x80000000u) != 0u;
+  uint ua = negative_a ? 0u - a : a;
+  uint ub = negative_b ? 0u - b : b;
+  uint q = ua / max (ub, 1u);
+  uint m = ua - q * ub;
+  if (remainder)
+    return b == 0u ? 0u : negative_a ? 0u - m : m;
+  return b == 0u ? 0xffffffffu : negative_a != negative_b ? 0u - q : q;
+}
+
 uint
 alu (uint op, uint a, uint b, uint c)
 {
@@ -67,22 +85,10 @@ alu (uint op, uint a, uint b, uint c)
     case VYRE_I_ADD: r = a + b; break;
     case VYRE_I_SUB: r = a - b; break;
     case VYRE_I_MUL: r = a * b; break;
-    case VYRE_I_DIVU: r = b == 0u ? 0xffffffffu : a / max (b, 1u); break;
-    case VYRE_I_MODU: r = b == 0u ? 0u : a % max (b, 1u); break;
+    case VYRE_I_DIVU:
+    case VYRE_I_MODU:
     case VYRE_I_DIVS:
-    case VYRE_I_MODS: {
-      /* In magnitudes: signed division of negatives is not fixed by all
-       * drivers, and MIN / -1 must not reach the instruction. */
-      uint ua = (a & 0x80000000u) != 0u ? 0u - a : a;
-      uint ub = (b & 0x80000000u) != 0u ? 0u - b : b;
-      uint q = ua / max (ub, 1u);
-      uint m = ua - q * ub;
-      if (op == VYRE_I_DIVS)
-        r = ((a ^ b) & 0x80000000u) != 0u ? 0u - q : q;
-      else
-        r = (a & 0x80000000u) != 0u ? 0u - m : m;
-      break;
-    }
+    case VYRE_I_MODS: r = divide (op, a, b); break;
     case VYRE_I_AND: r = a & b; break;
     case VYRE_I_OR: r = a | b; break;
     case VYRE_I_XOR: r = a ^ b; break;
@@ -191,7 +197,9 @@ atomic_access (uint64_t address, uint operation, uint value, uint expected)
   return r;
 }
 
-/* Runs at most allowance instructions; leaves how many are left in it. */
+/* Runs at most allowance instructions; leaves how many are left in it. A lane
+ * that faults stops at once and keeps its fault_code; the others run on to the
+ * next event, where the caller looks. */
 uint
 interpret (uint lane, inout uint allowance)
 {
@@ -203,20 +211,24 @@ interpret (uint lane, inout uint allowance)
     uvec2 ins = code.i[pc];
     pc++;
     uint op = ins.x & 127u;
-    uint dst = ins.x >> 8 & 255u;
+    uint dst = ins.x >> 8 & 63u;
     uint x = ins.y;
     uint a = R (ins.x >> 16 & 63u);
     uint b = (ins.x & VYRE_I_IMM) != 0u ? x : R (ins.x >> 24 & 63u);
+    /* The third register: what is stored, what is expected, or c. */
+    bool uses_dst = op == VYRE_I_STORE || op == VYRE_I_SPILL_STORE ||
+        op == VYRE_I_FAULT_IF;
+    uint c = R (uses_dst ? dst : op == VYRE_I_ATOMIC ?
+            VYRE_IA_EXPECTED (x) & 63u : x & 63u);
+    bool writes = executing;
+    uint target = dst;
     uint result = 0u;
-    bool writes = false;
-    uint target = dst & 63u;
-    bool faulting = false;
 
     if (op < VYRE_I_MOV) {
-      uvec2 bit = level_bit (dst & 63u);
-      bool may_jump = false, on_any = false;
+      uvec2 bit = level_bit (dst);
       bool was = test (entered, bit) && alive;
-      bool restore = false;
+      bool may_jump = false, on_any = false, restore = false;
+      writes = false;
       switch (op) {
         case VYRE_I_IF:
           entered = assign (entered, bit, executing);
@@ -240,50 +252,47 @@ interpret (uint lane, inout uint allowance)
           break;
         case VYRE_I_NEXT:
           result = a + 1u;
-          writes = true;
+          writes = executing;
           target = ins.x >> 16 & 63u;
+          executing = executing && result < b;
+          may_jump = true;
+          on_any = true;
+          restore = true;
           break;
         case VYRE_I_RETURN:
           alive = alive && !executing;
           executing = false;
           break;
         case VYRE_I_FAULT_IF:
-          faulting = executing && a != 0u;
-          if (faulting) {
+          if (executing && a != 0u) {
             fault_code = ins.x >> 24;
-            fault_address = R (dst & 63u);
+            fault_address = c;
+            executing = false;
+            alive = false;
           }
           break;
         case VYRE_I_TRAP:
-          faulting = executing;
-          if (faulting) {
+          if (executing) {
             fault_code = VYRE_FAULT_TRAP;
             fault_address = a;
             fault_tag = x;
+            executing = false;
+            alive = false;
           }
           break;
       }
-      if (op == VYRE_I_NEXT) {
-        if (executing)
-          R (target) = result;
-        writes = false;
-        executing = executing && result < b;
-        may_jump = true;
-        on_any = true;
-        restore = true;
-      }
-      bool any = subgroupAny (executing);
+      bool leaves = op == VYRE_I_RETURN || op == VYRE_I_TRAP ||
+          op == VYRE_I_FAULT_IF;
+      bool any = subgroupAny (leaves ? alive : executing);
       if (may_jump && any == on_any)
         pc = x;
       if (restore && !any)
         executing = was;
-      if (op == VYRE_I_END)
-        event = EV_END;
-      if (op == VYRE_I_RETURN && !subgroupAny (alive))
+      if (op == VYRE_I_END || leaves && !any)
         event = EV_END;
       if (op == VYRE_I_BARRIER)
         event = EV_BARRIER;
-    } else if (op < VYRE_I_ADD && op != VYRE_I_MOV && op != VYRE_I_SELECT) {
+    } else if (op < VYRE_I_ADD && op > VYRE_I_SELECT) {
       bool spill = op == VYRE_I_SPILL_LOAD || op == VYRE_I_SPILL_STORE;
       bool atomic = op == VYRE_I_ATOMIC;
       uvec4 binding = bindings[min (x & 255u, VYRE_MAX_BINDINGS - 1u)];
@@ -298,7 +307,7 @@ interpret (uint lane, inout uint allowance)
         byte = (x * LANES + lane) * 4u;
         ok = executing;
       }
-      writes = op != VYRE_I_STORE && op != VYRE_I_SPILL_STORE;
+      writes = executing && !uses_dst;
       if (op == VYRE_I_SPECIAL)
         result = special_value (x);
       else if (op == VYRE_I_BUFLEN)
@@ -312,37 +321,33 @@ interpret (uint lane, inout uint allowance)
         result = width == 2u ? word : word & (width == 0u ? 0xffu : 0xffffu);
       }
       if (ok && (op == VYRE_I_STORE || op == VYRE_I_SPILL_STORE)) {
-        uint value = R (dst & 63u);
         if (width == 2u)
-          Words (base).w[byte >> 2] = value;
+          Words (base).w[byte >> 2] = c;
         else if (width == 1u)
-          Halves (address).h[0] = uint16_t (value);
+          Halves (address).h[0] = uint16_t (c);
         else
-          Bytes (address).b[0] = uint8_t (value);
+          Bytes (address).b[0] = uint8_t (c);
       }
-      if (ok && atomic)
-        result = atomic_access (address, VYRE_IA_OPERATION (x), b,
-            R (VYRE_IA_EXPECTED (x) & 63u));
+      if ((KERNEL_FEATURES & VYRE_KERNEL_ATOMIC) != 0u && ok && atomic)
+        result = atomic_access (address, VYRE_IA_OPERATION (x), b, c);
     } else {
-      writes = true;
-      uint c = R (x & 63u);
       if (op < VYRE_I_FADD)
         result = alu (op, a, b, c);
-      else if (KERNEL_CLASS >= VYRE_KERNEL_FLOAT && op < VYRE_I_FSIN)
+      else if ((KERNEL_FEATURES & VYRE_KERNEL_FLOAT) != 0u &&
+          op < VYRE_I_FSIN)
         result = falu (op, a, b, c);
-      else if (KERNEL_CLASS >= VYRE_KERNEL_ALL)
+      else if ((KERNEL_FEATURES & VYRE_KERNEL_TRANSCENDENTAL) != 0u)
         result = transcendental (op, a);
-      if (op == VYRE_I_DIVS || op == VYRE_I_MODS) {
-        faulting = executing &&
-            (b == 0u || a == 0x80000000u && b == 0xffffffffu);
-        if (faulting)
-          fault_code = VYRE_FAULT_DIVISION;
+      bool division = op == VYRE_I_DIVS || op == VYRE_I_MODS;
+      if (division && executing &&
+          (b == 0u || a == 0x80000000u && b == 0xffffffffu)) {
+        fault_code = VYRE_FAULT_DIVISION;
+        executing = false;
+        alive = false;
       }
     }
-    if (writes && executing)
+    if (writes)
       R (target) = result;
-    if (subgroupAny (faulting))
-      event = EV_FAULT;
     if (event != EV_SLICE)
       break;
   }

@@ -32,7 +32,8 @@
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = VYRE_SPEC_LANES) const uint LANES = 32;
-layout(constant_id = VYRE_SPEC_CLASS) const uint KERNEL_CLASS = VYRE_KERNEL_ALL;
+layout(constant_id = VYRE_SPEC_FEATURES) const uint KERNEL_FEATURES =
+    VYRE_KERNEL_ALL;
 
 #include "memory.glsl"
 #include "float.glsl"
@@ -287,7 +288,7 @@ claim (inout uint passes, uint spread, bool fresh, bool suspended)
     if (ready)
       ready = !older (launch.generation,
           load_relaxed (ring, base + VYRE_A_RESIDENCY)) &&
-          load_relaxed (ring, base + VYRE_A_KERNEL) <= KERNEL_CLASS &&
+          (load_relaxed (ring, base + VYRE_A_KERNEL) & ~KERNEL_FEATURES) == 0u &&
           may_execute (load_relaxed (ring, base + VYRE_W_TENANT));
     uvec4 votes = subgroupBallot (ready);
     uint n = subgroupBallotBitCount (votes);
@@ -546,7 +547,7 @@ main ()
       }
 
       bool finished = false;
-      if (event == EV_FAULT) {
+      if (subgroupAny (fault_code != 0u)) {
         uvec4 votes = subgroupBallot (fault_code != 0u);
         uint who = subgroupBallotFindLSB (votes);
         complete (VYRE_ST_FAULT, subgroupBroadcast (fault_code, who),

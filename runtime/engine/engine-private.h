@@ -36,7 +36,7 @@ typedef struct
 {
   VyreLaunch *launch;
   guint32 generation;
-  guint kernel_class;
+  guint features;
 } VyreActiveLaunch;
 
 /* The megakernel's push constants; the order is the shader's. */
@@ -74,10 +74,10 @@ struct _VyreRuntime
   VyreRingTenants *tenants;
   GThread *supervisor;
 
-  /* One thread at a time compiles; a class that is there stays. */
+  /* One thread at a time compiles; a kernel that is there stays. */
   GMutex compile_lock;
-  VyrePipeline *pipelines[VYRE_KERNEL_CLASSES]; /* [lock] to read */
-  guint64 kernel_compile_ns;    /* [lock] of all classes so far */
+  VyrePipeline *pipelines[VYRE_KERNELS]; /* [lock] to read; by features */
+  guint64 kernel_compile_ns;    /* [lock] of all kernels so far */
 
   GMutex lock;
   GCond work;                   /* the supervisor has something to do */
@@ -125,7 +125,7 @@ struct _VyreExecutable
   VyreLowered *lowered;
   VyreBlock *code;
   guint64 code_address;
-  guint kernel_class;           /* VYRE_KERNEL_*, the least that will do */
+  guint features;               /* VYRE_KERNEL_* that it needs */
 };
 
 struct _VyreWindow
@@ -190,9 +190,9 @@ void vyre_runtime_unlock (VyreRuntime *runtime);
  * of it is in flight. */
 void vyre_tenant_retire_locked (VyreRuntime *runtime, guint32 id);
 
-/* runtime.c: makes sure that a kernel of that class or above can be launched;
- * compiles it the first time, seconds on some devices. No lock held. */
-gboolean vyre_runtime_need_kernel (VyreRuntime *runtime, guint kernel_class,
+/* runtime.c: makes sure that a kernel with these features can be launched;
+ * compiles it the first time, a second or two on some devices. No lock held. */
+gboolean vyre_runtime_need_kernel (VyreRuntime *runtime, guint features,
     GError **error);
 
 /* executable.c: takes over lowered code, whoever made it. */

@@ -48,18 +48,20 @@ check_limits (VyreRuntime *runtime, const VyreLowered *lowered, GError **error)
 }
 
 static guint
-needed_class (const VyreLowered *lowered)
+needed_features (const VyreLowered *lowered)
 {
-  guint needed = VYRE_KERNEL_INTEGER;
+  guint features = 0;
 
   for (guint32 i = 0; i < lowered->n_instructions; i++) {
     guint op = lowered->code[2 * i] & 127;
     if (op >= VYRE_I_FSIN)
-      return VYRE_KERNEL_ALL;
-    if (op >= VYRE_I_FADD)
-      needed = VYRE_KERNEL_FLOAT;
+      features |= VYRE_KERNEL_TRANSCENDENTAL;
+    else if (op >= VYRE_I_FADD)
+      features |= VYRE_KERNEL_FLOAT;
+    else if (op == VYRE_I_ATOMIC)
+      features |= VYRE_KERNEL_ATOMIC;
   }
-  return needed;
+  return features;
 }
 
 VyreExecutable *
@@ -88,8 +90,8 @@ vyre_executable_new_lowered (
     return NULL;
   if (!check_limits (runtime, lowered, error))
     return NULL;
-  guint kernel_class = needed_class (lowered);
-  if (!vyre_runtime_need_kernel (runtime, kernel_class, error))
+  guint features = needed_features (lowered);
+  if (!vyre_runtime_need_kernel (runtime, features, error))
     return NULL;
 
   gsize bytes = (gsize) lowered->n_instructions * 8;
@@ -112,7 +114,7 @@ vyre_executable_new_lowered (
   executable->runtime = vyre_runtime_ref (runtime);
   executable->lowered = g_steal_pointer (&lowered);
   executable->code = block;
-  executable->kernel_class = kernel_class;
+  executable->features = features;
   executable->code_address = runtime->code_memory->address + block->offset;
   return executable;
 }

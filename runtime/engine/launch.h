@@ -7,16 +7,18 @@
 #define VYRE_ENGINE_LAUNCH_H
 
 /* Specialisation constants: lanes of a workgroup, which is one subgroup (every
- * kernel), and the class of the megakernel. */
+ * kernel), and what the megakernel can do. */
 #define VYRE_SPEC_LANES 0
-#define VYRE_SPEC_CLASS 1
+#define VYRE_SPEC_FEATURES 1
 
-/* Kernel classes: each can run the programs of those below. Devices that
- * execute every case of a switch run the least one that will do. */
-#define VYRE_KERNEL_INTEGER 0
-#define VYRE_KERNEL_FLOAT 1
-#define VYRE_KERNEL_ALL 2
-#define VYRE_KERNEL_CLASSES 3
+/* What a program needs of the kernel, and a kernel has, beyond integers.
+ * Devices that execute every case of a switch run a kernel that has no more
+ * than what is in flight needs. */
+#define VYRE_KERNEL_FLOAT 1u
+#define VYRE_KERNEL_TRANSCENDENTAL 2u
+#define VYRE_KERNEL_ATOMIC 4u
+#define VYRE_KERNEL_ALL 7u
+#define VYRE_KERNELS 8
 
 /* The start-up probe's words: the host's doorbell, and the answers. */
 #define VYRE_PROBE_DOORBELL 0

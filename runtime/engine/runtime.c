@@ -64,8 +64,8 @@ choose_sizes (VyreRuntime *runtime)
   runtime->max_tiles = runtime->slots / 8;
   runtime->area_words = (cpu ? AREA_BYTES_CPU : AREA_BYTES) / 4;
   guint64 areas = runtime->slots + 2 * runtime->workgroups;
-  guint64 room = info->device_local_bytes / AREA_SHARE /
-      (runtime->area_words * 4);
+  guint64 room =
+      info->device_local_bytes / AREA_SHARE / (runtime->area_words * 4);
   runtime->n_areas = CLAMP (room, 32, areas);
   runtime->slice = SLICE;
 }
@@ -229,19 +229,18 @@ first_launch (
 }
 
 gboolean
-vyre_runtime_need_kernel (
-    VyreRuntime *runtime, guint kernel_class, GError **error)
+vyre_runtime_need_kernel (VyreRuntime *runtime, guint features, GError **error)
 {
   /* A resident kernel must not be replaced for each new program: it can do
    * everything. Elsewhere a lesser kernel is a faster one. */
   if (runtime->residency == VYRE_RESIDENCY_RESIDENT &&
       runtime->info->type != VYRE_DEVICE_CPU)
-    kernel_class = VYRE_KERNEL_ALL;
+    features = VYRE_KERNEL_ALL;
 
   gboolean ok = TRUE;
   g_mutex_lock (&runtime->compile_lock);
-  if (runtime->pipelines[kernel_class] == NULL) {
-    guint32 constants[] = { runtime->lanes, kernel_class };
+  if (runtime->pipelines[features] == NULL) {
+    guint32 constants[] = { runtime->lanes, features };
     guint64 ns = 0;
     VyrePipeline *pipeline = vyre_pipeline_new (runtime->device,
         (const guint32 *) vyre_megakernel_spv, sizeof vyre_megakernel_spv,
@@ -251,10 +250,10 @@ vyre_runtime_need_kernel (
     if (!ok)
       g_clear_pointer (&pipeline, vyre_pipeline_free);
     g_mutex_lock (&runtime->lock);
-    runtime->pipelines[kernel_class] = pipeline;
+    runtime->pipelines[features] = pipeline;
     runtime->kernel_compile_ns += ns;
     vyre_runtime_unlock (runtime);
-    g_info ("kernel class %u compiled in %.0f ms", kernel_class, ns / 1e6);
+    g_info ("kernel with features %u compiled in %.0f ms", features, ns / 1e6);
   }
   g_mutex_unlock (&runtime->compile_lock);
   return ok;
@@ -271,7 +270,7 @@ destroy (VyreRuntime *runtime)
     g_mutex_unlock (&runtime->lock);
     g_thread_join (runtime->supervisor);
   }
-  for (guint i = 0; i < VYRE_KERNEL_CLASSES; i++)
+  for (guint i = 0; i < VYRE_KERNELS; i++)
     g_clear_pointer (&runtime->pipelines[i], vyre_pipeline_free);
   for (guint i = 0; i < runtime->n_mapped; i++) {
     g_clear_pointer (&runtime->arena_memory[i], vyre_memory_free);
@@ -321,7 +320,7 @@ runtime_new (
     goto failed;
   attach_device_arena (runtime);
 
-  if (!vyre_runtime_need_kernel (runtime, VYRE_KERNEL_INTEGER, error))
+  if (!vyre_runtime_need_kernel (runtime, 0, error))
     goto failed;
 
   runtime->supervisor =

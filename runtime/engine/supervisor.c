@@ -54,20 +54,55 @@ collect_launches (VyreRuntime *runtime)
   return TRUE;
 }
 
-/* Lock held. The kernel class that everything in flight can run on. */
-static guint
-wanted_class (VyreRuntime *runtime)
+/* Lock held. Is there a kernel for all of what these windows need? Better one
+ * with more than they need than none. Returns its features, or -1. */
+static int
+find_kernel (VyreRuntime *runtime, guint needed)
 {
-  guint wanted = VYRE_KERNEL_INTEGER;
-
-  for (GList *l = runtime->windows.head; l != NULL; l = l->next) {
-    const VyreWindow *window = l->data;
-    wanted = MAX (wanted, window->executable->kernel_class);
+  for (guint features = needed; features < VYRE_KERNELS; features++) {
+    if ((features & needed) == needed && runtime->pipelines[features] != NULL)
+      return features;
   }
-  /* Where a better one is all there is: see vyre_runtime_need_kernel(). */
-  while (runtime->pipelines[wanted] == NULL)
-    wanted++;
-  return wanted;
+  return -1;
+}
+
+/* Lock held, windows in flight. The kernel to launch next: one for everything,
+ * else one for each window in its turn. */
+static guint
+choose_kernel (VyreRuntime *runtime)
+{
+  guint needed = 0;
+
+  for (GList *l = runtime->windows.head; l != NULL; l = l->next)
+    needed |= ((VyreWindow *) l->data)->executable->features;
+  int features = find_kernel (runtime, needed);
+  if (features < 0) {
+    VyreWindow *turn = g_queue_peek_nth (
+        &runtime->windows, runtime->generation % runtime->windows.length);
+    /* Loading the program has made sure that there is one. */
+    features = find_kernel (runtime, turn->executable->features);
+  }
+  return features;
+}
+
+/* Lock held. Is a launch running that may do all that is in flight, or as much
+ * as one launch can? (If no kernel can do it all, they take turns.) */
+static gboolean
+all_served (VyreRuntime *runtime)
+{
+  guint needed = 0;
+
+  for (GList *l = runtime->windows.head; l != NULL; l = l->next)
+    needed |= ((VyreWindow *) l->data)->executable->features;
+  if (find_kernel (runtime, needed) < 0)
+    needed = 0;
+  for (guint i = 0; i < runtime->n_launches; i++) {
+    if ((gint32) (runtime->launches[i].generation -
+                  runtime->required_generation) >= 0 &&
+        (needed & ~runtime->launches[i].features) == 0)
+      return TRUE;
+  }
+  return FALSE;
 }
 
 /* Lock held. Is there work that no running launch may take? */
@@ -82,13 +117,7 @@ needs_launch (VyreRuntime *runtime, gboolean stalled)
   if (runtime->residency == VYRE_RESIDENCY_SLICED ||
       runtime->n_launches == VYRE_MAX_LAUNCHES)
     return FALSE;
-  for (guint i = 0; i < runtime->n_launches && !stalled; i++) {
-    if ((gint32) (runtime->launches[i].generation -
-                  runtime->required_generation) >= 0 &&
-        runtime->launches[i].kernel_class >= wanted_class (runtime))
-      return FALSE;
-  }
-  return TRUE;
+  return stalled || !all_served (runtime);
 }
 
 void
@@ -114,7 +143,7 @@ vyre_runtime_launch_constants (
 }
 
 static gboolean
-start_launch (VyreRuntime *runtime, guint32 generation, guint kernel_class)
+start_launch (VyreRuntime *runtime, guint32 generation, guint features)
 {
   g_autoptr (GError) error = NULL;
   VyreLaunchConstants constants;
@@ -122,8 +151,8 @@ start_launch (VyreRuntime *runtime, guint32 generation, guint kernel_class)
 
   vyre_runtime_launch_constants (runtime, generation, &constants);
   VyreLaunch *launch =
-      vyre_device_launch (runtime->device, runtime->pipelines[kernel_class],
-          queue, runtime->workgroups, &constants, sizeof constants, &error);
+      vyre_device_launch (runtime->device, runtime->pipelines[features], queue,
+          runtime->workgroups, &constants, sizeof constants, &error);
 
   if (launch == NULL) {
     fail (runtime, error);
@@ -131,7 +160,7 @@ start_launch (VyreRuntime *runtime, guint32 generation, guint kernel_class)
   }
   g_mutex_lock (&runtime->lock);
   runtime->launches[runtime->n_launches++] =
-      (VyreActiveLaunch){ launch, generation, kernel_class };
+      (VyreActiveLaunch){ launch, generation, features };
   runtime->n_launched++;
   vyre_runtime_unlock (runtime);
   return TRUE;
@@ -200,18 +229,18 @@ vyre_supervisor_run (gpointer data)
       moved = g_get_monotonic_time ();
     }
     /* Not before the launch before has left: it could not even begin. */
-    gboolean stalled = n_launches == 1 &&
-        g_get_monotonic_time () - moved > TIME_SLICE_US;
+    gboolean stalled =
+        n_launches == 1 && g_get_monotonic_time () - moved > TIME_SLICE_US;
     gboolean launch = needs_launch (runtime, stalled);
-    guint kernel_class = launch ? wanted_class (runtime) : 0;
+    guint features = launch ? choose_kernel (runtime) : 0;
     guint32 generation = launch ? ++runtime->generation : 0;
-    /* A kernel of too low a class would poll beside the new one for nothing. */
+    /* An older kernel would poll beside the new one for nothing. */
     if (launch && runtime->n_launches > 0)
       vyre_poke (runtime->control, VYRE_C_LEAVE, generation);
     vyre_runtime_unlock (runtime);
 
     if (launch) {
-      if (!start_launch (runtime, generation, kernel_class))
+      if (!start_launch (runtime, generation, features))
         break;
       spins = 0;
     } else {

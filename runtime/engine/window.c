@@ -99,6 +99,14 @@ make_plan (VyreRuntime *runtime, const VyreLowered *lowered,
     return FALSE;
   }
   plan->groups = xy * plan->grid[2];
+  if (lowered->needs_single_workgroup && plan->groups > 1) {
+    g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LIMIT,
+        "the program has a GridSync barrier and a grid of %" G_GUINT64_FORMAT
+        " workgroups, but barriers order one workgroup only [X12]; use a "
+        "buffer that one workgroup covers",
+        plan->groups);
+    return FALSE;
+  }
   plan->group_size = size[0] * size[1] * size[2];
   plan->warps = lowered->grouped
                     ? (plan->group_size + runtime->lanes - 1) / runtime->lanes
@@ -193,7 +201,7 @@ write_descriptor (
   }
   if (lowered->has_exchange) {
     guint32 *binding = words + VYRE_X_BINDING0 +
-        lowered->exchange_binding * VYRE_BINDING_WORDS;
+                       lowered->exchange_binding * VYRE_BINDING_WORDS;
     binding[VYRE_B_ADDRESS_LO] = lowered->exchange_offset;
     binding[VYRE_B_ADDRESS_HI] = VYRE_B_SHARED;
     binding[VYRE_B_BYTES] = 4 * plan->group_size;
@@ -234,7 +242,7 @@ publish (VyreWindow *window, const Plan *plan, guint32 residency)
     slot[VYRE_A_TILE_COUNT] = MIN (plan->groups_per_tile, plan->groups - first);
     slot[VYRE_A_RESIDENCY] = residency;
     slot[VYRE_A_SEQUENCE] = (guint32) (sequence + 1);
-    slot[VYRE_A_KERNEL] = window->executable->kernel_class;
+    slot[VYRE_A_KERNEL] = window->executable->features;
     slot[VYRE_A_SAVE_AREA] = 0;
     slot[VYRE_A_ERROR] = 0;
   }

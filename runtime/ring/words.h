@@ -69,7 +69,7 @@
 #define VYRE_A_RESIDENCY 10        /* kernels older than this leave it alone */
 #define VYRE_A_SEQUENCE 11         /* goes into the completion record */
 #define VYRE_A_SAVE_AREA 12        /* written by the kernel: area + 1 of a YIELD */
-#define VYRE_A_KERNEL 13          /* kernel class the program needs */
+#define VYRE_A_KERNEL 13          /* VYRE_KERNEL_* features the program needs */
 #define VYRE_A_ERROR 15            /* written by the kernel: code of a FAULT */
 
 /* --- control block ------------------------------------------------------ */
