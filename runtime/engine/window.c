@@ -99,14 +99,6 @@ make_plan (VyreRuntime *runtime, const VyreLowered *lowered,
     return FALSE;
   }
   plan->groups = xy * plan->grid[2];
-  if (lowered->needs_single_workgroup && plan->groups > 1) {
-    g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LIMIT,
-        "the program has a GridSync barrier and a grid of %" G_GUINT64_FORMAT
-        " workgroups, but barriers order one workgroup only [X12]; use a "
-        "buffer that one workgroup covers",
-        plan->groups);
-    return FALSE;
-  }
   plan->group_size = size[0] * size[1] * size[2];
   plan->warps = lowered->grouped
                     ? (plan->group_size + runtime->lanes - 1) / runtime->lanes

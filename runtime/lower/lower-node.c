@@ -340,8 +340,8 @@ lower_barrier (VyreLowering *lw, const VyreNode *node)
   if (node->ordering == VYRE_ORDER_RELAXED)
     return vyre_lowering_fail (lw, VYRE_LOWER_ERROR_INVALID, "V043", node->at,
         "Barrier with ordering Relaxed orders nothing; use SeqCst");
-  if (node->ordering == VYRE_ORDER_GRID_SYNC)
-    lw->single_workgroup = TRUE;
+  /* GridSync is a workgroup barrier too, whatever the grid: the reference
+   * makes nothing else of it (vir0-semantics.md section 20). */
   vyre_emit_barrier (lw);
   return TRUE;
 }

@@ -202,7 +202,6 @@ typedef struct
   guint32 list_end; /* the number after the open list */
   GPtrArray *tags; /* VyreString of Trap */
   GHashTable *tag_numbers;
-  gboolean single_workgroup;
 } VyreLowering;
 
 /* --- lower.c: context, scopes, errors ----------------------------------- */

@@ -400,7 +400,6 @@ lower (VyreLowering *lw, VyreLowered *lowered)
 
   lowered->program = vyre_program_ref (lw->program);
   lowered->has_atomics = lw->scan.atomics;
-  lowered->needs_single_workgroup = lw->single_workgroup;
   lowered->n_trap_tags = lw->tags->len;
   lowered->trap_tags = g_new0 (VyreString, lw->tags->len + 1);
   for (guint i = 0; i < lw->tags->len; i++)

@@ -53,8 +53,6 @@ typedef struct
   guint32 n_trap_tags;
   VyreString *trap_tags;        /* tag number n stands at n - 1 */
   gboolean has_atomics;         /* for the grid rule */
-  /* A GridSync barrier: refuse grids of more than one workgroup [X12]. */
-  gboolean needs_single_workgroup;
 } VyreLowered;
 
 /* Lowers a program after the repairs of vir0-semantics.md section 3.1 and 3.2.

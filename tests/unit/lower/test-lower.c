@@ -177,7 +177,6 @@ test_findings (void)
       64);
   g_assert_false (c->buffers[1].commutative);
   g_assert_true (c->grouped);
-  g_assert_true (c->needs_single_workgroup);
   g_assert_cmpuint (c->shared_words, ==, 6);
   g_assert_cmpuint (c->buffers[6].shared_offset, ==, 0);
   g_assert_cmpuint (c->buffers[7].shared_offset, ==, 16);
@@ -191,7 +190,6 @@ test_findings (void)
   g_assert_true (vyre_string_is (d->trap_tags[0], "b"));
   g_assert_true (vyre_string_is (d->trap_tags[1], "a"));
   g_assert_false (d->has_atomics);
-  g_assert_false (d->needs_single_workgroup);
 }
 
 /* --- refusals ----------------------------------------------------------------- */
