@@ -120,7 +120,7 @@ buffer result: readwrite u32[1] @1;
 main {
   if invocation_id.x == 0 {
     let hash = 2166136261;
-    loop i in 0..len(input) * 4 {
+    for i in 0..len(input) * 4 {
       hash = (hash ^ input[i >> 2] >> (i & 3) * 8 & 255) * 16777619;
     }
     result[0] = hash;
