@@ -352,7 +352,7 @@ check_operator (VyreValidator *v, guint index)
   else if (is_raw (left))
     VYRE_FAIL (v, "X07", expr->at,
         "%s of %s: such values can only be stored or cast; insert a Cast to "
-        "U32",
+        "u32",
         op, vyre_run_tag_name (left));
   else
     VYRE_FAIL (v, "X03", expr->at,
@@ -383,7 +383,7 @@ check_cast (VyreValidator *v, guint index)
         "type");
   else if (term->tag.kind == VYRE_TAG_NONE && from.kind != VYRE_TAG_NONE)
     VYRE_FAIL (v, "X07", term->expr->at,
-        "Cast of %s at run time to %s does not exist; go through U32 or I32",
+        "Cast of %s at run time to %s does not exist; go through u32 or i32",
         vyre_run_tag_name (from), type);
 }
 
@@ -434,7 +434,7 @@ check_load (VyreValidator *v, guint index)
 
     VYRE_FAIL (v, "X17", term->expr->at,
         "Load from buffer `%s` whose elements are %s, which cannot be read "
-        "singly; declare it with U8 or U32 elements",
+        "singly; declare it with u8 or u32 elements",
         name, type);
   }
   check_index_tag (
@@ -476,7 +476,7 @@ vyre_engine_check_expr (VyreValidator *v, guint index)
         if (tags[0].kind != VYRE_TAG_NONE && tags[0].kind != VYRE_TAG_FLOAT &&
             tags[0].kind != VYRE_TAG_WORD)
           VYRE_FAIL (v, "X07", expr->at,
-              "operand %c of Fma is %s at run time; insert a Cast to F32",
+              "operand %c of Fma is %s at run time; insert a Cast to f32",
               "abc"[i], vyre_run_tag_name (tags[0]));
       }
       return;
@@ -556,7 +556,7 @@ check_store (VyreValidator *v, const VyreNode *node, const guint roots[2])
   if (tag.kind == VYRE_TAG_NONE)
     VYRE_FAIL (v, "X17", node->at,
         "Store to buffer `%s` whose elements are %s, which cannot be written "
-        "singly; declare it with U8 or U32 elements",
+        "singly; declare it with u8 or u32 elements",
         name, type);
   else if (is_stored (element) &&
            ((value.kind == VYRE_TAG_FLOAT && tag.kind != VYRE_TAG_FLOAT) ||
@@ -580,7 +580,7 @@ check_async (VyreValidator *v, const VyreNode *node, const guint roots[2])
 
     if (roots[i] != VYRE_NO_TERM &&
         vyre_term (v, roots[i])->tag.kind == VYRE_TAG_DOUBLE)
-      VYRE_FAIL (v, "X05", node->at, "the %s of %s is f64; cast it to U32",
+      VYRE_FAIL (v, "X05", node->at, "the %s of %s is f64; cast it to u32",
           i == 0 ? "offset" : "size", kind);
     if (name->buffer < 0) {
       VYRE_FAIL (v, "X05", node->at,
@@ -624,7 +624,7 @@ vyre_engine_check_node (
     case VYRE_NODE_TRAP:
       if (vyre_term (v, roots[0])->tag.kind == VYRE_TAG_DOUBLE)
         VYRE_FAIL (
-            v, "X06", node->at, "the address of Trap is f64; cast it to U32");
+            v, "X06", node->at, "the address of Trap is f64; cast it to u32");
       return;
     case VYRE_NODE_RESUME:
     case VYRE_NODE_INDIRECT_DISPATCH:

@@ -1,269 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Expressions: their static types (vir0-semantics.md section 22.3), whether
- * they are uniform, what they touch, and the rules of section 22.6. */
+/* The rules on expressions (vir0-semantics.md section 22.6). */
 #include "validate-private.h"
-
-/* --- analysis --------------------------------------------------------------- */
-
-void
-vyre_validator_use (VyreValidator *v, VyreName *name, guint uses)
-{
-  VyreUse use = { name, 0 };
-
-  if (name->uses == 0)
-    g_array_append_val (v->uses, use);
-  name->uses |= (guint8) uses;
-}
-
-guint
-vyre_term_operand (VyreValidator *v, guint index, guint operand)
-{
-  const VyreTerm *term = vyre_term (v, index);
-  guint child = index + 1;
-
-  if (operand >= term->expr->n_args)
-    return VYRE_NO_TERM;
-  for (; operand > 0; operand--)
-    child += vyre_term (v, child)->size;
-  return child;
-}
-
-static const VyreType *
-operand_type (VyreValidator *v, guint index, guint operand)
-{
-  guint child = vyre_term_operand (v, index, operand);
-
-  return child == VYRE_NO_TERM ? NULL : vyre_term (v, child)->type;
-}
-
-static gboolean
-is_comparison (guint op)
-{
-  return op == VYRE_BIN_EQ || op == VYRE_BIN_NE || op == VYRE_BIN_LT ||
-         op == VYRE_BIN_GT || op == VYRE_BIN_LE || op == VYRE_BIN_GE;
-}
-
-static gboolean
-is_saturating (guint op)
-{
-  return op == VYRE_BIN_SATURATING_ADD || op == VYRE_BIN_SATURATING_SUB ||
-         op == VYRE_BIN_SATURATING_MUL;
-}
-
-/* The operators of E3 to E7 whose result has their operands' type. */
-static gboolean
-is_arithmetic (guint op)
-{
-  return op == VYRE_BIN_ADD || op == VYRE_BIN_SUB || op == VYRE_BIN_MUL ||
-         op == VYRE_BIN_DIV || op == VYRE_BIN_MIN || op == VYRE_BIN_MAX ||
-         is_saturating (op);
-}
-
-static const VyreType *
-binary_type (VyreValidator *v, guint index)
-{
-  const VyreType *left = operand_type (v, index, 0);
-  const VyreType *right = operand_type (v, index, 1);
-  guint op = vyre_term (v, index)->expr->op;
-
-  if (is_comparison (op) || op == VYRE_BIN_AND || op == VYRE_BIN_OR)
-    return vyre_plain_type (VYRE_TYPE_BOOL);
-  if (is_arithmetic (op) && left != NULL && left == right)
-    return left;
-  return vyre_plain_type (VYRE_TYPE_U32);
-}
-
-static const VyreType *
-unary_type (VyreValidator *v, guint index)
-{
-  guint op = vyre_term (v, index)->expr->op;
-
-  switch (op) {
-    case VYRE_UN_NEGATE:
-    case VYRE_UN_BIT_NOT:
-    case VYRE_UN_POPCOUNT:
-    case VYRE_UN_CLZ:
-    case VYRE_UN_CTZ:
-    case VYRE_UN_REVERSE_BITS:
-      return operand_type (v, index, 0);
-    case VYRE_UN_LOGICAL_NOT:
-    case VYRE_UN_IS_NAN:
-    case VYRE_UN_IS_INF:
-    case VYRE_UN_IS_FINITE:
-      return vyre_plain_type (VYRE_TYPE_BOOL);
-    case VYRE_UN_UNPACK4_LOW:
-    case VYRE_UN_UNPACK4_HIGH:
-    case VYRE_UN_UNPACK8_LOW:
-    case VYRE_UN_UNPACK8_HIGH:
-    case VYRE_UN_OPAQUE:
-      return NULL;
-    default:
-      return vyre_plain_type (VYRE_TYPE_F32);
-  }
-}
-
-static const VyreType *
-opaque_type (VyreString kind)
-{
-  if (vyre_string_is (kind, "vyre.literal.u64"))
-    return vyre_plain_type (VYRE_TYPE_U64);
-  if (vyre_string_is (kind, "vyre.literal.i64"))
-    return vyre_plain_type (VYRE_TYPE_I64);
-  if (vyre_string_is (kind, "vyre.literal.f64"))
-    return vyre_plain_type (VYRE_TYPE_F64);
-  return NULL;
-}
-
-static const VyreType *
-static_type (VyreValidator *v, guint index)
-{
-  const VyreTerm *term = vyre_term (v, index);
-  const VyreType *type;
-
-  switch (term->expr->kind) {
-    case VYRE_EXPR_LIT_I32:
-      return vyre_plain_type (VYRE_TYPE_I32);
-    case VYRE_EXPR_LIT_F32:
-      return vyre_plain_type (VYRE_TYPE_F32);
-    case VYRE_EXPR_LIT_BOOL:
-      return vyre_plain_type (VYRE_TYPE_BOOL);
-    case VYRE_EXPR_VAR:
-      return term->name->binding != NULL ? term->name->binding->type : NULL;
-    case VYRE_EXPR_LOAD:
-      if (term->name->buffer < 0)
-        return NULL;
-      return vyre_validator_type (
-          v, v->program->buffers[term->name->buffer].element);
-    case VYRE_EXPR_BIN_OP:
-      return binary_type (v, index);
-    case VYRE_EXPR_UN_OP:
-      return unary_type (v, index);
-    case VYRE_EXPR_CALL:
-      return NULL;
-    case VYRE_EXPR_SELECT:
-      type = operand_type (v, index, 1);
-      return type == operand_type (v, index, 2) ? type : NULL;
-    case VYRE_EXPR_CAST:
-      return vyre_validator_type (v, term->expr->type);
-    case VYRE_EXPR_FMA:
-      type = vyre_plain_type (VYRE_TYPE_F32);
-      for (guint i = 0; i < 3; i++)
-        if (operand_type (v, index, i) != type)
-          return NULL;
-      return type;
-    case VYRE_EXPR_SUBGROUP_ADD:
-    case VYRE_EXPR_SUBGROUP_SHUFFLE:
-      return operand_type (v, index, 0);
-    case VYRE_EXPR_OPAQUE:
-      return opaque_type (term->expr->name);
-    case VYRE_EXPR_LIT_U32:
-    case VYRE_EXPR_BUF_LEN:
-    case VYRE_EXPR_INVOCATION_ID:
-    case VYRE_EXPR_WORKGROUP_ID:
-    case VYRE_EXPR_LOCAL_ID:
-    case VYRE_EXPR_ATOMIC:
-    case VYRE_EXPR_SUBGROUP_BALLOT:
-    case VYRE_EXPR_SUBGROUP_LOCAL_ID:
-    case VYRE_EXPR_SUBGROUP_SIZE:
-      break;
-  }
-  return vyre_plain_type (VYRE_TYPE_U32);
-}
-
-static gboolean
-is_uniform (VyreValidator *v, guint index)
-{
-  const VyreTerm *term = vyre_term (v, index);
-
-  switch (term->expr->kind) {
-    case VYRE_EXPR_LIT_U32:
-    case VYRE_EXPR_LIT_I32:
-    case VYRE_EXPR_LIT_F32:
-    case VYRE_EXPR_LIT_BOOL:
-    case VYRE_EXPR_BUF_LEN:
-    case VYRE_EXPR_WORKGROUP_ID:
-      return TRUE;
-    case VYRE_EXPR_VAR:
-      return term->name->binding != NULL && term->name->binding->uniform;
-    case VYRE_EXPR_BIN_OP:
-    case VYRE_EXPR_UN_OP:
-    case VYRE_EXPR_CAST:
-    case VYRE_EXPR_SELECT:
-    case VYRE_EXPR_FMA:
-      for (guint i = 0, child = index + 1; i < term->expr->n_args; i++) {
-        if (!vyre_term (v, child)->uniform)
-          return FALSE;
-        child += vyre_term (v, child)->size;
-      }
-      return TRUE;
-    default:
-      return FALSE;
-  }
-}
-
-static void
-open_term (VyreValidator *v, const VyreExpr *expr)
-{
-  VyreTerm term = { .expr = expr };
-
-  switch (expr->kind) {
-    case VYRE_EXPR_LOAD:
-    case VYRE_EXPR_BUF_LEN:
-      term.name = vyre_validator_name (v, expr->name);
-      vyre_validator_use (v, term.name, VYRE_USE_PLAIN);
-      break;
-    case VYRE_EXPR_ATOMIC:
-      term.name = vyre_validator_name (v, expr->name);
-      vyre_validator_use (v, term.name, VYRE_USE_ATOMIC);
-      break;
-    case VYRE_EXPR_VAR:
-      term.name = vyre_validator_name (v, expr->name);
-      break;
-    default:
-      break;
-  }
-  g_array_append_val (v->terms, term);
-}
-
-typedef struct
-{
-  guint index, next;
-} Open;
-
-guint
-vyre_validator_analyse (VyreValidator *v, const VyreExpr *expr)
-{
-  g_autoptr (GArray) stack = NULL;
-  guint root = v->terms->len;
-  Open open = { root, 0 };
-
-  open_term (v, expr);
-  if (expr->n_args > 0)
-    stack = g_array_new (FALSE, FALSE, sizeof (Open));
-
-  /* One step down per operand; a term is filled in on the way up. */
-  for (;;) {
-    VyreTerm *term = vyre_term (v, open.index);
-
-    if (open.next < term->expr->n_args) {
-      const VyreExpr *operand = term->expr->args[open.next++];
-
-      g_array_append_val (stack, open);
-      open = (Open){ v->terms->len, 0 };
-      open_term (v, operand);
-      continue;
-    }
-    term->size = v->terms->len - open.index;
-    term->type = static_type (v, open.index);
-    term->uniform = is_uniform (v, open.index);
-    if (v->options.engine_checks)
-      term->tag = vyre_engine_tag (v, open.index);
-    if (open.index == root)
-      return root;
-    open = g_array_index (stack, Open, stack->len - 1);
-    g_array_set_size (stack, stack->len - 1);
-  }
-}
 
 /* --- rules ------------------------------------------------------------------ */
 
@@ -306,24 +43,24 @@ check_numeric (VyreValidator *v, const VyreExpr *expr, const VyreType *types[2])
           is_kind (types[1], VYRE_TYPE_I64)))
     VYRE_FAIL (v, "E3", expr->at,
         "%s of %s and %s: there is no 64-bit arithmetic; compute with pairs "
-        "of U32, or cast to U32 first",
+        "of u32, or cast to u32 first",
         op, left, right);
-  if (is_saturating (expr->op) && known &&
+  if (vyre_op_is_saturating (expr->op) && known &&
       !(is_kind (types[0], VYRE_TYPE_U32) && is_kind (types[1], VYRE_TYPE_U32)))
     VYRE_FAIL (v, "E4", expr->at,
-        "%s of %s and %s: it exists for U32 only; cast both operands to U32, "
+        "%s of %s and %s: it exists for u32 only; cast both operands to u32, "
         "or clamp with Min and Max",
         op, left, right);
   if (expr->op == VYRE_BIN_ABS_DIFF && known &&
       (is_kind (types[0], VYRE_TYPE_I32) || is_kind (types[1], VYRE_TYPE_I32)))
     VYRE_FAIL (v, "E5", expr->at,
-        "AbsDiff of %s and %s: the distance of two I32 may not fit an I32; "
-        "cast both operands to U32, or use Max - Min",
+        "AbsDiff of %s and %s: the distance of two i32 may not fit an i32; "
+        "cast both operands to u32, or use Max - Min",
         left, right);
   for (guint i = 0; i < 2; i++)
     if (is_kind (types[i], VYRE_TYPE_BOOL))
       VYRE_FAIL (v, "E6", expr->at,
-          "the %s operand of %s is bool; cast it to U32 or I32", sides[i], op);
+          "the %s operand of %s is bool; cast it to u32 or i32", sides[i], op);
   if (types[0] != types[1] &&
       (is_word (types[0]) || is_kind (types[0], VYRE_TYPE_F32)) &&
       (is_word (types[1]) || is_kind (types[1], VYRE_TYPE_F32)))
@@ -365,8 +102,8 @@ static void
 check_binary (VyreValidator *v, guint index)
 {
   const VyreExpr *expr = vyre_term (v, index)->expr;
-  const VyreType *types[2] = { operand_type (v, index, 0),
-    operand_type (v, index, 1) };
+  const VyreType *types[2] = { vyre_term_operand_type (v, index, 0),
+    vyre_term_operand_type (v, index, 1) };
   gboolean known = types[0] != NULL && types[1] != NULL;
   guint op = expr->op;
 
@@ -375,11 +112,11 @@ check_binary (VyreValidator *v, guint index)
     VYRE_FAIL (v, "V044", expr->at,
         "%s by a literal zero; divide by something else",
         vyre_bin_op_name (op));
-  if (is_arithmetic (op) || op == VYRE_BIN_ABS_DIFF) {
+  if (vyre_op_is_arithmetic (op) || op == VYRE_BIN_ABS_DIFF) {
     check_numeric (v, expr, types);
     return;
   }
-  if (is_comparison (op)) {
+  if (vyre_op_is_comparison (op)) {
     if (known && types[0] != types[1])
       fail_different (v, "E12", expr, types);
     return;
@@ -387,7 +124,7 @@ check_binary (VyreValidator *v, guint index)
   switch (op) {
     case VYRE_BIN_MOD:
       check_operands (
-          v, "E8", expr, types, VYRE_TYPE_U32, VYRE_TYPE_I32, "U32 or I32");
+          v, "E8", expr, types, VYRE_TYPE_U32, VYRE_TYPE_I32, "u32 or i32");
       if (types[0] != types[1] && is_word (types[0]) && is_word (types[1]))
         fail_different (v, "E8", expr, types);
       return;
@@ -397,7 +134,7 @@ check_binary (VyreValidator *v, guint index)
       if (!known)
         return;
       check_operands (
-          v, "E9", expr, types, VYRE_TYPE_U32, VYRE_TYPE_I32, "U32 or I32");
+          v, "E9", expr, types, VYRE_TYPE_U32, VYRE_TYPE_I32, "u32 or i32");
       if (types[0] != types[1])
         fail_different (v, "E9", expr, types);
       return;
@@ -406,12 +143,12 @@ check_binary (VyreValidator *v, guint index)
     case VYRE_BIN_ROTATE_LEFT:
     case VYRE_BIN_ROTATE_RIGHT:
       check_operands (
-          v, "E10", expr, types, VYRE_TYPE_U32, VYRE_TYPE_U32, "U32");
+          v, "E10", expr, types, VYRE_TYPE_U32, VYRE_TYPE_U32, "u32");
       return;
     case VYRE_BIN_AND:
     case VYRE_BIN_OR:
       check_operands (
-          v, "E11", expr, types, VYRE_TYPE_U32, VYRE_TYPE_BOOL, "U32 or Bool");
+          v, "E11", expr, types, VYRE_TYPE_U32, VYRE_TYPE_BOOL, "u32 or bool");
       return;
     case VYRE_BIN_SHUFFLE:
     case VYRE_BIN_BALLOT:
@@ -431,7 +168,7 @@ static void
 check_unary (VyreValidator *v, guint index)
 {
   const VyreExpr *expr = vyre_term (v, index)->expr;
-  const VyreType *type = operand_type (v, index, 0);
+  const VyreType *type = vyre_term_operand_type (v, index, 0);
   const char *op = vyre_un_op_name (expr->op);
   g_autofree char *name = NULL;
 
@@ -446,7 +183,7 @@ check_unary (VyreValidator *v, guint index)
             "0 - x (0i32 - x in text)");
       else if (!is_kind (type, VYRE_TYPE_U32) && !is_kind (type, VYRE_TYPE_F32))
         VYRE_FAIL (v, "E14", expr->at,
-            "Negate of %s; cast the operand to U32 or F32", name);
+            "Negate of %s; cast the operand to u32 or f32", name);
       return;
     case VYRE_UN_LOGICAL_NOT:
       if (!is_kind (type, VYRE_TYPE_U32) && !is_kind (type, VYRE_TYPE_BOOL))
@@ -460,7 +197,7 @@ check_unary (VyreValidator *v, guint index)
     case VYRE_UN_REVERSE_BITS:
       if (!is_word (type) && !is_kind (type, VYRE_TYPE_U64))
         VYRE_FAIL (v, "E16", expr->at,
-            "%s of %s; cast the operand to U32, I32 or U64", op, name);
+            "%s of %s; cast the operand to u32, i32 or u64", op, name);
       return;
     case VYRE_UN_UNPACK4_LOW:
     case VYRE_UN_UNPACK4_HIGH:
@@ -480,7 +217,7 @@ check_unary (VyreValidator *v, guint index)
     default:
       if (!is_kind (type, VYRE_TYPE_F32))
         VYRE_FAIL (
-            v, "E17", expr->at, "%s of %s; cast the operand to F32", op, name);
+            v, "E17", expr->at, "%s of %s; cast the operand to f32", op, name);
       return;
   }
 }
@@ -489,7 +226,7 @@ static void
 check_cast (VyreValidator *v, guint index)
 {
   const VyreExpr *expr = vyre_term (v, index)->expr;
-  const VyreType *from = operand_type (v, index, 0);
+  const VyreType *from = vyre_term_operand_type (v, index, 0);
   const VyreType *to = vyre_term (v, index)->type;
   g_autofree char *from_name = vyre_type_display (from);
   g_autofree char *to_name = vyre_type_display (to);
@@ -535,7 +272,7 @@ check_load (VyreValidator *v, guint index)
         "Load from `%s`, which is no buffer; declare it", name);
   else
     VYRE_FAIL (v, "V013", term->expr->at,
-        "Load from buffer `%s` of bytes; declare it with U8 or U32 elements",
+        "Load from buffer `%s` of bytes; declare it with u8 or u32 elements",
         name);
 }
 
@@ -553,7 +290,7 @@ check_expected (VyreValidator *v, guint index, const char *op, const char *name)
           op, name);
     return;
   }
-  type = expr->has_expected ? operand_type (v, index, 1) : NULL;
+  type = expr->has_expected ? vyre_term_operand_type (v, index, 1) : NULL;
   if (!expr->has_expected) {
     VYRE_FAIL (v, "E20", expr->at,
         "atomic %s on buffer `%s` has no expected value; give one", op, name);
@@ -561,7 +298,7 @@ check_expected (VyreValidator *v, guint index, const char *op, const char *name)
     g_autofree char *type_name = vyre_type_display (type);
 
     VYRE_FAIL (v, "E20", expr->at,
-        "the expected value of atomic %s on buffer `%s` is %s; cast it to U32",
+        "the expected value of atomic %s on buffer `%s` is %s; cast it to u32",
         op, name, type_name);
   }
 }
@@ -572,9 +309,10 @@ check_atomic (VyreValidator *v, guint index)
 {
   const VyreTerm *term = vyre_term (v, index);
   const VyreExpr *expr = term->expr;
-  const VyreType *at_type = operand_type (v, index, 0);
+  const VyreType *at_type = vyre_term_operand_type (v, index, 0);
   const VyreType *value =
-      expr->n_args > 1 ? operand_type (v, index, expr->n_args - 1) : NULL;
+      expr->n_args > 1 ? vyre_term_operand_type (v, index, expr->n_args - 1)
+                       : NULL;
   g_autofree char *name = vyre_string_display (expr->name);
   const char *op = vyre_atomic_op_name (expr->op);
   const VyreBuffer *buffer;
@@ -588,7 +326,7 @@ check_atomic (VyreValidator *v, guint index)
     g_autofree char *type_name = vyre_type_display (at_type);
 
     VYRE_FAIL (v, "V027", expr->at,
-        "the index of atomic %s on buffer `%s` is %s; cast it to U32", op, name,
+        "the index of atomic %s on buffer `%s` is %s; cast it to u32", op, name,
         type_name);
   }
   if (term->name->buffer < 0) {
@@ -609,20 +347,20 @@ check_atomic (VyreValidator *v, guint index)
   element = vyre_validator_type (v, buffer->element);
   if (is_kind (element, VYRE_TYPE_BYTES))
     VYRE_FAIL (v, "V013", expr->at,
-        "atomic %s on buffer `%s` of bytes; declare it with U32 elements", op,
+        "atomic %s on buffer `%s` of bytes; declare it with u32 elements", op,
         name);
   if (!is_kind (element, VYRE_TYPE_U32)) {
     g_autofree char *type_name = vyre_type_display (element);
 
     VYRE_FAIL (v, "V014", expr->at,
-        "atomic %s on buffer `%s` whose elements are %s; declare them U32", op,
+        "atomic %s on buffer `%s` whose elements are %s; declare them u32", op,
         name, type_name);
   }
   if (value != NULL && !is_kind (value, VYRE_TYPE_U32)) {
     g_autofree char *type_name = vyre_type_display (value);
 
     VYRE_FAIL (v, "E19", expr->at,
-        "the value of atomic %s on buffer `%s` is %s; cast it to U32", op, name,
+        "the value of atomic %s on buffer `%s` is %s; cast it to u32", op, name,
         type_name);
   }
   check_expected (v, index, op, name);
@@ -631,8 +369,8 @@ check_atomic (VyreValidator *v, guint index)
 static void
 check_select (VyreValidator *v, guint index)
 {
-  const VyreType *yes = operand_type (v, index, 1);
-  const VyreType *no = operand_type (v, index, 2);
+  const VyreType *yes = vyre_term_operand_type (v, index, 1);
+  const VyreType *no = vyre_term_operand_type (v, index, 2);
   g_autofree char *yes_name = NULL, *no_name = NULL;
 
   if (yes == NULL || no == NULL || yes == no)
@@ -651,14 +389,14 @@ check_fma (VyreValidator *v, guint index)
   static const char *const slots[] = { "first", "second", "third" };
 
   for (guint i = 0; i < 3; i++) {
-    const VyreType *type = operand_type (v, index, i);
+    const VyreType *type = vyre_term_operand_type (v, index, i);
     g_autofree char *name = NULL;
 
     if (type == NULL || is_kind (type, VYRE_TYPE_F32))
       continue;
     name = vyre_type_display (type);
     VYRE_FAIL (v, "V028", vyre_term (v, index)->expr->at,
-        "the %s operand of Fma is %s; cast it to F32", slots[i], name);
+        "the %s operand of Fma is %s; cast it to f32", slots[i], name);
   }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Statements: the walk, scopes and the rules of vir0-semantics.md section 22.5,
- * with the hazards of 22.7 and the single-rank collectives of 3.2. */
+ * with the hazards of 22.7. */
 #include "validate-private.h"
 
 #include <string.h>
@@ -50,124 +50,6 @@ unbind (VyreValidator *v, guint first)
   g_ptr_array_set_size (v->bindings, (gint) first); /* frees them */
 }
 
-/* --- single-rank collectives (section 3.2) --------------------------------- */
-
-static gboolean
-is_collective (const VyreNode *node)
-{
-  return node->kind == VYRE_NODE_ALL_REDUCE ||
-         node->kind == VYRE_NODE_ALL_GATHER ||
-         node->kind == VYRE_NODE_REDUCE_SCATTER ||
-         node->kind == VYRE_NODE_BROADCAST;
-}
-
-static gboolean
-is_single_rank (const VyreNode *node)
-{
-  return node->group == 0 &&
-         !(node->kind == VYRE_NODE_BROADCAST && node->root != 0);
-}
-
-static VyreExpr *
-new_expr (VyreValidator *v, VyreExprKind kind, VyreString name, VyreSource at,
-    guint n_args)
-{
-  VyreExpr *expr = vyre_program_expr (v->scratch, kind, n_args);
-
-  expr->name = name;
-  expr->at = at;
-  return expr;
-}
-
-static VyreNode *
-new_node (VyreValidator *v, VyreNodeKind kind, VyreString name, VyreSource at,
-    guint n_exprs)
-{
-  VyreNode *node = vyre_program_node (v->scratch, kind);
-
-  node->name = name;
-  node->at = at;
-  node->n_exprs = (guint8) n_exprs;
-  return node;
-}
-
-/* if index < len(buffer) { then } */
-static VyreNode *
-new_guard (VyreValidator *v, VyreString index, VyreString buffer,
-    VyreNode *then, VyreSource at)
-{
-  VyreNode *node = new_node (v, VYRE_NODE_IF, (VyreString){ "", 0 }, at, 1);
-  VyreExpr *less = new_expr (v, VYRE_EXPR_BIN_OP, (VyreString){ "", 0 }, at, 2);
-
-  less->op = VYRE_BIN_LT;
-  less->args[0] = new_expr (v, VYRE_EXPR_VAR, index, at, 0);
-  less->args[1] = new_expr (v, VYRE_EXPR_BUF_LEN, buffer, at, 0);
-  node->exprs[0] = less;
-  node->body.nodes = vyre_program_alloc (v->scratch, sizeof *node->body.nodes);
-  node->body.nodes[0] = then;
-  node->body.n_nodes = 1;
-  return node;
-}
-
-/* The two statements that copy the elements of an AllGather or ReduceScatter. */
-static void
-replace_gather (VyreValidator *v, const VyreNode *node, VyreNode *result[2])
-{
-  g_autofree char *text =
-      g_strdup_printf ("__vyre_single_rank_collective_idx_%u", v->n_replaced++);
-  VyreString index = vyre_program_string (v->scratch, text, strlen (text));
-  VyreSource at = node->at;
-  VyreNode *store;
-  VyreExpr *load;
-
-  result[0] = new_node (v, VYRE_NODE_LET, index, at, 1);
-  result[0]->exprs[0] =
-      new_expr (v, VYRE_EXPR_INVOCATION_ID, (VyreString){ "", 0 }, at, 0);
-  load = new_expr (v, VYRE_EXPR_LOAD, node->name, at, 1);
-  load->args[0] = new_expr (v, VYRE_EXPR_VAR, index, at, 0);
-  store = new_node (v, VYRE_NODE_STORE, node->name2, at, 2);
-  store->exprs[0] = new_expr (v, VYRE_EXPR_VAR, index, at, 0);
-  store->exprs[1] = load;
-  result[1] = new_guard (
-      v, index, node->name2, new_guard (v, index, node->name, store, at), at);
-}
-
-/* A list as it is after section 3.2, with the statements' former numbers. */
-static void
-replace_collectives (
-    VyreValidator *v, const VyreNodeList *list, VyreFrame *frame)
-{
-  guint64 n_nodes = list->n_nodes;
-  VyreNode **nodes;
-  guint32 *numbers;
-  guint n = 0;
-
-  for (guint32 i = 0; i < list->n_nodes; i++)
-    n += is_collective (list->nodes[i]);
-  if (n == 0)
-    return;
-
-  n_nodes += n + 1; /* the last one writes a number ahead */
-  nodes = vyre_program_alloc (v->scratch, n_nodes * sizeof *nodes);
-  numbers = vyre_program_alloc (v->scratch, n_nodes * sizeof *numbers);
-  n = 0;
-  for (guint32 i = 0; i < list->n_nodes; i++) {
-    VyreNode *node = list->nodes[i];
-
-    numbers[n] = numbers[n + 1] = i;
-    if (!is_collective (node) || !is_single_rank (node)) {
-      nodes[n++] = node;
-    } else if (node->kind == VYRE_NODE_ALL_GATHER ||
-               node->kind == VYRE_NODE_REDUCE_SCATTER) {
-      replace_gather (v, node, nodes + n);
-      n += 2;
-    }
-  }
-  frame->nodes = nodes;
-  frame->numbers = numbers;
-  frame->n_nodes = n;
-}
-
 /* --- lists ------------------------------------------------------------------ */
 
 static void
@@ -185,7 +67,7 @@ open_list (VyreValidator *v, const VyreNodeList *list, const char *field,
   };
 
   if (v->options.repair)
-    replace_collectives (v, list, &frame);
+    vyre_validator_replace_collectives (v, list, &frame);
   g_array_append_val (v->frames, frame);
 }
 
@@ -393,11 +275,10 @@ check_store_value (VyreValidator *v, const VyreNode *node, const char *name,
   value_name = vyre_type_display (value);
   element_name = vyre_type_display (element);
   VYRE_FAIL (v, "S5", node->at,
-      "Store of %s into buffer `%s` whose elements are %s; cast the value to "
-      "%s%s",
-      value_name, name, element_name, element_name,
-      is_kind (element, VYRE_TYPE_U32)     ? " (or bytes)"
-      : is_kind (element, VYRE_TYPE_BYTES) ? " (or u32)"
+      "Store of %s into buffer `%s`, which takes %s%s; cast the value",
+      value_name, name, element_name,
+      is_kind (element, VYRE_TYPE_U32)     ? " or bytes"
+      : is_kind (element, VYRE_TYPE_BYTES) ? " or u32"
                                            : "");
 }
 
@@ -426,14 +307,14 @@ check_store (VyreValidator *v, const VyreNode *node, const guint roots[2])
         vyre_access_name (buffer->access));
   if (is_kind (element, VYRE_TYPE_BYTES))
     VYRE_FAIL (v, "V013", node->at,
-        "Store to buffer `%s` of bytes; declare it with U8 or U32 elements",
+        "Store to buffer `%s` of bytes; declare it with u8 or u32 elements",
         name);
   check_store_value (v, node, name, type_of (v, roots[1]), element);
   if (index != NULL && !is_kind (index, VYRE_TYPE_U32)) {
     g_autofree char *index_name = vyre_type_display (index);
 
     VYRE_FAIL (v, "S6", node->at,
-        "the index of Store to buffer `%s` is %s; cast it to U32", name,
+        "the index of Store to buffer `%s` is %s; cast it to u32", name,
         index_name);
   }
   if (buffer->count == 0 || (literal->kind != VYRE_EXPR_LIT_U32 &&

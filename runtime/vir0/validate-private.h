@@ -9,7 +9,7 @@ G_BEGIN_DECLS
  * How the validator works: statements are walked with a stack of lists on the
  * heap (validate-node.c), so that depth needs no stack. Before the rules look
  * at a statement, each of its expressions becomes an array of VyreTerm in
- * pre-order, filled from the leaves (validate-expr.c): some rules speak of an
+ * pre-order, filled from the leaves (validate-terms.c): some rules speak of an
  * operand before the operand itself has been examined. Names are interned;
  * what is bound to one is found in its VyreName.
  */
@@ -175,14 +175,11 @@ gboolean vyre_cast_exists (const VyreType *from, const VyreType *to);
 char *vyre_cast_targets (const VyreType *from);
 gboolean vyre_cast_narrows (const VyreType *from, const VyreType *to);
 
-/* --- validate-expr.c ------------------------------------------------------ */
+/* --- validate-terms.c ---------------------------------------------------- */
 
 /* Appends the terms of an expression and what it touches; the index of its
  * root. */
 guint vyre_validator_analyse (VyreValidator *v, const VyreExpr *expr);
-/* Section 22.6. */
-void vyre_validator_check_expr (
-    VyreValidator *v, guint root, const char *field);
 void vyre_validator_use (VyreValidator *v, VyreName *name, guint uses);
 static inline VyreTerm *
 vyre_term (VyreValidator *v, guint index)
@@ -191,6 +188,25 @@ vyre_term (VyreValidator *v, guint index)
 }
 /* VYRE_NO_TERM if there is no such operand. */
 guint vyre_term_operand (VyreValidator *v, guint index, guint operand);
+/* NULL: unknown, or no such operand. */
+const VyreType *vyre_term_operand_type (
+    VyreValidator *v, guint index, guint operand);
+gboolean vyre_op_is_comparison (guint op);
+gboolean vyre_op_is_saturating (guint op);
+/* The operators of E3 to E7 whose result has their operands' type. */
+gboolean vyre_op_is_arithmetic (guint op);
+
+/* --- validate-expr.c: section 22.6 --------------------------------------- */
+
+void vyre_validator_check_expr (
+    VyreValidator *v, guint root, const char *field);
+
+/* --- validate-repair.c --------------------------------------------------- */
+
+/* Makes the frame's list what it is after section 3.2, with the statements'
+ * former numbers. */
+void vyre_validator_replace_collectives (
+    VyreValidator *v, const VyreNodeList *list, VyreFrame *frame);
 
 /* --- validate-node.c ------------------------------------------------------ */
 

@@ -138,7 +138,7 @@ vyre_type_display (const VyreType *type)
     g_autoptr (GString) tail = g_string_new (NULL);
 
     if (depth++ == 4 || out->len + after->len > MAX_NAME_CHARS) {
-      g_string_append (out, "…");
+      g_string_append (out, "...");
       break;
     }
     g_string_append (out, vyre_type_kind_name (type->kind));
@@ -162,7 +162,7 @@ vyre_type_display (const VyreType *type)
           g_string_append_printf (tail, "%s%u",
               i == 0 && type->element == NULL ? "" : ", ", type->dims[i]);
         if (type->n_dims > 4)
-          g_string_append (tail, ", …");
+          g_string_append (tail, ", ...");
         break;
       default:
         break;

@@ -73,7 +73,7 @@ make_path (VyreValidator *v)
     const VyreFrame *frame = &g_array_index (v->frames, VyreFrame, i);
 
     if (i == MAX_PATH_HEAD && v->frames->len > MAX_PATH_HEAD + MAX_PATH_TAIL) {
-      g_string_append (path, ".…");
+      g_string_append (path, "...");
       i = v->frames->len - MAX_PATH_TAIL - 1;
       continue;
     }
@@ -165,7 +165,7 @@ check_entry (VyreValidator *v)
   if (entry->n_nodes == 0) {
     VYRE_FAIL (v, "P1", NOWHERE,
         "the program has no statements; put them into a Region at the top "
-        "(main { … } in text)");
+        "(main { ... } in text)");
     return;
   }
   for (i = 0; i < entry->n_nodes; i++) {
@@ -181,12 +181,12 @@ check_entry (VyreValidator *v)
     v->wrapped = TRUE;
     vyre_validator_report (v, VYRE_SEVERITY_WARNING, "P2", node->at,
         "top-level statement %u is %s and no Region; all statements run as if "
-        "in one Region, but write it (main { … } in text)",
+        "in one Region, but write it (main { ... } in text)",
         i, vyre_node_kind_name (node->kind));
   } else {
     VYRE_FAIL (v, "P2", node->at,
         "top-level statement %u is %s and no Region; put all statements into "
-        "a Region (main { … } in text)",
+        "a Region (main { ... } in text)",
         i, vyre_node_kind_name (node->kind));
   }
   set_place (v, NULL, 0);
@@ -211,6 +211,7 @@ check_buffer (VyreValidator *v, guint32 number, GHashTable *bindings)
   const VyreBuffer *buffer = &v->program->buffers[number];
   VyreName *name = vyre_validator_name (v, buffer->name);
   g_autofree char *text = vyre_string_display (buffer->name);
+  guint64 bytes;
 
   set_place (v, "buffers", number);
   if (name->buffer >= 0)
@@ -235,6 +236,16 @@ check_buffer (VyreValidator *v, guint32 number, GHashTable *bindings)
     VYRE_FAIL (v, "P7", buffer->at,
         "output buffer `%s` has elements of %s; use numbers or vectors of a "
         "fixed size",
+        text, type);
+  }
+  if (v->options.engine_checks && buffer->access == VYRE_ACCESS_WORKGROUP &&
+      buffer->count != 0 &&
+      !vyre_type_static_size (buffer->element, buffer->count, &bytes)) {
+    g_autofree char *type = vyre_type_display (buffer->element);
+
+    VYRE_FAIL (v, "X17", buffer->at,
+        "Workgroup buffer `%s` has elements of %s, for which no room can be "
+        "made; use elements of a fixed size",
         text, type);
   }
   set_place (v, NULL, 0);
@@ -407,7 +418,7 @@ vyre_program_check (const VyreProgram *program,
     g_string_append_printf (message, "\n%s", line);
   }
   if (n > MAX_LINES)
-    g_string_append_printf (message, "\n… and %u more", n - MAX_LINES);
+    g_string_append_printf (message, "\nand %u more", n - MAX_LINES);
   g_set_error_literal (
       error, VYRE_VALIDATE_ERROR, VYRE_VALIDATE_ERROR_INVALID, message->str);
   return FALSE;

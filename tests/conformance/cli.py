@@ -165,6 +165,86 @@ class Info(unittest.TestCase):
             self.assertIn(need, needs)
 
 
+class Check(unittest.TestCase):
+    WRONG = (b"program workgroup(1);\n"
+             b"buffer o: readwrite u32[2] @0;\n"
+             b"main {\n"
+             b"  o[2] = nope;\n"
+             b"  let x = u8(1);\n"
+             b"}\n")
+    # Only this engine refuses it.
+    CALL = b'program workgroup(1); main { let x = call("f"); }'
+    BARE = b"program workgroup(1); barrier;"
+    SUBGROUP = b"program workgroup(1); main { let x = subgroup_add(1); }"
+
+    def check(self, program, *options, code=0):
+        return vyre("check", *options, "-", stdin=program,
+                    code=code).stdout.decode().splitlines()
+
+    def test_text(self):
+        lines = self.check(self.WRONG, code=1)
+        self.assertEqual(len(lines), 4)
+        self.assertRegex(lines[0],
+                         r"^standard input:4:3: error \[V036\]: .*`o`")
+        self.assertRegex(lines[1],
+                         r"^standard input:4:10: error \[E1\]: .*`nope`")
+        self.assertRegex(lines[2],
+                         r"^standard input:5:11: warning \[V035\]: ")
+        self.assertEqual(lines[3], "standard input: 2 errors, 1 warning")
+
+    def test_binary(self):
+        blob = vyre("asm", "-", "-", stdin=self.WRONG).stdout
+        lines = self.check(blob, code=1)
+        self.assertRegex(
+            lines[1], r"^standard input: entry\[0\]\.body\[0\]\.value: error ")
+
+    def test_json(self):
+        result = json.loads(vyre("check", "--json", "-", stdin=self.WRONG,
+                                 code=1).stdout)
+        self.assertIs(result["valid"], False)
+        self.assertEqual(result["unlisted"], 0)
+        self.assertEqual([e["code"] for e in result["errors"]],
+                         ["V036", "E1"])
+        self.assertEqual([e["public_code"] for e in result["errors"]],
+                         [True, False])
+        error = result["errors"][1]
+        self.assertEqual((error["line"], error["column"], error["path"]),
+                         (4, 10, "entry[0].body[0].value"))
+        self.assertEqual([w["code"] for w in result["warnings"]], ["V035"])
+        result = json.loads(vyre("check", "--json", "invert").stdout)
+        self.assertIs(result["valid"], True)
+        self.assertNotIn("line", result)
+
+    def test_standard(self):
+        self.assertIn("[X08]", self.check(self.CALL, code=1)[0])
+        self.check(self.CALL, "--standard")
+        self.assertIn("warning [P2]", self.check(self.BARE)[0])
+        self.assertIn("error [P2]",
+                      self.check(self.BARE, "--standard", code=1)[0])
+        self.check(self.SUBGROUP)
+        self.assertIn("[V041]",
+                      self.check(self.SUBGROUP, "--standard", code=1)[0])
+        self.check(self.SUBGROUP, "--standard", "--subgroups")
+        vyre("check", "--subgroups", "invert", code=2)
+
+    def test_lowering(self):
+        """What only lowering finds has its place, too."""
+        lines = self.check(b"program workgroup(1);\nmain {\n"
+                           b'  async_wait("t");\n}', code=1)
+        self.assertRegex(lines[0],
+                         r"^standard input:3:3: error \[R14\]: .*`t`")
+
+    def test_shipped(self):
+        for path in PROGRAMS.glob("*.vyre"):
+            with self.subTest(path.stem):
+                self.assertEqual(self.check(path.read_bytes()),
+                                 ["standard input: 0 errors, 0 warnings"])
+
+    def test_unreadable(self):
+        self.assertIn(b"vyre check: standard input: 1:",
+                      vyre("check", "-", stdin=b"nonsense", code=1).stderr)
+
+
 def have_device():
     done = subprocess.run([VYRE, "devices"], capture_output=True, check=False)
     return done.returncode == 0
