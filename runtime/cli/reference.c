@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "reference.h"
 
+#include "vir0/validate.h"
+
 #define MAX_BYTES ((guint64) 4 << 30)
 
 static gboolean
@@ -36,6 +38,10 @@ cli_reference_run (const VyreProgram *program, const CliRunOptions *options,
   gint64 start = g_get_monotonic_time (), end = start + options->timeout;
   guint64 steps = 0;
   guint n_given = 0;
+  /* The rules of the format; what an engine needs besides is not asked of a
+   * program that is to be compared. */
+  const VyreValidateOptions validate = { .subgroup_support = TRUE,
+    .repair = TRUE };
   VyreReferenceOptions run = {
     .grid = options->grid,
     .max_steps = options->max_steps,
@@ -45,6 +51,8 @@ cli_reference_run (const VyreProgram *program, const CliRunOptions *options,
     .steps = &steps,
   };
 
+  if (!vyre_program_check (program, &validate, error))
+    return FALSE;
   for (guint i = 0; i < program->n_buffers; i++) {
     VyreRole role = vyre_buffer_role (&program->buffers[i]);
 

@@ -240,6 +240,14 @@ class Check(unittest.TestCase):
                 self.assertEqual(self.check(path.read_bytes()),
                                  ["standard input: 0 errors, 0 warnings"])
 
+    def test_run(self):
+        """What is wrong is said before anything runs, all at once."""
+        err = vyre("run", "--engine=reference", "--zeros=o=8", "-",
+                   stdin=self.WRONG, code=1).stderr.decode().splitlines()
+        self.assertEqual(err[0], "vyre run: the program is not valid: 2 errors")
+        self.assertRegex(err[1], r"^4:3: error \[V036\]: ")
+        self.assertRegex(err[2], r"^4:10: error \[E1\]: ")
+
     def test_unreadable(self):
         self.assertIn(b"vyre check: standard input: 1:",
                       vyre("check", "-", stdin=b"nonsense", code=1).stderr)
