@@ -66,7 +66,7 @@ if [ "$quick" = 0 ]; then
   # their reasons, in tests/lsan.supp.
   run_build asan clang "--no-suite slow" -Db_sanitize=address,undefined \
     -Db_lundef=false
-  run_build tsan clang "--suite threads" -Db_sanitize=thread -Db_lundef=false
+  run_build tsan clang "--suite threads --suite ingest --suite ring" -Db_sanitize=thread -Db_lundef=false
 fi
 
 # shellcheck disable=SC2086

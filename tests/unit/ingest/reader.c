@@ -520,6 +520,24 @@ free_slowly (gpointer data)
   return NULL;
 }
 
+typedef struct
+{
+  VyreReader *reader;
+  gint n_held;                  /* atomic */
+} Full;
+
+/* Cancels once everything that fits has been delivered and the reader has had
+ * time to deliver too much. */
+static gpointer
+cancel_when_full (gpointer data)
+{
+  Full *full = data;
+
+  for (guint i = 0; i < 1000 && g_atomic_int_get (&full->n_held) < 16; i++)
+    g_usleep (10000);
+  return cancel_late (full->reader);
+}
+
 /* A small arena that is not the registered one, all of it held by a consumer
  * that frees later, in another thread. */
 static void
@@ -533,7 +551,7 @@ test_hoarder (void)
   VyreReaderStats stats;
   GThread *thread;
   guint64 at = 0;
-  guint n_held = 0;
+  Full full = { reader, 0 };
 
   start (reader, small, 0, G_MAXUINT64, 65536, 64, FALSE);
   vyre_reader_get_stats (reader, &stats);
@@ -541,7 +559,7 @@ test_hoarder (void)
   g_assert_nonnull (stats.reason);
 
   /* Everything that fits is delivered, then the reader waits. */
-  thread = g_thread_new ("late", cancel_late, reader);
+  thread = g_thread_new ("late", cancel_when_full, &full);
   for (;;) {
     VyreBlock *block;
     guint64 offset;
@@ -552,11 +570,11 @@ test_hoarder (void)
       break;
     g_assert_cmpuint (offset, ==, at);
     g_queue_push_tail (&hoard.blocks, block);
-    n_held++;
+    g_atomic_int_inc (&full.n_held);
     at += length;
   }
   g_thread_join (thread);
-  g_assert_cmpuint (n_held, ==, 16);
+  g_assert_cmpint (full.n_held, ==, 16);
   expect_result (reader, VYRE_READ_CANCELLED);
   vyre_reader_cancel (reader, FALSE);
 
