@@ -38,6 +38,20 @@ fadd (uint a, uint b)
   return canon (floatBitsToUint (r));
 }
 
+/* One step towards quotient m with remainder 0 <= rem < divisor. No loop: some
+ * devices count loop passes, and the caller charges one for an instruction. */
+void
+correct_quotient (inout uint64_t m, inout int64_t rem, int64_t divisor)
+{
+  if (rem < 0L) {
+    m -= 1UL;
+    rem += divisor;
+  } else if (rem >= divisor) {
+    m += 1UL;
+    rem -= divisor;
+  }
+}
+
 uint
 fdiv (uint a, uint b)
 {
@@ -72,15 +86,9 @@ fdiv (uint a, uint b)
     m = 0x800000UL;
   }
   int64_t rem = int64_t (num) - int64_t (m * uint64_t (my));
-  for (int k = 0; k < 3; k++) {
-    if (rem < 0L) {
-      m -= 1UL;
-      rem += int64_t (my);
-    } else if (rem >= int64_t (my)) {
-      m += 1UL;
-      rem -= int64_t (my);
-    }
-  }
+  correct_quotient (m, rem, int64_t (my));
+  correct_quotient (m, rem, int64_t (my));
+  correct_quotient (m, rem, int64_t (my));
   if (2L * rem > int64_t (my) || 2L * rem == int64_t (my) && (m & 1UL) != 0UL)
     m += 1UL;
   int re = e + 127 - (below ? 1 : 0);
@@ -216,6 +224,16 @@ fmul (uint a, uint b)
   return canon (floatBitsToUint (r));
 }
 
+/* One step towards the largest r with r * r <= n. */
+void
+correct_root (inout uint64_t r, uint64_t n)
+{
+  if (r * r > n)
+    r -= 1UL;
+  else if ((r + 1UL) * (r + 1UL) <= n)
+    r += 1UL;
+}
+
 uint
 fsqrt (uint a)
 {
@@ -233,12 +251,10 @@ fsqrt (uint a)
   float s = sqrt (uintBitsToFloat ((a & 0x7fffffu) |
       ((e & 1) != 0 ? 0x40000000u : 0x3f800000u)));
   uint64_t r = uint64_t (uint (s * 8388608.0));
-  for (int k = 0; k < 4; k++) {
-    if (r * r > n)
-      r -= 1UL;
-    else if ((r + 1UL) * (r + 1UL) <= n)
-      r += 1UL;
-  }
+  correct_root (r, n);
+  correct_root (r, n);
+  correct_root (r, n);
+  correct_root (r, n);
   /* n - r^2 > r means the root lies above r + 1/2; it never equals it. */
   if (n - r * r > r)
     r += 1UL;

@@ -54,6 +54,11 @@ layout(push_constant, scalar) uniform Launch
 } launch;
 
 #define NONE 0xffffffffu
+/* Loop passes of one turn of the outer loop beside those that are counted where
+ * they are made: its own, and one each for the end of the loops that claim,
+ * interpret and read bindings, since devices that count passes also count the
+ * one that finds nothing left to do. */
+#define TURN_PASSES 4u
 #define PC_ENDED 0xffffffffu
 #define PHASE_FRESH 0xffffffffu /* the workgroup has not begun */
 
@@ -251,6 +256,18 @@ may_execute (uint tenant)
           VYRE_TENANT_MAY_EXECUTE) != 0u;
 }
 
+/* May this kernel run what is in the slot? */
+bool
+may_run (uint base)
+{
+  Words ring = Words (launch.ring);
+
+  return !older (launch.generation,
+          load_relaxed (ring, base + VYRE_A_RESIDENCY)) &&
+      (load_relaxed (ring, base + VYRE_A_KERNEL) & ~KERNEL_FEATURES) == 0u &&
+      may_execute (load_relaxed (ring, base + VYRE_W_TENANT));
+}
+
 /* Looks through the slots in flight, a lane group's width at a time, and claims
  * one that this kernel may run. Oldest first: slots are taken back in order, so
  * one that waits long would block the ring. But fresh: only tiles that have
@@ -286,10 +303,7 @@ claim (inout uint passes, uint spread, bool fresh, bool suspended)
           !suspended;
     }
     if (ready)
-      ready = !older (launch.generation,
-          load_relaxed (ring, base + VYRE_A_RESIDENCY)) &&
-          (load_relaxed (ring, base + VYRE_A_KERNEL) & ~KERNEL_FEATURES) == 0u &&
-          may_execute (load_relaxed (ring, base + VYRE_W_TENANT));
+      ready = may_run (base);
     uvec4 votes = subgroupBallot (ready);
     uint n = subgroupBallotBitCount (votes);
     if (n > 0u) {
@@ -302,6 +316,13 @@ claim (inout uint passes, uint spread, bool fresh, bool suspended)
               VYRE_ST_CLAIMED, SCOPE, BUFFERS, gl_SemanticsAcquire |
               gl_SemanticsMakeVisible, 0, gl_SemanticsRelaxed) == status)
         won = candidate | (status == VYRE_ST_YIELD ? 0x80000000u : 0u);
+      /* Between looking and claiming the slot may have been finished and
+       * published anew, for another kernel than this. */
+      if (won != NONE && !may_run (base)) {
+        atomicStore (ring.w[base + VYRE_W_STATUS], status, SCOPE, BUFFERS,
+            gl_SemanticsRelease | gl_SemanticsMakeAvailable);
+        won = NONE;
+      }
       uvec4 winners = subgroupBallot (won != NONE);
       got = subgroupBallotBitCount (winners) != 0u ?
           subgroupBroadcast (won, subgroupBallotFindLSB (winners)) : NONE;
@@ -446,7 +467,7 @@ main ()
     leaving = true;
 
   while (!leaving) {
-    uint passes = 1u;
+    uint passes = TURN_PASSES;
     uint event = EV_SLICE;
 
     if (!have_tile) {

@@ -163,6 +163,44 @@ test_invert_sizes (void)
   }
 }
 
+/* Kernels that looked for work for long before they got some: looking uses up
+ * loop passes too, where a device cuts loops. */
+static void
+test_long_idle (void)
+{
+  enum
+  {
+    WORDS = 24 * 1024,
+    ROUNDS = 12,
+    TINY = 7
+  };
+  g_autoptr (VyreExecutable) invert =
+      make_executable (&invert_shape, invert_code, sizeof invert_code);
+  VyreBlock *blocks[2] = { make_block (WORDS * 4), make_block (WORDS * 4) };
+  const gsize tiny[2] = { 4, 4 };
+  const gsize large[2] = { WORDS * 4, WORDS * 4 };
+  guint32 *in = (guint32 *) blocks[0]->data;
+  const guint32 *out = (const guint32 *) blocks[1]->data;
+
+  for (guint round = 0; round < ROUNDS; round++) {
+    for (guint i = 0; i < WORDS; i++)
+      in[i] = i * 2654435761u + round;
+    vyre_block_note_write (blocks[0]);
+    for (guint i = 0; i < TINY; i++) {
+      g_autoptr (VyreWindow) window = submit (invert, blocks, tiny, 2, 1, 0);
+      expect_done (window);
+      g_usleep (200 * (round + i));
+    }
+    g_autoptr (VyreWindow) window =
+        submit (invert, blocks, large, 2, WORDS / 64, 0);
+    expect_done (window);
+    for (guint i = 0; i < WORDS; i++)
+      g_assert_cmphex (out[i], ==, ~in[i]);
+  }
+  vyre_block_unref (blocks[0]);
+  vyre_block_unref (blocks[1]);
+}
+
 /* Windows in flight that reuse their blocks for new contents: every result
  * must be of this round's contents. */
 static void
@@ -596,6 +634,7 @@ main (int argc, char **argv)
   g_assert_no_error (error);
 
   g_test_add_func ("/engine/invert-sizes", test_invert_sizes);
+  g_test_add_func ("/engine/long-idle", test_long_idle);
   g_test_add_func ("/engine/stream", test_stream);
   g_test_add_func ("/engine/sequential", test_sequential);
   g_test_add_func ("/engine/barriers", test_barriers);
