@@ -148,6 +148,11 @@ typedef struct
 
 /* --- validate.c ---------------------------------------------------------- */
 
+/* For the whole of a program, or (the builder) for single expressions. */
+void vyre_validator_init (VyreValidator *v, const VyreProgram *program,
+    const VyreValidateOptions *options);
+/* Frees all but what was found. */
+VyreFindings *vyre_validator_end (VyreValidator *v);
 /* code must be a literal. X codes go to the engine's findings. */
 void vyre_validator_report (VyreValidator *v, VyreSeverity severity,
     const char *code, VyreSource at, const char *format, ...)

@@ -319,54 +319,69 @@ validate (VyreValidator *v)
   /* Recursive, so not for what is too deep to run anyway. */
   if (v->options.engine_checks && v->has_barriers && !v->too_deep)
     vyre_engine_check_barriers (v);
+}
+
+void
+vyre_validator_init (VyreValidator *v, const VyreProgram *program,
+    const VyreValidateOptions *options)
+{
+  *v = (VyreValidator){ .program = program };
+  v->findings = g_new0 (VyreFindings, 1);
+  v->findings->errors = g_ptr_array_new_with_free_func (finding_free);
+  v->findings->warnings = g_ptr_array_new_with_free_func (finding_free);
+  if (options != NULL)
+    v->options = *options;
+  if (v->options.max_findings == 0)
+    v->options.max_findings = VYRE_VALIDATE_MAX_FINDINGS;
+
+  v->engine = g_ptr_array_new ();
+  v->names = g_hash_table_new_full (
+      vyre_validator_string_hash, vyre_validator_string_equal, NULL, g_free);
+  v->types = vyre_validator_type_set ();
+  v->known_types = g_hash_table_new (NULL, NULL);
+  v->bindings = g_ptr_array_new_with_free_func (g_free);
+  v->frames = g_array_new (FALSE, FALSE, sizeof (VyreFrame));
+  v->terms = g_array_new (FALSE, FALSE, sizeof (VyreTerm));
+  v->uses = g_array_new (FALSE, FALSE, sizeof (VyreUse));
+  v->expr_steps = g_array_new (FALSE, FALSE, sizeof (VyreExprStep));
+  v->exclusive = g_hash_table_new_full (
+      vyre_validator_string_hash, vyre_validator_string_equal, g_free, NULL);
+  v->refused_barriers = g_hash_table_new (NULL, NULL);
+  v->scratch = vyre_program_new ();
+}
+
+VyreFindings *
+vyre_validator_end (VyreValidator *v)
+{
+  VyreFindings *findings = v->findings;
+
   for (guint i = 0; i < v->engine->len; i++)
-    g_ptr_array_add (v->findings->errors, g_ptr_array_index (v->engine, i));
+    g_ptr_array_add (findings->errors, g_ptr_array_index (v->engine, i));
+  g_ptr_array_unref (v->engine);
+  g_hash_table_unref (v->names);
+  g_hash_table_unref (v->known_types);
+  g_hash_table_unref (v->types);
+  g_ptr_array_unref (v->bindings);
+  g_array_unref (v->frames);
+  g_array_unref (v->terms);
+  g_array_unref (v->uses);
+  g_array_unref (v->expr_steps);
+  g_hash_table_unref (v->exclusive);
+  g_hash_table_unref (v->refused_barriers);
+  vyre_program_unref (v->scratch);
+  g_free (v->place);
+  return findings;
 }
 
 VyreFindings *
 vyre_program_validate (
     const VyreProgram *program, const VyreValidateOptions *options)
 {
-  VyreFindings *findings = g_new0 (VyreFindings, 1);
-  VyreValidator v = { .program = program, .findings = findings };
+  VyreValidator v;
 
-  findings->errors = g_ptr_array_new_with_free_func (finding_free);
-  findings->warnings = g_ptr_array_new_with_free_func (finding_free);
-  if (options != NULL)
-    v.options = *options;
-  if (v.options.max_findings == 0)
-    v.options.max_findings = VYRE_VALIDATE_MAX_FINDINGS;
-
-  v.engine = g_ptr_array_new ();
-  v.names = g_hash_table_new_full (
-      vyre_validator_string_hash, vyre_validator_string_equal, NULL, g_free);
-  v.types = vyre_validator_type_set ();
-  v.known_types = g_hash_table_new (NULL, NULL);
-  v.bindings = g_ptr_array_new_with_free_func (g_free);
-  v.frames = g_array_new (FALSE, FALSE, sizeof (VyreFrame));
-  v.terms = g_array_new (FALSE, FALSE, sizeof (VyreTerm));
-  v.uses = g_array_new (FALSE, FALSE, sizeof (VyreUse));
-  v.expr_steps = g_array_new (FALSE, FALSE, sizeof (VyreExprStep));
-  v.exclusive = g_hash_table_new_full (
-      vyre_validator_string_hash, vyre_validator_string_equal, g_free, NULL);
-  v.refused_barriers = g_hash_table_new (NULL, NULL);
-  v.scratch = vyre_program_new ();
-
+  vyre_validator_init (&v, program, options);
   validate (&v);
-
-  g_ptr_array_unref (v.engine);
-  g_hash_table_unref (v.names);
-  g_hash_table_unref (v.known_types);
-  g_hash_table_unref (v.types);
-  g_ptr_array_unref (v.bindings);
-  g_array_unref (v.frames);
-  g_array_unref (v.terms);
-  g_array_unref (v.uses);
-  g_array_unref (v.expr_steps);
-  g_hash_table_unref (v.exclusive);
-  g_hash_table_unref (v.refused_barriers);
-  vyre_program_unref (v.scratch);
-  return findings;
+  return vyre_validator_end (&v);
 }
 
 void
