@@ -23,6 +23,13 @@ typedef enum
   GST_VYRE_TAIL_ERROR,
 } GstVyreTail;
 
+typedef enum
+{
+  GST_VYRE_ON_FAULT_ERROR,
+  GST_VYRE_ON_FAULT_DROP,
+  GST_VYRE_ON_FAULT_PASS,
+} GstVyreOnFault;
+
 /* What stands between the pads, in the order in which it leaves. */
 typedef struct
 {
@@ -66,12 +73,14 @@ struct _GstVyreInterp
   guint64 max_steps;
   guint64 max_output_bytes;
   GstVyreTail tail;
+  GstVyreOnFault on_fault;
   VyreRuntime *runtime; /* from READY on */
   GstStructure *last_kept; /* of the stream that ended last */
 
   /*< set in READY to PAUSED, dropped in PAUSED to READY; the pointer itself is
    * also under OBJECT_LOCK, for readers of kept >*/
   GstVyreWorkload *workload;
+  GstVyreOnFault fault_policy; /* the workload's */
 
   /*< sink pad's stream lock >*/
   GstAdapter *adapter; /* of a program with frames */
@@ -84,6 +93,7 @@ struct _GstVyreInterp
 
   /*< source pad's task >*/
   gboolean noted_low;
+  gint64 fault_warned; /* when, monotonic; 0: not yet */
 
   /*< under lock; nothing waits for the GPU or for memory, and nothing is
    * pushed, posted or asked with it held >*/
@@ -94,6 +104,7 @@ struct _GstVyreInterp
   gboolean downstream_eos; /* results are dropped, events pass ... */
   gboolean refuse; /* ... and no more buffers are taken */
   gboolean error_posted;
+  gboolean discont; /* a buffer was left out before the next */
   GQueue items;
   guint n_buffers; /* of items: jobs and buffers */
   GQueue cancelled; /* jobs that have not ended yet */

@@ -63,6 +63,24 @@
  * from the beginning. When a run fails and runs cannot overlap (see
  * #GstVyreInterp:async-depth), kept buffers hold what they held before it.
  *
+ * ## Faults
+ *
+ * A program fails on a buffer, for example, by a trap, a signed division by
+ * zero, an index that is no index, or by using up #GstVyreInterp:max-steps.
+ * #GstVyreInterp:on-fault says what follows:
+ *
+ * * `error`: the stream ends with an error.
+ * * `drop`: the buffer is left out, and the next one is marked as following a
+ *   discontinuity.
+ * * `pass`: the buffer leaves as it came, whatever the length of results is.
+ *
+ * With the latter two, an element warning tells of the first fault, and then of
+ * those since at most once a second; `faults` of #GstVyreInterp:stats counts
+ * them all. Kept buffers then hold what they held before the run that failed.
+ * They are copied before each run for that, so programs that write to kept
+ * buffers run one at a time, those too that otherwise could overlap. With `pass`
+ * programs that write to their input work on a copy of it.
+ *
  * ## Statistics
  *
  * #GstVyreInterp:stats is `application/x-vyre-interp-stats`. All fields but the
@@ -299,6 +317,19 @@ load_program (const char *location, const char *program, GError **error)
   return NULL;
 }
 
+static GstVyreSurvival
+what_survives (GstVyreOnFault on_fault)
+{
+  switch (on_fault) {
+    case GST_VYRE_ON_FAULT_DROP:
+      return GST_VYRE_SURVIVES_KEPT;
+    case GST_VYRE_ON_FAULT_PASS:
+      return GST_VYRE_SURVIVES_INPUT;
+    default:
+      return GST_VYRE_SURVIVES_NOTHING;
+  }
+}
+
 static gboolean
 gst_vyre_interp_start (GstVyreInterp *self)
 {
@@ -311,11 +342,13 @@ gst_vyre_interp_start (GstVyreInterp *self)
   GstVyrePlanLimits limits;
   GstVyrePlan *plan;
   GstVyreWorkload *workload;
+  GstVyreOnFault on_fault;
 
   GST_OBJECT_LOCK (self);
   location = g_strdup (self->program_location);
   text = g_strdup (self->program);
   bindings_text = g_strdup (self->bindings);
+  on_fault = self->on_fault;
   limits.max_output_bytes = self->max_output_bytes;
   g_clear_pointer (&self->last_kept, gst_structure_free);
   GST_OBJECT_UNLOCK (self);
@@ -332,7 +365,8 @@ gst_vyre_interp_start (GstVyreInterp *self)
   if (plan == NULL)
     goto failed;
   name = gst_object_get_name (GST_OBJECT (self));
-  workload = gst_vyre_workload_new (runtime, plan, name, &error);
+  workload = gst_vyre_workload_new (
+      runtime, plan, name, what_survives (on_fault), &error);
   if (workload == NULL)
     goto failed;
 
@@ -348,6 +382,8 @@ gst_vyre_interp_start (GstVyreInterp *self)
   self->error_posted = FALSE;
   g_mutex_unlock (&self->lock);
   self->noted_copy = self->noted_low = FALSE;
+  self->fault_warned = 0;
+  self->fault_policy = on_fault;
   GST_OBJECT_LOCK (self);
   self->workload = workload;
   GST_OBJECT_UNLOCK (self);

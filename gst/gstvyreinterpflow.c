@@ -141,7 +141,7 @@ void
 gst_vyre_interp_begin (GstVyreInterp *self)
 {
   g_mutex_lock (&self->lock);
-  self->eos = self->downstream_eos = self->refuse = FALSE;
+  self->eos = self->downstream_eos = self->refuse = self->discont = FALSE;
   gst_vyre_interp_set_result_locked (self, GST_FLOW_OK);
   g_mutex_unlock (&self->lock);
 }

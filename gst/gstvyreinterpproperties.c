@@ -16,6 +16,7 @@ enum
   PROP_MAX_STEPS,
   PROP_MAX_OUTPUT_BYTES,
   PROP_TAIL,
+  PROP_ON_FAULT,
   PROP_STATS,
   PROP_KEPT,
 };
@@ -76,6 +77,25 @@ gst_vyre_tail_get_type (void)
   return type;
 }
 
+#define GST_TYPE_VYRE_ON_FAULT (gst_vyre_on_fault_get_type ())
+static GType
+gst_vyre_on_fault_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    { GST_VYRE_ON_FAULT_ERROR, "End the stream with an error", "error" },
+    { GST_VYRE_ON_FAULT_DROP, "Warn and leave the buffer out", "drop" },
+    { GST_VYRE_ON_FAULT_PASS, "Warn and let the buffer leave as it came",
+        "pass" },
+    { 0, NULL, NULL }
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (
+        &type, g_enum_register_static ("GstVyreOnFault", values));
+  return type;
+}
+
 /* The last state in which a property may change, by its flags. */
 static GstState
 last_mutable_state (const GParamSpec *pspec)
@@ -131,6 +151,9 @@ set_property (
       break;
     case PROP_TAIL:
       self->tail = g_value_get_enum (value);
+      break;
+    case PROP_ON_FAULT:
+      self->on_fault = g_value_get_enum (value);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
@@ -226,6 +249,9 @@ get_property (GObject *object, guint prop_id, GValue *value, GParamSpec *pspec)
     case PROP_TAIL:
       g_value_set_enum (value, self->tail);
       break;
+    case PROP_ON_FAULT:
+      g_value_set_enum (value, self->on_fault);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
       break;
@@ -318,8 +344,9 @@ gst_vyre_interp_install_properties (GObjectClass *klass)
    * GstVyreInterp:async-depth:
    *
    * Buffers that may be in flight. Programs that read what they keep from buffer
-   * to buffer run one at a time whatever this says. Default: 8. Changes at any
-   * time.
+   * to buffer run one at a time whatever this says, as do all that write to kept
+   * buffers where #GstVyreInterp:on-fault is not error. Default: 8. Changes at
+   * any time.
    *
    * Since: 0.1
    */
@@ -367,6 +394,18 @@ gst_vyre_interp_install_properties (GObjectClass *klass)
           "What becomes of a last frame that is not full", GST_TYPE_VYRE_TAIL,
           GST_VYRE_TAIL_PAD, in_ready));
   /**
+   * GstVyreInterp:on-fault:
+   *
+   * What becomes of a buffer on which the program fails, see above. Default:
+   * error. Changes up to READY.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_ON_FAULT,
+      g_param_spec_enum ("on-fault", "On fault",
+          "What becomes of a buffer on which the program fails",
+          GST_TYPE_VYRE_ON_FAULT, GST_VYRE_ON_FAULT_ERROR, in_ready));
+  /**
    * GstVyreInterp:stats:
    *
    * Counters, see above.
@@ -391,6 +430,7 @@ gst_vyre_interp_install_properties (GObjectClass *klass)
   gst_type_mark_as_plugin_api (GST_TYPE_VYRE_ENGINE, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_VYRE_RESIDENCY, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_VYRE_TAIL, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_VYRE_ON_FAULT, 0);
 }
 
 void

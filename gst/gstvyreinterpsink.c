@@ -29,6 +29,11 @@ wait_for_turn (GstVyreInterp *self)
       continue;
     g_clear_pointer (&self->last_window, vyre_window_unref);
     failed = state != VYRE_WINDOW_DONE;
+    if (state == VYRE_WINDOW_FAULT &&
+        self->fault_policy != GST_VYRE_ON_FAULT_ERROR) {
+      gst_vyre_workload_undo_last (self->workload);
+      failed = FALSE;
+    }
   }
 
   g_mutex_lock (&self->lock);
@@ -454,7 +459,7 @@ flush_stop (GstVyreInterp *self, GstEvent *event)
   }
 
   g_mutex_lock (&self->lock);
-  self->eos = self->downstream_eos = self->refuse = FALSE;
+  self->eos = self->downstream_eos = self->refuse = self->discont = FALSE;
   self->error_posted = FALSE;
   gst_vyre_interp_set_result_locked (self, GST_FLOW_OK);
   if (gst_pad_is_active (self->srcpad))

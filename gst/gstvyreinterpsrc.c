@@ -73,18 +73,24 @@ static GstFlowReturn
 push_buffer (GstVyreInterp *self, GstBuffer *buffer)
 {
   GstFlowReturn ret;
-  gboolean drop;
+  gboolean drop, discont = FALSE;
 
   g_mutex_lock (&self->lock);
   drop = self->downstream_eos;
   if (!drop) {
     self->stats.buffers_out++;
     self->stats.bytes_out += gst_buffer_get_size (buffer);
+    discont = self->discont;
+    self->discont = FALSE;
   }
   g_mutex_unlock (&self->lock);
   if (drop) {
     gst_buffer_unref (buffer);
     return GST_FLOW_OK;
+  }
+  if (discont && !GST_BUFFER_IS_DISCONT (buffer)) {
+    buffer = gst_buffer_make_writable (buffer);
+    GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_DISCONT);
   }
 
   ret = gst_pad_push (self->srcpad, buffer);
@@ -101,11 +107,59 @@ push_buffer (GstVyreInterp *self, GstBuffer *buffer)
   return GST_FLOW_OK;
 }
 
+/* One warning for each fault could be thousands a second. */
+#define FAULT_WARN_INTERVAL G_TIME_SPAN_SECOND
+
+static void
+warn_of_fault (GstVyreInterp *self, const GstVyreJob *job,
+    const VyreWindowResult *result, guint64 faults)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  GST_INFO_OBJECT (self, "fault %" G_GUINT64_FORMAT ": %s", faults,
+      GST_STR_NULL (result->message));
+  if (self->fault_warned != 0 && now - self->fault_warned < FAULT_WARN_INTERVAL)
+    return;
+  self->fault_warned = now;
+  GST_ELEMENT_WARNING (self, STREAM, FAILED,
+      ("The program failed on a buffer, which %s: %s",
+          self->fault_policy == GST_VYRE_ON_FAULT_DROP ? "is dropped"
+                                                       : "passes unchanged",
+          GST_STR_NULL (result->message)),
+      ("fault %" G_GUINT64_FORMAT " of the stream: %s, address %u, after "
+       "%" G_GUINT64_FORMAT " steps, on a buffer with time %" GST_TIME_FORMAT
+       " and offset %" G_GUINT64_FORMAT,
+          faults, vyre_fault_name (result->code), result->address,
+          result->steps, GST_TIME_ARGS (GST_BUFFER_PTS (job->output)),
+          GST_BUFFER_OFFSET (job->output)));
+}
+
+/* The stream goes on. Takes the job, which has been undone. */
+static GstFlowReturn
+survive_fault (GstVyreInterp *self, GstVyreJob *job)
+{
+  GstBuffer *buffer = NULL;
+
+  /* Where nothing else leaves, what came is the output. */
+  if (self->fault_policy == GST_VYRE_ON_FAULT_PASS)
+    buffer = job->input ? g_steal_pointer (&job->input)
+                        : g_steal_pointer (&job->output);
+  gst_vyre_job_free (job);
+  if (buffer)
+    return push_buffer (self, spare_arena (self, buffer));
+
+  g_mutex_lock (&self->lock);
+  self->discont = TRUE;
+  g_mutex_unlock (&self->lock);
+  return GST_FLOW_OK;
+}
+
 static GstFlowReturn
 finish_job (
     GstVyreInterp *self, GstVyreJob *job, const VyreWindowResult *result)
 {
   GstBuffer *output;
+  guint64 faults;
 
   switch (result->state) {
     case VYRE_WINDOW_DONE:
@@ -116,8 +170,12 @@ finish_job (
     case VYRE_WINDOW_FAULT:
       gst_vyre_job_undo (job, self->workload);
       g_mutex_lock (&self->lock);
-      self->stats.faults++;
+      faults = ++self->stats.faults;
       g_mutex_unlock (&self->lock);
+      if (self->fault_policy != GST_VYRE_ON_FAULT_ERROR) {
+        warn_of_fault (self, job, result, faults);
+        return survive_fault (self, job);
+      }
       gst_vyre_interp_fail (self);
       GST_ELEMENT_ERROR (self, STREAM, FAILED,
           ("The program failed: %s", GST_STR_NULL (result->message)),
@@ -215,6 +273,7 @@ gst_vyre_interp_loop (GstPad *pad)
   GstVyreInterp *self = GST_VYRE_INTERP (GST_PAD_PARENT (pad));
   g_autoptr (VyreWindow) window = NULL;
   VyreWindowResult result = { 0 };
+  g_autofree char *message = NULL;
   gboolean awaited = FALSE;
   GstVyreItem *item;
   GstFlowReturn ret;
@@ -252,9 +311,9 @@ gst_vyre_interp_loop (GstPad *pad)
   g_cond_broadcast (&self->removed);
   g_mutex_unlock (&self->lock);
 
-  /* It holds the blocks of the run; its message is for those that failed. */
-  if (result.state == VYRE_WINDOW_DONE)
-    g_clear_pointer (&window, vyre_window_unref);
+  /* It holds the blocks of the run, and the message. */
+  result.message = message = g_strdup (result.message);
+  g_clear_pointer (&window, vyre_window_unref);
   ret = push_item (self, item, &result);
 
   g_mutex_lock (&self->lock);

@@ -24,9 +24,12 @@ struct _GstVyreWorkload
   VyreExecutable *executable;
   GstVyrePlan *plan;
   VyreArena *arena; /* host arena of the runtime */
+  GstVyreSurvival survival;
   gboolean ordered;
   gboolean covers_outgoing;
-  GMutex lock; /* lasting[].block of kept slots */
+  GMutex lock; /* lasting[].block of kept slots, shadowed */
+  const GstVyreJob
+      *shadowed; /* whose run the shadows undo; never looked into */
   Lasting *lasting; /* by slot */
 };
 
@@ -131,7 +134,8 @@ make_lasting (GstVyreWorkload *workload, GError **error)
   workload->lasting = g_new0 (Lasting, plan->n_slots);
   for (guint i = 0; i < plan->n_slots; i++) {
     if (plan->slots[i].kind == GST_VYRE_SLOT_KEPT && is_written (workload, i) &&
-        !vyre_executable_is_commutative (workload->executable, i))
+        (workload->survival != GST_VYRE_SURVIVES_NOTHING ||
+            !vyre_executable_is_commutative (workload->executable, i)))
       workload->ordered = TRUE;
   }
   for (guint i = 0; i < plan->n_slots; i++) {
@@ -156,6 +160,9 @@ gst_vyre_workload_reset_kept (
 {
   const GstVyrePlan *plan = workload->plan;
 
+  g_mutex_lock (&workload->lock);
+  workload->shadowed = NULL;
+  g_mutex_unlock (&workload->lock);
   for (guint i = 0; i < plan->n_slots; i++) {
     const GstVyreSlot *slot = &plan->slots[i];
     Lasting *lasting = &workload->lasting[i];
@@ -215,8 +222,11 @@ gst_vyre_workload_get_kept (GstVyreWorkload *workload)
 }
 
 static void
-take_shadows (GstVyreWorkload *workload)
+take_shadows (GstVyreWorkload *workload, const GstVyreJob *job)
 {
+  g_mutex_lock (&workload->lock);
+  workload->shadowed = job;
+  g_mutex_unlock (&workload->lock);
   for (guint i = 0; i < workload->plan->n_slots; i++) {
     Lasting *lasting = &workload->lasting[i];
 
@@ -226,9 +236,10 @@ take_shadows (GstVyreWorkload *workload)
   }
 }
 
-void
-gst_vyre_job_undo (GstVyreJob *job, GstVyreWorkload *workload)
+static void
+undo_locked (GstVyreWorkload *workload)
 {
+  workload->shadowed = NULL;
   for (guint i = 0; i < workload->plan->n_slots; i++) {
     Lasting *lasting = &workload->lasting[i];
 
@@ -240,16 +251,35 @@ gst_vyre_job_undo (GstVyreJob *job, GstVyreWorkload *workload)
   }
 }
 
+void
+gst_vyre_job_undo (GstVyreJob *job, GstVyreWorkload *workload)
+{
+  g_mutex_lock (&workload->lock);
+  if (workload->shadowed == job)
+    undo_locked (workload);
+  g_mutex_unlock (&workload->lock);
+}
+
+void
+gst_vyre_workload_undo_last (GstVyreWorkload *workload)
+{
+  g_mutex_lock (&workload->lock);
+  if (workload->shadowed)
+    undo_locked (workload);
+  g_mutex_unlock (&workload->lock);
+}
+
 /* --- workload ------------------------------------------------------------ */
 
 GstVyreWorkload *
-gst_vyre_workload_new (
-    VyreRuntime *runtime, GstVyrePlan *plan, const char *name, GError **error)
+gst_vyre_workload_new (VyreRuntime *runtime, GstVyrePlan *plan,
+    const char *name, GstVyreSurvival survival, GError **error)
 {
   GstVyreWorkload *workload = g_new0 (GstVyreWorkload, 1);
 
   workload->runtime = vyre_runtime_ref (runtime);
   workload->plan = plan;
+  workload->survival = survival;
   workload->arena = vyre_runtime_get_host_arena (runtime);
   g_mutex_init (&workload->lock);
 
@@ -358,6 +388,8 @@ usable_in_place (GstVyreJob *job, GstVyreWorkload *workload,
   if (memory->size == lengths->input &&
       !is_written (workload, workload->plan->input))
     return block;
+  if (workload->survival == GST_VYRE_SURVIVES_INPUT)
+    return NULL;
   if (!gst_buffer_is_writable (job->input) ||
       !gst_memory_is_writable (memory) || GST_MEMORY_IS_READONLY (memory))
     return NULL;
@@ -596,7 +628,7 @@ gst_vyre_job_submit (GstVyreJob *job, GstVyreWorkload *workload,
   VyreSubmitOptions options = { NULL, max_steps };
   GError *inner = NULL;
 
-  take_shadows (workload);
+  take_shadows (workload, job);
   job->submitted = g_get_monotonic_time ();
   job->window = vyre_tenant_submit (workload->tenant, workload->executable,
       job->bindings, plan->n_slots, &options, &inner);

@@ -21,10 +21,18 @@ G_BEGIN_DECLS
  */
 typedef struct _GstVyreWorkload GstVyreWorkload;
 
+/* What must still be there after a run that failed. */
+typedef enum
+{
+  GST_VYRE_SURVIVES_NOTHING, /* the stream ends */
+  GST_VYRE_SURVIVES_KEPT, /* kept buffers, as they were before it */
+  GST_VYRE_SURVIVES_INPUT, /* these, and the bytes of the input */
+} GstVyreSurvival;
+
 /* Lowers and uploads, and fills constant and kept buffers. plan: (transfer
  * full), also on failure. name: of the tenant. */
-GstVyreWorkload *gst_vyre_workload_new (
-    VyreRuntime *runtime, GstVyrePlan *plan, const char *name, GError **error);
+GstVyreWorkload *gst_vyre_workload_new (VyreRuntime *runtime, GstVyrePlan *plan,
+    const char *name, GstVyreSurvival survival, GError **error);
 /* Every submitted job must have been freed. */
 void gst_vyre_workload_free (GstVyreWorkload *workload);
 
@@ -32,7 +40,8 @@ const GstVyrePlan *gst_vyre_workload_get_plan (GstVyreWorkload *workload);
 VyreRuntime *gst_vyre_workload_get_runtime (GstVyreWorkload *workload);
 VyreArena *gst_vyre_workload_get_arena (GstVyreWorkload *workload);
 /* Must a run have ended before the next is submitted? True where a kept buffer
- * is written other than by commutative atomics. */
+ * is written other than by commutative atomics, and where it must survive: the
+ * shadow copy that restores it is of one run. */
 gboolean gst_vyre_workload_is_ordered (GstVyreWorkload *workload);
 
 /* Waits until the ring may have room again. */
@@ -83,8 +92,11 @@ GstVyreProgress gst_vyre_job_prepare (
 GstVyreProgress gst_vyre_job_submit (GstVyreJob *job, GstVyreWorkload *workload,
     guint64 max_steps, GError **error);
 /* After a fault: kept buffers of an ordered workload become what they were
- * before this job. */
+ * before this job; nothing happens the second time. Two threads may find out
+ * about the fault, and each must be sure of this before it goes on. */
 void gst_vyre_job_undo (GstVyreJob *job, GstVyreWorkload *workload);
+/* The same for the job that was submitted last. */
+void gst_vyre_workload_undo_last (GstVyreWorkload *workload);
 /* Not submitted, or ended. */
 void gst_vyre_job_free (GstVyreJob *job);
 
