@@ -89,6 +89,7 @@ struct _VyreRuntime
   guint64 next_sequence;        /* [lock] of the next slot */
   guint64 oldest_sequence;      /* [lock] first not reaped */
   GQueue windows;               /* [lock] in flight, by sequence; references */
+  guint n_releasing; /* [lock] threads that drop such references */
   GQueue finished;              /* [lock] references to drop after unlocking */
   guint32 descriptor_generation[VYRE_DESCRIPTORS];      /* [lock] */
   guint free_descriptors[VYRE_DESCRIPTORS];     /* [lock] a stack */
@@ -185,6 +186,10 @@ void vyre_window_cancel_locked (VyreWindow *window);
 /* reap.c: every unlocking goes through this. May drop the last reference to
  * the runtime: callers hold one of their own. */
 void vyre_runtime_unlock (VyreRuntime *runtime);
+
+/* runtime.c: for references that are dropped while others are: unlike
+ * vyre_runtime_unref() it does not wait for those. */
+void vyre_runtime_release (VyreRuntime *runtime);
 
 /* tenant.c, lock held: gives the id of a tenant that is gone back once nothing
  * of it is in flight. */

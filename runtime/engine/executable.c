@@ -133,7 +133,7 @@ vyre_executable_unref (VyreExecutable *executable)
     return;
   vyre_block_unref (executable->code);
   vyre_lowered_free (executable->lowered);
-  vyre_runtime_unref (executable->runtime);
+  vyre_runtime_release (executable->runtime);
   g_free (executable);
 }
 

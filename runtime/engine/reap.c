@@ -107,14 +107,25 @@ vyre_runtime_unlock (VyreRuntime *runtime)
 {
   GQueue finished = runtime->finished;
 
+  if (g_queue_is_empty (&finished)) {
+    g_mutex_unlock (&runtime->lock);
+    return;
+  }
   g_queue_init (&runtime->finished);
+  runtime->n_releasing++;
   g_mutex_unlock (&runtime->lock);
 
   /* A window may hold the last reference to blocks, an executable, even the
-   * runtime: let go of it outside the lock. */
+   * runtime: let go of it outside the lock. The runtime itself stays until
+   * this thread, its supervisor or a caller with a reference, is done. */
   VyreWindow *window;
   while ((window = g_queue_pop_head (&finished)) != NULL)
     vyre_window_unref (window);
+
+  g_mutex_lock (&runtime->lock);
+  runtime->n_releasing--;
+  g_cond_broadcast (&runtime->ended);
+  g_mutex_unlock (&runtime->lock);
 }
 
 void

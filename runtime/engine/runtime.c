@@ -385,6 +385,19 @@ vyre_runtime_unref (VyreRuntime *runtime)
 {
   if (runtime == NULL)
     return;
+  /* Windows that have ended are about to drop their references. Without them
+   * ours may be the last one, and the runtime ends in this call: a process
+   * that exits next must not leave a thread in the driver. */
+  g_mutex_lock (&runtime->lock);
+  while (runtime->n_releasing > 0)
+    g_cond_wait (&runtime->ended, &runtime->lock);
+  g_mutex_unlock (&runtime->lock);
+  vyre_runtime_release (runtime);
+}
+
+void
+vyre_runtime_release (VyreRuntime *runtime)
+{
   /* Not the last one: no lock needed. */
   gint refs = g_atomic_int_get (&runtime->refs);
   while (refs > 1) {

@@ -13,7 +13,8 @@ G_BEGIN_DECLS
  *
  * Threads: every function may be called from any thread; one tenant is used by
  * one thread at a time. No call waits for the GPU except
- * vyre_window_wait(), and that only until its deadline.
+ * vyre_window_wait() and vyre_tenant_wait_room(), until their deadlines, and
+ * vyre_tenant_free().
  */
 typedef struct _VyreRuntime VyreRuntime;
 typedef struct _VyreTenant VyreTenant;
@@ -77,7 +78,8 @@ VYRE_API gboolean vyre_runtime_has_arena (VyreRuntime *runtime,
 
 VYRE_API VyreTenant *vyre_tenant_new (VyreRuntime *runtime, const char *name,
     GError **error);
-/* Cancels what is in flight; windows stay valid until unreferenced. */
+/* Cancels what is in flight and waits until it has ended, a few milliseconds
+ * (5 s at most, if the device hangs). Windows stay valid until unreferenced. */
 VYRE_API void vyre_tenant_free (VyreTenant *tenant);
 VYRE_API guint vyre_tenant_get_id (VyreTenant *tenant);
 

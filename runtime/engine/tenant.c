@@ -2,6 +2,8 @@
 
 #include "engine-private.h"
 
+#define CANCEL_LIMIT_US (5 * G_USEC_PER_SEC)
+
 VyreTenant *
 vyre_tenant_new (VyreRuntime *runtime, const char *name, GError **error)
 {
@@ -37,6 +39,17 @@ vyre_tenant_retire_locked (VyreRuntime *runtime, guint32 id)
   vyre_ring_store_fence ();
 }
 
+/* Lock held. */
+static gboolean
+has_windows (VyreTenant *tenant)
+{
+  for (GList *l = tenant->runtime->windows.head; l != NULL; l = l->next) {
+    if (((VyreWindow *) l->data)->tenant == tenant->id)
+      return TRUE;
+  }
+  return FALSE;
+}
+
 void
 vyre_tenant_free (VyreTenant *tenant)
 {
@@ -49,6 +62,12 @@ vyre_tenant_free (VyreTenant *tenant)
     VyreWindow *window = l->data;
     if (window->tenant == tenant->id)
       vyre_window_cancel_locked (window);
+  }
+  /* They end at the kernel's next look; a device that hangs is not waited for. */
+  gint64 end_time = g_get_monotonic_time () + CANCEL_LIMIT_US;
+  while (has_windows (tenant)) {
+    if (!g_cond_wait_until (&runtime->ended, &runtime->lock, end_time))
+      break;
   }
   vyre_ring_tenants_unregister (runtime->tenants, tenant->id, NULL);
   runtime->dead_tenants |= 1u << tenant->id;

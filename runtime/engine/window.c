@@ -444,7 +444,7 @@ vyre_window_unref (VyreWindow *window)
   }
   g_free (window->bindings);
   vyre_executable_unref (window->executable);
-  vyre_runtime_unref (window->runtime);
+  vyre_runtime_release (window->runtime);
   g_free (window->message);
   g_free (window);
 }
