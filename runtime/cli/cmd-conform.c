@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli.h"
 #include "conform.h"
+#include "conform-expect.h"
 #include "reference.h"
 
 #include "lower/lower.h"
+#include "reference/reference.h"
 #include "vir0/blake3.h"
 #include "vir0/validate.h"
 
@@ -22,8 +24,7 @@ typedef enum
 {
   CASE_PASSED,
   CASE_FAILED,
-  CASE_SKIPPED,
-  CASE_REFUSED, /* by name, and allowed to: counts as passed */
+  CASE_REFUSED, /* with the code that the list of refusals has for it */
 } Outcome;
 
 typedef struct
@@ -35,7 +36,8 @@ typedef struct
   CliSession *session; /* opened by the first case that runs */
   GError *session_error;
   ConformTally tally;
-  guint n[4]; /* by outcome */
+  GHashTable *refused; /* case -> code, or NULL */
+  guint n[3]; /* by outcome */
   gboolean broken; /* something other than a case failed */
 } Conform;
 
@@ -80,27 +82,73 @@ decode_case (const ConformCase *c, VyreWireFlags flags, GError **error)
   return vyre_program_decode (data, length, flags, error);
 }
 
-/* The original reports a wrong version in a class of its own, so that is
- * compared; its other messages are its own words. */
 static Outcome
 check_rejected (const ConformCase *c, char **why)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (VyreProgram) program = decode_case (c, VYRE_WIRE_STRICT, &error);
-  const char *variant = get_string (c->meta, "error_variant");
+  VyreWireError wanted = conform_expected_rejection (c->meta);
 
+  if (wanted == VYRE_WIRE_N_ERRORS) {
+    *why = g_strdup ("the recorded error is not known");
+    return CASE_FAILED;
+  }
   if (program) {
     *why = g_strdup ("was decoded");
     return CASE_FAILED;
   }
-  if (variant &&
-      (strcmp (variant, "VersionMismatch") == 0) !=
-          g_error_matches (error, VYRE_WIRE_ERROR, VYRE_WIRE_ERROR_VERSION)) {
-    *why =
-        g_strdup_printf ("was rejected for another reason: %s", error->message);
+  *why = g_strdup (error->message);
+  if (g_error_matches (error, VYRE_WIRE_ERROR, (int) wanted))
+    return CASE_PASSED;
+  g_free (*why);
+  *why = g_strdup_printf ("was rejected, but not for %s: %s",
+      vyre_wire_error_name (wanted), error->message);
+  return CASE_FAILED;
+}
+
+/* Without the types that the encoder refuses, the same program encodes. */
+static Outcome
+check_unencodable (const ConformCase *c, char **why)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VyreProgram) program =
+      conform_build_program (c->meta, FALSE, &error);
+  g_autoptr (VyreProgram) control = NULL;
+  g_autoptr (GBytes) blob = NULL;
+  g_autoptr (GBytes) control_blob = NULL;
+
+  if (!program || !(control = conform_build_program (c->meta, TRUE, &error)) ||
+      !(control_blob = vyre_program_encode (control, &error))) {
+    *why = g_strdup (error->message);
     return CASE_FAILED;
   }
-  return CASE_PASSED;
+  blob = vyre_program_encode (program, &error);
+  *why = g_strdup (blob ? "was encoded" : error->message);
+  return g_error_matches (error, VYRE_WIRE_ERROR, VYRE_WIRE_ERROR_ENCODE)
+             ? CASE_PASSED
+             : CASE_FAILED;
+}
+
+/* A good hex form: encoding gives the same text. */
+static Outcome
+check_hex (const ConformCase *c, char **why)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VyreProgram) program = decode_case (c, VYRE_WIRE_STRICT, &error);
+  g_autofree char *again = NULL;
+  gsize length;
+  const char *text = g_bytes_get_data (c->blob, &length);
+
+  if (program)
+    again = vyre_program_encode_hex (program, &error);
+  if (!again) {
+    *why = g_strdup (error->message);
+    return CASE_FAILED;
+  }
+  if (strlen (again) == length && memcmp (again, text, length) == 0)
+    return CASE_PASSED;
+  *why = g_strdup ("encodes to another text");
+  return CASE_FAILED;
 }
 
 /* The codes of what the validator finds, "-" for rules without a public one. */
@@ -246,8 +294,8 @@ check_grid (const ConformCase *c, const VyreProgram *program,
 
 static gboolean
 check_outputs (Conform *conform, const ConformCase *c,
-    const VyreProgram *program, const Survey *survey, GBytes **inputs,
-    GBytes **outputs, char **why)
+    const VyreProgram *program, const Survey *survey, GBytes **outputs,
+    char **why)
 {
   for (guint i = 0; i < program->n_buffers; i++) {
     g_autoptr (GBytes) wanted = get_hex (recorded_buffer (c, i), "output_hex");
@@ -262,7 +310,7 @@ check_outputs (Conform *conform, const ConformCase *c,
           "buffer \"%s\" was %sreturned", name, wanted ? "not " : "");
       return FALSE;
     }
-    if (!conform_compare (c, program, survey, i, inputs, wanted, outputs[i],
+    if (!conform_compare (c, program, survey, i, wanted, outputs[i],
             &conform->tally, &difference)) {
       *why = g_strdup_printf ("buffer \"%s\" %s", name, difference);
       return FALSE;
@@ -273,64 +321,127 @@ check_outputs (Conform *conform, const ConformCase *c,
 
 static gboolean
 execute (Conform *conform, VyreProgram *program, GBytes **inputs,
-    GBytes **outputs, GError **error)
+    GBytes **outputs, CliRunResult *result, GError **error)
 {
   CliRunOptions options = { NULL, CASE_MAX_STEPS, CASE_TIMEOUT };
   g_autoptr (VyreExecutable) executable = NULL;
 
   if (conform->reference)
-    return cli_reference_run (program, &options, inputs, outputs, NULL, error);
+    return cli_reference_run (
+        program, &options, inputs, outputs, result, error);
   executable = vyre_executable_new (
       cli_session_get_runtime (conform->session), program, error);
   return executable && cli_session_run (conform->session, executable, &options,
-                           inputs, outputs, NULL, error);
+                           inputs, outputs, result, error);
 }
 
-/* Validation, lowering or binding said no before anything ran, or the
- * reference did. */
-static gboolean
-is_refusal (const GError *error)
+/* The codes of the rules by which a program was refused, or of the error that
+ * it ran into; NULL when it failed in another way. */
+static GPtrArray *
+error_codes (const GError *error, guint fault)
 {
-  return error->domain == VYRE_VALIDATE_ERROR ||
-         error->domain == VYRE_LOWER_ERROR ||
-         (error->domain == VYRE_REFERENCE_ERROR &&
-             error->code < VYRE_REFERENCE_ERROR_STEPS) ||
-         g_error_matches (
-             error, CLI_SESSION_ERROR, CLI_SESSION_ERROR_BINDING) ||
-         g_error_matches (
-             error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BINDING) ||
-         g_error_matches (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LIMIT);
+  g_autoptr (GPtrArray) codes = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GRegex) regex = NULL;
+  g_autoptr (GMatchInfo) match = NULL;
+
+  if (g_error_matches (error, CLI_SESSION_ERROR, CLI_SESSION_ERROR_BINDING) ||
+      g_error_matches (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BINDING))
+    fault = VYRE_REFERENCE_ERROR_INPUT;
+  else if (error->domain == VYRE_REFERENCE_ERROR &&
+           error->code < VYRE_REFERENCE_ERROR_STEPS)
+    fault = (guint) error->code;
+  if (fault != 0) {
+    g_ptr_array_add (codes, g_strdup_printf ("R%02u", fault));
+    return g_steal_pointer (&codes);
+  }
+  /* Validation has a line for each error, lowering ends with its rule. */
+  if (error->domain == VYRE_VALIDATE_ERROR)
+    regex = g_regex_new (": error \\[([A-Z]+[0-9]+)\\]: ", 0, 0, NULL);
+  else if (error->domain == VYRE_LOWER_ERROR)
+    regex = g_regex_new (" \\[([A-Z]+[0-9]+)\\]$", 0, 0, NULL);
+  else
+    return NULL;
+  for (g_regex_match (regex, error->message, 0, &match);
+       g_match_info_matches (match); g_match_info_next (match, NULL))
+    g_ptr_array_add (codes, g_match_info_fetch (match, 1));
+  return codes->len > 0 ? g_steal_pointer (&codes) : NULL;
+}
+
+/* Does every code stand for the run-time error that is recorded? */
+static gboolean
+codes_cover (const GPtrArray *codes, guint fault)
+{
+  for (guint i = 0; i < codes->len; i++) {
+    if (!conform_rule_covers (g_ptr_array_index (codes, i), fault))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+is_listed (Conform *conform, const char *name, const GPtrArray *codes)
+{
+  const char *code =
+      conform->refused ? g_hash_table_lookup (conform->refused, name) : NULL;
+
+  for (guint i = 0; code && i < codes->len; i++) {
+    if (strcmp (g_ptr_array_index (codes, i), code) != 0)
+      return FALSE;
+  }
+  return code != NULL;
+}
+
+/* A program whose run ends with an error, recorded as such. */
+static Outcome
+judge_error (Conform *conform, const ConformCase *c, VyreProgram *program,
+    GBytes **inputs, GBytes **outputs, char **why)
+{
+  const char *message =
+      get_string (json_object_get_object_member (c->meta, "run"), "error");
+  guint wanted = conform_expected_fault (message);
+  CliRunResult result = { 0 };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) codes = NULL;
+
+  if (wanted == 0) {
+    *why = g_strdup_printf (
+        "the recorded error is not known: %s", message ? message : "no text");
+    return CASE_FAILED;
+  }
+  if (execute (conform, program, inputs, outputs, &result, &error)) {
+    *why = g_strdup_printf ("ran without a fault, recorded is R%02u", wanted);
+    return CASE_FAILED;
+  }
+  codes = error_codes (error, result.fault);
+  if (codes && codes_cover (codes, wanted)) {
+    *why = g_strdup (error->message);
+    return CASE_PASSED;
+  }
+  *why = g_strdup_printf (
+      "recorded is R%02u, and not: %s", wanted, error->message);
+  return CASE_FAILED;
 }
 
 static Outcome
 judge_run (Conform *conform, const ConformCase *c, VyreProgram *program,
     GBytes **inputs, GBytes **outputs, char **why)
 {
-  gboolean must_fail = g_str_has_prefix (c->name, "runtime_error/") ||
-                       g_str_has_prefix (c->name, "opaque/");
+  CliRunResult result = { 0 };
   g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) codes = NULL;
   Survey survey;
 
   survey_program (program, &survey);
-  if (!must_fail && !check_grid (c, program, &survey, inputs, why))
+  if (!check_grid (c, program, &survey, inputs, why))
     return CASE_FAILED;
-  if (execute (conform, program, inputs, outputs, &error)) {
-    if (!must_fail)
-      return check_outputs (conform, c, program, &survey, inputs, outputs, why)
-                 ? CASE_PASSED
-                 : CASE_FAILED;
-    *why = g_strdup ("ran without a fault");
-    return CASE_FAILED;
-  }
+  if (execute (conform, program, inputs, outputs, &result, &error))
+    return check_outputs (conform, c, program, &survey, outputs, why)
+               ? CASE_PASSED
+               : CASE_FAILED;
   *why = g_strdup (error->message);
-  if (must_fail &&
-      (is_refusal (error) ||
-          g_error_matches (error, CLI_SESSION_ERROR, CLI_SESSION_ERROR_FAULT)))
-    return CASE_PASSED;
-  if (g_error_matches (error, VYRE_LOWER_ERROR, VYRE_LOWER_ERROR_UNSUPPORTED) &&
-      conform_may_refuse (c->name))
-    return CASE_REFUSED;
-  return CASE_FAILED;
+  codes = result.fault == 0 ? error_codes (error, 0) : NULL;
+  return codes && is_listed (conform, c->name, codes) ? CASE_REFUSED
+                                                      : CASE_FAILED;
 }
 
 static Outcome
@@ -342,9 +453,15 @@ check_run (
   g_autofree GBytes **outputs = NULL;
   Outcome outcome;
   JsonArray *buffers = json_object_get_array_member (c->meta, "buffers");
+  const char *status =
+      get_string (json_object_get_object_member (c->meta, "run"), "status");
 
   if (!program)
     return CASE_FAILED;
+  if (g_strcmp0 (status, "ok") != 0 && g_strcmp0 (status, "error") != 0) {
+    *why = g_strdup ("no run is recorded");
+    return CASE_FAILED;
+  }
   if (json_array_get_length (buffers) != program->n_buffers) {
     *why = g_strdup ("has another number of buffers");
     return CASE_FAILED;
@@ -357,7 +474,8 @@ check_run (
   outputs = g_new0 (GBytes *, program->n_buffers + 1);
   for (guint i = 0; i < program->n_buffers; i++)
     inputs[i] = get_hex (recorded_buffer (c, i), "input_hex");
-  outcome = judge_run (conform, c, program, inputs, outputs, why);
+  outcome = (strcmp (status, "ok") == 0 ? judge_run : judge_error) (
+      conform, c, program, inputs, outputs, why);
   for (guint i = 0; i < program->n_buffers; i++) {
     g_clear_pointer (&inputs[i], g_bytes_unref);
     g_clear_pointer (&outputs[i], g_bytes_unref);
@@ -365,23 +483,26 @@ check_run (
   return outcome;
 }
 
-/* Extension types decode everywhere; extension statements and expressions
- * only where the extension is known, which it is not here.
- * The reference, which could run them, must refuse them. */
+/* Extension types decode everywhere and fail for want of a size; extension
+ * statements and expressions decode only where the extension is known, which it
+ * is not here, or where they may be kept as they are. */
 static Outcome
 check_opaque (Conform *conform, const ConformCase *c, char **why)
 {
+  const char *message =
+      get_string (json_object_get_object_member (c->meta, "run"), "error");
+  gboolean of_type =
+      conform_expected_fault (message) == VYRE_REFERENCE_ERROR_INPUT;
   g_autoptr (GError) error = NULL;
   g_autoptr (VyreProgram) strict = decode_case (c, VYRE_WIRE_STRICT, &error);
 
-  if (!strict && !g_error_matches (error, VYRE_WIRE_ERROR,
-                     VYRE_WIRE_ERROR_UNKNOWN_EXTENSION)) {
-    *why = g_strdup (error->message);
-    return CASE_FAILED;
-  }
-  return conform->reference
-             ? check_run (conform, c, VYRE_WIRE_PRESERVE_UNKNOWN, why)
-             : check_accepted (c, VYRE_WIRE_PRESERVE_UNKNOWN, why);
+  if (of_type == (strict != NULL) &&
+      (strict || g_error_matches (error, VYRE_WIRE_ERROR,
+                     VYRE_WIRE_ERROR_UNKNOWN_EXTENSION)))
+    return check_run (conform, c, VYRE_WIRE_PRESERVE_UNKNOWN, why);
+  *why =
+      g_strdup (strict ? "an unknown extension was decoded" : error->message);
+  return CASE_FAILED;
 }
 
 /* --- folders ------------------------------------------------------------- */
@@ -389,18 +510,19 @@ check_opaque (Conform *conform, const ConformCase *c, char **why)
 static Outcome
 judge (Conform *conform, const ConformCase *c, char **why)
 {
+  if (!c->meta)
+    return check_hex (c, why);
+  if (json_object_has_member (c->meta, "encode_error"))
+    return check_unencodable (c, why);
   if (!c->blob) {
     *why = g_strdup ("the case has no program");
-    return json_object_has_member (c->meta, "encode_error") ? CASE_SKIPPED
-                                                            : CASE_FAILED;
+    return CASE_FAILED;
   }
   if (json_object_has_member (c->meta, "decodes"))
     return json_object_get_boolean_member_with_default (
                c->meta, "decodes", FALSE)
                ? check_accepted (c, VYRE_WIRE_STRICT, why)
                : check_rejected (c, why);
-  if (g_str_has_prefix (c->name, "opaque/"))
-    return check_opaque (conform, c, why);
   if (g_str_has_prefix (c->name, "invalid/"))
     return check_accepted (c, VYRE_WIRE_STRICT, why);
   if (!json_object_has_member (c->meta, "run") ||
@@ -409,7 +531,9 @@ judge (Conform *conform, const ConformCase *c, char **why)
     *why = g_strdup ("nothing is recorded that could be compared");
     return CASE_FAILED;
   }
-  return check_run (conform, c, VYRE_WIRE_STRICT, why);
+  return g_str_has_prefix (c->name, "opaque/")
+             ? check_opaque (conform, c, why)
+             : check_run (conform, c, VYRE_WIRE_STRICT, why);
 }
 
 static void
@@ -418,12 +542,11 @@ report (Conform *conform, const char *name, Outcome outcome, const char *why)
   static const char *const words[] = {
     [CASE_PASSED] = "pass",
     [CASE_FAILED] = "FAIL",
-    [CASE_SKIPPED] = "skip",
     [CASE_REFUSED] = "refused",
   };
 
   conform->n[outcome]++;
-  if (outcome == CASE_FAILED || conform->verbose)
+  if (outcome != CASE_PASSED || conform->verbose)
     printf (
         "%s %s%s%s\n", words[outcome], name, why ? ": " : "", why ? why : "");
 }
@@ -502,6 +625,35 @@ run_case (Conform *conform, const char *folder, const char *entry)
   return TRUE;
 }
 
+/* TRUE for a NAME.txt without NAME.json. */
+static gboolean
+run_text (Conform *conform, const char *folder, const char *entry)
+{
+  int length = (int) (strlen (entry) - strlen (".txt"));
+  g_autofree char *path = g_build_filename (folder, entry, NULL);
+  g_autofree char *json =
+      g_strdup_printf ("%s/%.*s.json", folder, length, entry);
+  g_autofree char *name = g_strdup_printf ("text/%.*s", length, entry);
+  g_autofree char *why = NULL;
+  g_autoptr (GBytes) blob = NULL;
+  g_autoptr (GError) error = NULL;
+  ConformCase c = { .name = name, .reference = conform->reference };
+  Outcome outcome;
+
+  if (g_file_test (json, G_FILE_TEST_EXISTS))
+    return FALSE;
+  if (conform->only && !g_pattern_match_simple (conform->only, name))
+    return TRUE;
+  c.blob = blob = cli_read_file (path, MAX_CASE_FILE, &error);
+  if (!blob) {
+    report (conform, name, CASE_FAILED, error->message);
+    return TRUE;
+  }
+  outcome = judge (conform, &c, &why);
+  report (conform, name, outcome, why);
+  return TRUE;
+}
+
 static int
 compare_names (gconstpointer a, gconstpointer b)
 {
@@ -515,19 +667,18 @@ static gboolean run_folder (
 static gboolean
 run_entries (Conform *conform, const char *folder, GPtrArray *names)
 {
-  guint n_cases = 0, skipped = conform->n[CASE_SKIPPED];
-  gboolean found = FALSE;
+  g_autofree char *base = g_path_get_basename (folder);
+  gboolean text = strcmp (base, "text") == 0, found = FALSE;
+  guint n_cases = 0;
 
   for (guint i = 0; i < names->len; i++) {
     const char *entry = g_ptr_array_index (names, i);
 
     if (g_str_has_suffix (entry, ".json"))
       n_cases += run_case (conform, folder, entry);
+    else if (text && g_str_has_suffix (entry, ".txt"))
+      n_cases += run_text (conform, folder, entry);
   }
-  if (conform->n[CASE_SKIPPED] > skipped)
-    cli_error ("conform",
-        "%s: %u cases need programs that no file can hold and are skipped",
-        folder, conform->n[CASE_SKIPPED] - skipped);
   if (n_cases > 0)
     return TRUE;
   for (guint i = 0; i < names->len; i++) {
@@ -570,20 +721,58 @@ static void
 print_summary (Conform *conform)
 {
   g_autoptr (GList) keys = g_list_sort (
-      g_hash_table_get_keys (conform->tally.worst), (GCompareFunc) strcmp);
+      g_hash_table_get_keys (conform->tally.errors), (GCompareFunc) strcmp);
 
-  for (GList *l = keys; l; l = l->next)
-    printf ("worst error of %s: %u ULP\n", (char *) l->data,
-        GPOINTER_TO_UINT (g_hash_table_lookup (conform->tally.worst, l->data)));
+  for (GList *l = keys; l; l = l->next) {
+    const ConformErrors *errors =
+        g_hash_table_lookup (conform->tally.errors, l->data);
+
+    printf ("worst error of %s: %" G_GUINT64_FORMAT " ULP in %" G_GUINT64_FORMAT
+            " values\n",
+        (char *) l->data, errors->worst, errors->n_values);
+  }
   if (conform->tally.n_exempt > 0)
     printf ("%u differed as they may\n", conform->tally.n_exempt);
-  if (conform->n[CASE_REFUSED] > 0)
-    printf ("%u refused by name, which they allow\n", conform->n[CASE_REFUSED]);
-  if (conform->n[CASE_SKIPPED] > 0)
-    printf ("%u skipped\n", conform->n[CASE_SKIPPED]);
-  printf ("%u passed, %u failed\n",
-      conform->n[CASE_PASSED] + conform->n[CASE_REFUSED],
-      conform->n[CASE_FAILED]);
+  printf ("%u passed, %u failed, %u refused\n", conform->n[CASE_PASSED],
+      conform->n[CASE_FAILED], conform->n[CASE_REFUSED]);
+}
+
+/* --- the list of refusals ------------------------------------------------ */
+
+/* Lines "CATEGORY/NAME CODE REASON", empty ones, and comments behind '#'. */
+static gboolean
+load_refused (Conform *conform, const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GRegex) regex = NULL;
+  g_auto (GStrv) lines = NULL;
+  g_autofree char *text = NULL;
+
+  if (!g_file_get_contents (path, &text, NULL, &error)) {
+    cli_error ("conform", "%s", error->message);
+    return FALSE;
+  }
+  conform->refused =
+      g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  regex = g_regex_new (
+      "^([^\\s/]+/\\S+)\\s+([A-Z]+[0-9]+)\\s+\\S", G_REGEX_RAW, 0, NULL);
+  lines = g_strsplit (text, "\n", -1);
+  for (guint i = 0; lines[i]; i++) {
+    g_autoptr (GMatchInfo) match = NULL;
+    const char *line = g_strstrip (lines[i]);
+
+    if (*line == 0 || *line == '#')
+      continue;
+    if (!g_regex_match (regex, line, 0, &match)) {
+      cli_error ("conform",
+          "%s:%u: write FOLDER/NAME, the code of the refusal, and the reason",
+          path, i + 1);
+      return FALSE;
+    }
+    g_hash_table_replace (conform->refused, g_match_info_fetch (match, 1),
+        g_match_info_fetch (match, 2));
+  }
+  return TRUE;
 }
 
 int
@@ -591,6 +780,7 @@ cli_conform (int argc, char **argv)
 {
   Conform conform = { .device = -1 };
   g_autofree char *engine = NULL;
+  g_autofree char *refused = NULL;
   const GOptionEntry options[] = {
     { "engine", 'e', 0, G_OPTION_ARG_STRING, &engine,
         "What runs the programs: interp (on a device) or reference", "ENGINE" },
@@ -598,6 +788,10 @@ cli_conform (int argc, char **argv)
         "Device number as in vyre devices, -1 for the best (-1)", "N" },
     { "only", 'o', 0, G_OPTION_ARG_STRING, &conform.only,
         "Run cases whose FOLDER/NAME matches, such as 'ops/bin_*'", "PATTERN" },
+    { "refused", 'r', 0, G_OPTION_ARG_FILENAME, &refused,
+        "Cases that the engine may refuse, a line for each: FOLDER/NAME, the "
+        "code, the reason",
+        "FILE" },
     { "verbose", 'v', 0, G_OPTION_ARG_NONE, &conform.verbose,
         "Print every case, not failures alone", NULL },
     { NULL },
@@ -608,12 +802,13 @@ cli_conform (int argc, char **argv)
           "Runs the recorded cases in folders: programs that must be "
           "rejected,\n"
           "decoded, refused, or executed with the recorded results. Ends with\n"
-          "'N passed, N failed'; succeeds when none failed.",
+          "'N passed, N failed, N refused'; succeeds when none failed.",
           1, G_MAXINT) &&
-      cli_check_engine ("conform", engine)) {
+      cli_check_engine ("conform", engine) &&
+      (!refused || load_refused (&conform, refused))) {
     conform.reference = cli_is_reference (engine);
-    conform.tally.worst =
-        g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+    conform.tally.errors =
+        g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
     for (int i = 1; i < argc; i++)
       run_folder (&conform, argv[i], FALSE);
     if (conform.session_error)
@@ -621,10 +816,11 @@ cli_conform (int argc, char **argv)
     print_summary (&conform);
     result =
         conform.n[CASE_FAILED] > 0 || conform.broken ? CLI_FAILURE : CLI_OK;
-    g_hash_table_unref (conform.tally.worst);
+    g_hash_table_unref (conform.tally.errors);
   }
   g_clear_error (&conform.session_error);
   g_clear_pointer (&conform.session, cli_session_free);
+  g_clear_pointer (&conform.refused, g_hash_table_unref);
   g_free (conform.only);
   return result;
 }

@@ -24,24 +24,6 @@ static const struct
   { "features/lockstep_order", RULE_ANY },
 };
 
-static const char *const refusable[] = { "features/subgroup_*",
-  "features/elem_copy_i4", "features/elem_copy_fp4", "features/elem_copy_nf4",
-  "features/elem_copy_f64", "features/elem_copy_f8e4m3",
-  "features/elem_copy_f8e5m2", "features/elem_copy_handle",
-  "features/elem_copy_array0", "features/elem_copy_array3",
-  "features/elem_copy_q_*", "ops/cast_f64_to_f64", "features/expr_buf_len",
-  "features/node_barrier_gridsync" };
-
-gboolean
-conform_may_refuse (const char *name)
-{
-  for (guint i = 0; i < G_N_ELEMENTS (refusable); i++) {
-    if (g_pattern_match_simple (refusable[i], name))
-      return TRUE;
-  }
-  return FALSE;
-}
-
 static Rule
 rule_of (const ConformCase *c)
 {
@@ -101,8 +83,6 @@ typedef struct
 {
   guint ulps; /* 0: bits must be equal */
   gboolean zero_signs; /* zeros are equal whatever their signs */
-  gboolean sine; /* an absolute error will do */
-  gboolean periodic; /* arguments beyond pi are exempt */
   char *operations; /* those that allow ulps */
 } Tolerance;
 
@@ -113,8 +93,6 @@ tolerance_of (const Survey *survey)
   GString *names = g_string_new (NULL);
 
   t.zero_signs = survey->bin_ops[VYRE_BIN_MIN] || survey->bin_ops[VYRE_BIN_MAX];
-  t.sine = survey->un_ops[VYRE_UN_SIN] || survey->un_ops[VYRE_UN_COS];
-  t.periodic = t.sine || survey->un_ops[VYRE_UN_TAN];
   if (survey->bin_ops[VYRE_BIN_DIV]) {
     t.ulps = 4;
     g_string_append (names, "Div");
@@ -140,24 +118,8 @@ ulp_distance (guint32 a, guint32 b)
   return left > right ? left - right : right - left;
 }
 
-/* The argument that a one-operation program computed element i from: element i
- * of its first F32 input. */
-static float
-argument_of (const VyreProgram *program, GBytes **inputs, gsize i)
-{
-  for (guint b = 0; b < program->n_buffers; b++) {
-    const VyreBuffer *buffer = &program->buffers[b];
-
-    if (buffer->element->kind == VYRE_TYPE_F32 && inputs[b] &&
-        i < g_bytes_get_size (inputs[b]) / 4)
-      return as_float (word (g_bytes_get_data (inputs[b], NULL), i));
-  }
-  return 0;
-}
-
 static gboolean
-floats_match (const Tolerance *t, guint32 wanted, guint32 got, float argument,
-    guint64 *ulps)
+floats_match (const Tolerance *t, guint32 wanted, guint32 got, guint64 *ulps)
 {
   float w = as_float (wanted), g = as_float (got);
 
@@ -171,43 +133,44 @@ floats_match (const Tolerance *t, guint32 wanted, guint32 got, float argument,
   if (isnan (w) || isnan (g))
     return isnan (w) && isnan (g);
   *ulps = ulp_distance (wanted, got);
-  return *ulps <= t->ulps || (t->sine && fabsf (argument) <= (float) G_PI &&
-                                 fabsf (w - g) <= 1.0f / 2048);
+  return *ulps <= t->ulps;
+}
+
+static void
+note_errors (
+    ConformTally *tally, const char *operations, gsize n, guint64 worst)
+{
+  ConformErrors *errors = g_hash_table_lookup (tally->errors, operations);
+
+  if (!errors) {
+    errors = g_new0 (ConformErrors, 1);
+    g_hash_table_insert (tally->errors, g_strdup (operations), errors);
+  }
+  errors->n_values += n;
+  errors->worst = MAX (errors->worst, worst);
 }
 
 static gboolean
-compare_floats (const ConformCase *c, const VyreProgram *program,
-    const Survey *survey, GBytes **inputs, const guint8 *wanted,
-    const guint8 *got, gsize n, ConformTally *tally, char **why)
+compare_floats (const Survey *survey, const guint8 *wanted, const guint8 *got,
+    gsize n, ConformTally *tally, char **why)
 {
   Tolerance t = tolerance_of (survey);
   guint64 worst = 0;
-  gboolean exempt = FALSE, ok = TRUE;
+  gboolean ok = TRUE;
 
   for (gsize i = 0; i < n && ok; i++) {
     guint32 w = word (wanted, i), g = word (got, i);
-    float argument = argument_of (program, inputs, i);
     guint64 ulps;
 
-    if (floats_match (&t, w, g, argument, &ulps)) {
-      worst = MAX (worst, ulps);
-    } else if (t.periodic && !c->reference && fabsf (argument) > (float) G_PI) {
-      exempt = TRUE;
-    } else {
-      ok = FALSE;
+    ok = floats_match (&t, w, g, &ulps);
+    worst = MAX (worst, ulps);
+    if (!ok)
       *why = g_strdup_printf ("element %" G_GSIZE_FORMAT
                               " is %.9g (0x%08x), recorded is %.9g (0x%08x)",
           i, as_float (g), g, as_float (w), w);
-    }
   }
-  tally->n_exempt += exempt;
-  if (ok && t.ulps > 0) {
-    guint before =
-        GPOINTER_TO_UINT (g_hash_table_lookup (tally->worst, t.operations));
-
-    g_hash_table_insert (tally->worst, g_steal_pointer (&t.operations),
-        GUINT_TO_POINTER (MAX (before, (guint) MIN (worst, G_MAXUINT))));
-  }
+  if (ok && t.ulps > 0)
+    note_errors (tally, t.operations, n, worst);
   g_free (t.operations);
   return ok;
 }
@@ -280,8 +243,8 @@ compare_bytes (
 
 gboolean
 conform_compare (const ConformCase *c, const VyreProgram *program,
-    const Survey *survey, guint index, GBytes **inputs, GBytes *wanted,
-    GBytes *got, ConformTally *tally, char **why)
+    const Survey *survey, guint index, GBytes *wanted, GBytes *got,
+    ConformTally *tally, char **why)
 {
   const VyreBuffer *buffer = &program->buffers[index];
   gsize length, got_length;
@@ -314,7 +277,6 @@ conform_compare (const ConformCase *c, const VyreProgram *program,
       break;
   }
   if (buffer->element->kind == VYRE_TYPE_F32 && length % 4 == 0)
-    return compare_floats (
-        c, program, survey, inputs, w, g, length / 4, tally, why);
+    return compare_floats (survey, w, g, length / 4, tally, why);
   return equal || compare_bytes (w, g, length, why);
 }

@@ -12,22 +12,24 @@ typedef struct
   char *name; /* category/name */
   JsonObject *meta;
   GBytes *blob; /* the program, or NULL */
-  /* Run by the reference, which owes the recorded schedule and arguments of any
-   * size. */
-  gboolean reference;
+  gboolean reference; /* run by it, which owes the recorded schedule */
 } ConformCase;
 
 typedef struct
 {
-  /* Worst distance in units in the last place, by the operations that a
-   * program owes it to: char * -> GUINT_TO_POINTER. */
-  GHashTable *worst;
+  guint64 n_values;
+  guint64 worst; /* distance in units in the last place */
+} ConformErrors;
+
+typedef struct
+{
+  /* By the inexact operations of a program, which share the blame:
+   * char * -> ConformErrors *. */
+  GHashTable *errors;
   guint n_exempt; /* cases whose difference was allowed */
 } ConformTally;
 
 /* Compares a returned buffer. why gets a message when they differ too much. */
 gboolean conform_compare (const ConformCase *c, const VyreProgram *program,
-    const Survey *survey, guint index, GBytes **inputs, GBytes *wanted,
-    GBytes *got, ConformTally *tally, char **why);
-/* May a device refuse this case by name? */
-gboolean conform_may_refuse (const char *name);
+    const Survey *survey, guint index, GBytes *wanted, GBytes *got,
+    ConformTally *tally, char **why);

@@ -131,6 +131,7 @@ wait_for (
   if (result) {
     result->steps = window_result.steps;
     result->slices = window_result.slices;
+    result->fault = state == VYRE_WINDOW_FAULT ? window_result.code : 0;
     result->duration = g_get_monotonic_time () - start;
   }
   if (state == VYRE_WINDOW_DONE)

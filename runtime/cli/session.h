@@ -27,6 +27,7 @@ typedef struct
 {
   guint64 steps;
   guint slices;
+  guint fault; /* VYRE_FAULT_* of ring/words.h, after CLI_SESSION_ERROR_FAULT */
   gint64 duration; /* µs from submission to completion */
 } CliRunResult;
 

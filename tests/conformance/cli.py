@@ -259,14 +259,11 @@ def have_device():
 
 
 def conform(*args, code=0):
-    """The three counts of the summary, and everything printed."""
+    """The three counts of the last line, and everything printed."""
     done = vyre("conform", *args, code=code)
-    lines = done.stdout.decode().splitlines()
-    passed, failed = re.fullmatch(r"(\d+) passed, (\d+) failed",
-                                  lines[-1]).groups()
-    skipped = [line for line in lines if line.endswith(" skipped")]
-    return (int(passed), int(failed),
-            int(skipped[0].split()[0]) if skipped else 0, done)
+    counts = re.fullmatch(r"(\d+) passed, (\d+) failed, (\d+) refused",
+                          done.stdout.decode().splitlines()[-1]).groups()
+    return *map(int, counts), done
 
 
 @unittest.skipUnless(FIXTURES, "no fixtures")
@@ -274,13 +271,13 @@ class ConformDecoder(unittest.TestCase):
     """Folders that need no device."""
 
     def test_folders(self):
-        for folder, passed, skipped in (("bad", 277, 0), ("lenient", 68, 0),
-                                        ("opaque", 6, 0), ("text", 11, 0),
-                                        ("invalid", 135, 0),
-                                        ("encode_error", 0, 4)):
+        for folder, passed in (("bad", 277), ("lenient", 68), ("opaque", 6),
+                               ("text", 13), ("invalid", 135),
+                               ("encode_error", 4)):
             with self.subTest(folder):
-                result = conform(f"{FIXTURES}/{folder}")
-                self.assertEqual(result[:3], (passed, 0, skipped))
+                result = conform("--engine=reference",
+                                 f"{FIXTURES}/{folder}")
+                self.assertEqual(result[:3], (passed, 0, 0))
 
     def copy(self, folder, name, blob):
         source = pathlib.Path(FIXTURES, folder, name + ".json")
@@ -312,6 +309,85 @@ class ConformDecoder(unittest.TestCase):
         self.assertEqual(conform(self.folder, code=1)[:2], (0, 4))
         self.assertEqual(conform("--only=bad/v*", self.folder, code=1)[:2],
                          (0, 1))
+
+    def changed(self, folder, name, change):
+        """A copy of a case, after change(its JSON)."""
+        blob = pathlib.Path(FIXTURES, folder, name + ".vir0")
+        target = self.copy(folder, name, blob.read_bytes()
+                           if blob.exists() else b"")
+        path = target / (name + ".json")
+        case = json.loads(path.read_text())
+        change(case)
+        path.write_text(json.dumps(case))
+        return target
+
+    def fails(self, folder, name, text, change):
+        with self.subTest(f"{folder}/{name}"):
+            target = self.changed(folder, name, change)
+            result = conform("--engine=reference", f"--only={folder}/{name}",
+                             target, code=1)
+            self.assertEqual(result[:3], (0, 1, 0))
+            self.assertIn(text, result[3].stdout.decode())
+
+    def test_other_reasons(self):
+        """Rejected, faulting and invalid, but not as recorded."""
+        self.fails("bad", "magic_zero", "not for version",
+                   lambda case: case.update(error="version mismatch"))
+        self.fails("bad", "magic_zero", "not known",
+                   lambda case: case.update(error="something"))
+        def run(text):
+            return lambda case: case["run"].update(error=text)
+        self.fails("runtime_error", "bin_i32_div_by_zero", "recorded is R09",
+                   run("cannot represent it losslessly"))
+        self.fails("runtime_error", "collective_broadcast_root1",
+                   "recorded is R07", run("is not defined for f32"))
+        self.fails("runtime_error", "trap_taken", "not known", run("oh"))
+        self.fails("opaque", "opaque_node", "unknown-extension",
+                   run("has unsized element type"))
+        self.fails("opaque", "opaque_datatype_min", "was decoded",
+                   run("does not support opaque"))
+        self.fails("encode_error", "elem_copy_sparse_coo", "was encoded",
+                   lambda case: [buffer.update(element="f32")
+                                 for buffer in case["buffers"]])
+        self.fails("realistic", "byte_invert", "no run is recorded",
+                   lambda case: case["run"].update(status="not_run"))
+        self.fails("invalid", sorted(
+            path.stem for path in pathlib.Path(FIXTURES, "invalid").glob(
+                "*.json"))[0], "wanted: V999",
+            lambda case: case["validation"]["default"].update(codes=["V999"]))
+
+    def test_hex_text(self):
+        folder = self.folder / "text"
+        folder.mkdir()
+        good = pathlib.Path(FIXTURES, "text", "node_loops.txt").read_bytes()
+        (folder / "good.txt").write_bytes(good)
+        self.assertEqual(conform(folder)[:3], (1, 0, 0))
+        (folder / "crlf.txt").write_bytes(good.replace(b"\n", b"\r\n"))
+        (folder / "cut.txt").write_bytes(good[:-3])
+        self.assertEqual(conform(folder, code=1)[:3], (1, 2, 0))
+
+    def test_refused(self):
+        """A refusal counts as such when it is listed, with its code."""
+        target = self.changed(
+            "runtime_error", "input_too_short",
+            lambda case: case["run"].update(status="ok"))
+        listed = self.folder / "refused.txt"
+        args = ("--engine=reference", target)
+        self.assertEqual(conform(*args, code=1)[:3], (0, 1, 0))
+        for line, counts in (
+                ("runtime_error/input_too_short R04 too short", (0, 0, 1)),
+                ("# no\n\n  runtime_error/input_too_short R04 x", (0, 0, 1)),
+                ("runtime_error/input_too_short R05 too short", (0, 1, 0)),
+                ("runtime_error/another R04 too short", (0, 1, 0))):
+            with self.subTest(line):
+                listed.write_text(line)
+                result = conform(f"--refused={listed}", *args, code=counts[1])
+                self.assertEqual(result[:3], counts)
+        for line in ("runtime_error/input_too_short R04", "x/y", "x R04 why"):
+            listed.write_text("# first\n" + line)
+            err = vyre("conform", f"--refused={listed}", *args, code=2).stderr
+            self.assertIn(b"refused.txt:2: write FOLDER/NAME", err)
+        vyre("conform", f"--refused={self.folder}/none", *args, code=2)
 
     def test_no_cases(self):
         self.assertIn(b"no cases", conform(self.folder, code=1)[3].stderr)
