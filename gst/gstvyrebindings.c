@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-G_DEFINE_QUARK (gst - vyre - bindings - error - quark, gst_vyre_bindings_error)
+G_DEFINE_QUARK (gst_vyre_bindings_error, gst_vyre_bindings_error)
 
 /* --- size expressions --------------------------------------------------- */
 

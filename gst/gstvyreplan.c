@@ -7,7 +7,7 @@
 
 #include <glib/gstdio.h>
 
-G_DEFINE_QUARK (gst - vyre - plan - error - quark, gst_vyre_plan_error)
+G_DEFINE_QUARK (gst_vyre_plan_error, gst_vyre_plan_error)
 
 /* While a plan is made: a buffer and what was said about it. */
 typedef struct

@@ -6,7 +6,7 @@
 /* How long a cancelled window may take to end. */
 #define CANCEL_TIME (10 * G_USEC_PER_SEC)
 
-G_DEFINE_QUARK (cli - session - error, cli_session_error)
+G_DEFINE_QUARK (cli_session_error, cli_session_error)
 
 struct _CliSession
 {

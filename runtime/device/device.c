@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-G_DEFINE_QUARK (vyre - device - error - quark, vyre_device_error)
+G_DEFINE_QUARK (vyre_device_error, vyre_device_error)
 
 const char *
 vyre_vk_result_name (VkResult result)

@@ -27,7 +27,7 @@
 #define GROUPS_PER_MULTIPROCESSOR 16
 #define GROUPS_UNKNOWN 512
 
-G_DEFINE_QUARK (vyre - runtime - error - quark, vyre_runtime_error)
+G_DEFINE_QUARK (vyre_runtime_error, vyre_runtime_error)
 
 /* Guards the registry, and the last reference of a runtime against lookups. */
 static GMutex registry_lock;

@@ -8,7 +8,7 @@
 #define MAX_SHARED_BYTES (64u * 1024 * 1024)
 #define MIN_REGISTERS 8
 
-G_DEFINE_QUARK (vyre - lower - error - quark, vyre_lower_error)
+G_DEFINE_QUARK (vyre_lower_error, vyre_lower_error)
 
 /* --- names ------------------------------------------------------------------ */
 

@@ -6,7 +6,7 @@
 /* Steps between two questions whether to stop. */
 #define POLL_STEPS 4096
 
-G_DEFINE_QUARK (vyre - reference - error, vyre_reference_error)
+G_DEFINE_QUARK (vyre_reference_error, vyre_reference_error)
 
 /* "entry[0].body[2] (4:7)", as lowering says it. */
 static void

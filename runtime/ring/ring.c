@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-G_DEFINE_QUARK (vyre - ring - error - quark, vyre_ring_error)
+G_DEFINE_QUARK (vyre_ring_error, vyre_ring_error)
 
 /* --- lengths and encoders ------------------------------------------------- */
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-G_DEFINE_QUARK (vyre - builder - error - quark, vyre_builder_error)
+G_DEFINE_QUARK (vyre_builder_error, vyre_builder_error)
 
 /* --- life ------------------------------------------------------------------- */
 

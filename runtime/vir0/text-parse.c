@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-G_DEFINE_QUARK (vyre - text - error - quark, vyre_text_error)
+G_DEFINE_QUARK (vyre_text_error, vyre_text_error)
 
 static gboolean parse_body (
     VyreTextParser *parser, guint level, VyreNodeList *list);

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-G_DEFINE_QUARK (vyre - validate - error - quark, vyre_validate_error)
+G_DEFINE_QUARK (vyre_validate_error, vyre_validate_error)
 
 /* --- names ------------------------------------------------------------------ */
 

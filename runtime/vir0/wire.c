@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-G_DEFINE_QUARK (vyre - wire - error, vyre_wire_error)
+G_DEFINE_QUARK (vyre_wire_error, vyre_wire_error)
 
 #define DAMAGED "the blob is damaged or made by hand, write it again"
 #define NEWER "write the program with the encoder of format version 4"

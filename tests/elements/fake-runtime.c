@@ -11,7 +11,7 @@ struct _VyreRuntime
   FakeState state;
 };
 
-G_DEFINE_QUARK (vyre - runtime - error - quark, vyre_runtime_error)
+G_DEFINE_QUARK (vyre_runtime_error, vyre_runtime_error)
 
 VyreRuntime *
 fake_runtime_new (void)
