@@ -737,44 +737,6 @@ print_summary (Conform *conform)
       conform->n[CASE_FAILED], conform->n[CASE_REFUSED]);
 }
 
-/* --- the list of refusals ------------------------------------------------ */
-
-/* Lines "CATEGORY/NAME CODE REASON", empty ones, and comments behind '#'. */
-static gboolean
-load_refused (Conform *conform, const char *path)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GRegex) regex = NULL;
-  g_auto (GStrv) lines = NULL;
-  g_autofree char *text = NULL;
-
-  if (!g_file_get_contents (path, &text, NULL, &error)) {
-    cli_error ("conform", "%s", error->message);
-    return FALSE;
-  }
-  conform->refused =
-      g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  regex = g_regex_new (
-      "^([^\\s/]+/\\S+)\\s+([A-Z]+[0-9]+)\\s+\\S", G_REGEX_RAW, 0, NULL);
-  lines = g_strsplit (text, "\n", -1);
-  for (guint i = 0; lines[i]; i++) {
-    g_autoptr (GMatchInfo) match = NULL;
-    const char *line = g_strstrip (lines[i]);
-
-    if (*line == 0 || *line == '#')
-      continue;
-    if (!g_regex_match (regex, line, 0, &match)) {
-      cli_error ("conform",
-          "%s:%u: write FOLDER/NAME, the code of the refusal, and the reason",
-          path, i + 1);
-      return FALSE;
-    }
-    g_hash_table_replace (conform->refused, g_match_info_fetch (match, 1),
-        g_match_info_fetch (match, 2));
-  }
-  return TRUE;
-}
-
 int
 cli_conform (int argc, char **argv)
 {
@@ -793,7 +755,7 @@ cli_conform (int argc, char **argv)
         "code, the reason",
         "FILE" },
     { "verbose", 'v', 0, G_OPTION_ARG_NONE, &conform.verbose,
-        "Print every case, not failures alone", NULL },
+        "Print every case, not those alone that do not pass", NULL },
     { NULL },
   };
   int result = CLI_USAGE;
@@ -805,7 +767,7 @@ cli_conform (int argc, char **argv)
           "'N passed, N failed, N refused'; succeeds when none failed.",
           1, G_MAXINT) &&
       cli_check_engine ("conform", engine) &&
-      (!refused || load_refused (&conform, refused))) {
+      (!refused || (conform.refused = conform_load_refused (refused)))) {
     conform.reference = cli_is_reference (engine);
     conform.tally.errors =
         g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
@@ -813,6 +775,12 @@ cli_conform (int argc, char **argv)
       run_folder (&conform, argv[i], FALSE);
     if (conform.session_error)
       cli_error ("conform", "%s", conform.session_error->message);
+    if (!conform.broken && conform.n[CASE_PASSED] + conform.n[CASE_FAILED] +
+                                   conform.n[CASE_REFUSED] ==
+                               0) {
+      cli_error ("conform", "no case matches '%s'", conform.only);
+      conform.broken = TRUE;
+    }
     print_summary (&conform);
     result =
         conform.n[CASE_FAILED] > 0 || conform.broken ? CLI_FAILURE : CLI_OK;

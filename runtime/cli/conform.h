@@ -33,3 +33,6 @@ typedef struct
 gboolean conform_compare (const ConformCase *c, const VyreProgram *program,
     const Survey *survey, guint index, GBytes *wanted, GBytes *got,
     ConformTally *tally, char **why);
+
+/* The cases of a list of refusals with their codes, or NULL after a message. */
+GHashTable *conform_load_refused (const char *path);

@@ -309,6 +309,8 @@ class ConformDecoder(unittest.TestCase):
         self.assertEqual(conform(self.folder, code=1)[:2], (0, 4))
         self.assertEqual(conform("--only=bad/v*", self.folder, code=1)[:2],
                          (0, 1))
+        self.assertIn(b"no case matches 'bad/w*'",
+                      conform("--only=bad/w*", bad, code=1)[3].stderr)
 
     def changed(self, folder, name, change):
         """A copy of a case, after change(its JSON)."""
