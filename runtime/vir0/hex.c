@@ -84,9 +84,13 @@ vyre_program_decode_hex (
     const char *text, gsize length, VyreWireFlags flags, GError **error)
 {
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
-  const char *end = text + length;
+  const char *end;
   VyreString line;
   guint64 count, number = 3;
+
+  if (!text)
+    text = "";
+  end = text + length;
 
   /* Two digits a byte, and room for line ends and empty lines. */
   if (length > 4 * (gsize) VYRE_WIRE_MAX_BYTES)
