@@ -454,6 +454,7 @@ main ()
   Words control = Words (launch.control);
   Words ring = Words (launch.ring);
   uint fuel = launch.fuel;
+  uint looked = fuel; /* what was left at the last look at the host */
   uint idle = 0u, polls = 0u;
   uint spread = gl_WorkGroupID.x;
   uint area = take_area (spread / 32u);
@@ -631,11 +632,16 @@ main ()
         complete (VYRE_ST_FAULT, VYRE_FAULT_STEP_LIMIT, 0u, 0u);
         have_tile = false;
       }
-      if (have_tile && event == EV_SLICE && cancelled ()) {
+      /* Short lane groups, and turns between barriers, never use a slice up:
+       * together they do. */
+      bool look = event == EV_SLICE || looked - fuel >= launch.slice;
+      if (look)
+        looked = fuel;
+      if (have_tile && look && cancelled ()) {
         complete (VYRE_ST_EMPTY, VYRE_FAULT_CANCELLED, 0u, 0u);
         have_tile = false;
       }
-      if (have_tile && event == EV_SLICE) {
+      if (have_tile && look) {
         bool told = load_relaxed (control, VYRE_C_SHUTDOWN) != 0u ||
             older (launch.generation, load_relaxed (control, VYRE_C_LEAVE));
         leaving = subgroupBroadcastFirst (uint (told)) != 0u;

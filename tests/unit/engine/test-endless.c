@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Programs that do not end, of every shape that hides it: max-steps ends them,
+ * cancelling ends them soon, and another tenant goes on meanwhile. */
+
+#include "engine/engine-private.h"
+#include "vir0/text.h"
+
+#include <string.h>
+
+#define LIMIT_US (60 * G_USEC_PER_SEC)
+/* A machine under load takes its time. */
+#define CANCEL_LIMIT_US (2 * G_USEC_PER_SEC)
+#define NEIGHBOUR_LIMIT_US (10 * G_USEC_PER_SEC)
+
+static VyreRuntime *runtime;
+static VyreTenant *tenant, *neighbour;
+static VyreBlock *block;
+
+static const struct
+{
+  const char *name;
+  const char *text;
+  guint groups;
+  guint64 max_steps; /* that end it; 0: each invocation is short */
+} shapes[] = {
+  { "loop",
+      "program workgroup(1);\n"
+      "buffer data: readwrite u32[] @0;\n"
+      "main { loop { data[0] = data[0] + 1; } }\n",
+      1, 30000 },
+  { "all lanes of all workgroups",
+      "program workgroup(64);\n"
+      "buffer data: readwrite u32[] @0;\n"
+      "main { loop { data[1] = data[0] + 1; } }\n",
+      5000, 30000 },
+  { "one lane of many",
+      "program workgroup(64);\n"
+      "buffer data: readwrite u32[] @0;\n"
+      "main { if invocation_id.x == 777 { loop { data[0] = 1; } } }\n",
+      64, 30000 },
+  { "nested loops",
+      "program workgroup(8);\n"
+      "buffer data: readwrite u32[] @0;\n"
+      "main { for a in 0..100000 { for b in 0..a { for c in 0..b {\n"
+      "  data[2] = c; } } } }\n",
+      4, 30000 },
+  /* No slice of it ever ends but at a barrier. */
+  { "barriers",
+      "program workgroup(64);\n"
+      "buffer data: readwrite u32[] @0;\n"
+      "buffer shared: workgroup u32[64];\n"
+      "main { for n in 0..4294967295 {\n"
+      "  shared[local_id.x] = n; barrier; } }\n",
+      3, 3000 },
+  { "barriers of a wide workgroup",
+      "program workgroup(1024);\n"
+      "buffer data: readwrite u32[] @0;\n"
+      "buffer shared: workgroup u32[64];\n"
+      "main { for n in 0..4294967295 {\n"
+      "  shared[local_id.x] = n; barrier; } }\n",
+      3, 300 },
+  { "barriers of a narrow workgroup",
+      "program workgroup(2);\n"
+      "buffer data: readwrite u32[] @0;\n"
+      "buffer shared: workgroup u32[64];\n"
+      "main { for n in 0..4294967295 {\n"
+      "  shared[local_id.x] = n; barrier; } }\n",
+      3, 30000 },
+  /* Nothing of it is long, but there is no end of it. */
+  { "short invocations",
+      "program workgroup(64);\n"
+      "buffer data: readwrite u32[] @0;\n"
+      "main { for n in 0..300 { data[3] = n; } }\n",
+      30000000, 0 },
+  { "short workgroups",
+      "program workgroup(16);\n"
+      "buffer data: readwrite u32[] @0;\n"
+      "buffer shared: workgroup u32[64];\n"
+      "main { shared[local_id.x] = 1; barrier; data[4] = shared[0]; }\n",
+      100000000, 0 },
+};
+
+static VyreExecutable *
+compile (const char *text)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VyreProgram) program =
+      vyre_program_parse (text, strlen (text), &error);
+  VyreExecutable *executable;
+
+  g_assert_no_error (error);
+  executable = vyre_executable_new (runtime, program, &error);
+  g_assert_no_error (error);
+  return executable;
+}
+
+static VyreWindow *
+submit (VyreTenant *who, VyreExecutable *executable, guint groups,
+    guint64 max_steps)
+{
+  g_autoptr (GError) error = NULL;
+  VyreBinding bindings[2] = { { block, 0, 4096 } };
+  guint32 grid[3] = { groups, 1, 1 };
+  VyreSubmitOptions options = { grid, max_steps };
+  guint n = vyre_executable_get_program (executable)->n_buffers;
+  VyreWindow *window =
+      vyre_tenant_submit (who, executable, bindings, n, &options, &error);
+
+  g_assert_no_error (error);
+  return window;
+}
+
+static void
+test_max_steps (void)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (shapes); i++) {
+    VyreWindowResult result;
+    gint64 start;
+
+    if (shapes[i].max_steps == 0)
+      continue;
+    g_autoptr (VyreExecutable) executable = compile (shapes[i].text);
+    start = g_get_monotonic_time ();
+    g_autoptr (VyreWindow) window =
+        submit (tenant, executable, shapes[i].groups, shapes[i].max_steps);
+    vyre_window_wait (window, start + LIMIT_US, &result);
+    g_test_message ("%s: %.1f ms, %s", shapes[i].name,
+        (g_get_monotonic_time () - start) / 1e3,
+        result.message ? result.message : "still running");
+    g_assert_cmpint (result.state, ==, VYRE_WINDOW_FAULT);
+    g_assert_cmpuint (result.code, ==, VYRE_FAULT_STEP_LIMIT);
+    g_assert_nonnull (strstr (result.message, "max-steps"));
+  }
+}
+
+/* What a program may take it does take, however its workgroup is made up. */
+static void
+test_below_max_steps (void)
+{
+  static const guint widths[] = { 1, 7, 8, 64, 1000 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (widths); i++) {
+    g_autofree char *text = g_strdup_printf (
+        "program workgroup(%u);\n"
+        "buffer data: readwrite u32[] @0;\n"
+        "buffer shared: workgroup u32[1000];\n"
+        "main { for n in 0..500 { shared[local_id.x] = n; barrier; } }\n",
+        widths[i]);
+    g_autoptr (VyreExecutable) executable = compile (text);
+    g_autoptr (VyreWindow) window = submit (tenant, executable, 2, 10000);
+
+    g_assert_cmpint (
+        vyre_window_wait (window, g_get_monotonic_time () + LIMIT_US, NULL), ==,
+        VYRE_WINDOW_DONE);
+  }
+}
+
+/* The neighbour's windows end while that one runs; the longest it took. */
+static gint64
+neighbour_works (VyreExecutable *invert, guint rounds)
+{
+  gint64 longest = 0;
+
+  for (guint k = 0; k < rounds; k++) {
+    gint64 start = g_get_monotonic_time ();
+    g_autoptr (VyreWindow) window = submit (neighbour, invert, 4, 0);
+
+    g_assert_cmpint (vyre_window_wait (window, start + LIMIT_US, NULL), ==,
+        VYRE_WINDOW_DONE);
+    longest = MAX (longest, g_get_monotonic_time () - start);
+  }
+  return longest;
+}
+
+static void
+test_cancel (void)
+{
+  g_autoptr (VyreExecutable) invert =
+      compile ("program workgroup(64);\n"
+               "buffer data: readwrite u32[] @0;\n"
+               "main { let i = invocation_id.x + 16;\n"
+               "  data[i] = ~data[i]; }\n");
+
+  for (guint i = 0; i < G_N_ELEMENTS (shapes); i++) {
+    g_autoptr (VyreExecutable) executable = compile (shapes[i].text);
+    g_autoptr (VyreWindow) window =
+        submit (tenant, executable, shapes[i].groups, 0);
+    gint64 longest, start, took;
+
+    g_assert_cmpint (
+        vyre_window_wait (window, g_get_monotonic_time () + 30000, NULL), ==,
+        VYRE_WINDOW_RUNNING);
+    longest = neighbour_works (invert, 10);
+    g_assert_cmpint (
+        vyre_window_wait (window, 0, NULL), ==, VYRE_WINDOW_RUNNING);
+    start = g_get_monotonic_time ();
+    vyre_window_cancel (window);
+    g_assert_cmpint (vyre_window_wait (window, start + LIMIT_US, NULL), ==,
+        VYRE_WINDOW_CANCELLED);
+    took = g_get_monotonic_time () - start;
+    g_test_message ("%s: cancelled in %.1f ms, a neighbour waited %.1f ms",
+        shapes[i].name, took / 1e3, longest / 1e3);
+    g_assert_cmpint (took, <, CANCEL_LIMIT_US);
+    g_assert_cmpint (longest, <, NEIGHBOUR_LIMIT_US);
+  }
+}
+
+/* All of them at once, with a neighbour. */
+static void
+test_cancel_together (void)
+{
+  g_autoptr (VyreExecutable) invert =
+      compile ("program workgroup(64);\n"
+               "buffer data: readwrite u32[] @0;\n"
+               "main { let i = invocation_id.x + 16;\n"
+               "  data[i] = ~data[i]; }\n");
+  VyreWindow *windows[6];
+  gint64 longest, start, took;
+
+  for (guint i = 0; i < G_N_ELEMENTS (windows); i++) {
+    g_autoptr (VyreExecutable) executable = compile (shapes[i].text);
+    windows[i] = submit (tenant, executable, shapes[i].groups, 0);
+  }
+  longest = neighbour_works (invert, 10);
+  start = g_get_monotonic_time ();
+  for (guint i = 0; i < G_N_ELEMENTS (windows); i++)
+    vyre_window_cancel (windows[i]);
+  for (guint i = 0; i < G_N_ELEMENTS (windows); i++) {
+    g_assert_cmpint (vyre_window_wait (windows[i], start + LIMIT_US, NULL), ==,
+        VYRE_WINDOW_CANCELLED);
+    vyre_window_unref (windows[i]);
+  }
+  took = g_get_monotonic_time () - start;
+  g_test_message ("all cancelled in %.1f ms, a neighbour waited %.1f ms",
+      took / 1e3, longest / 1e3);
+  g_assert_cmpint (took, <, CANCEL_LIMIT_US);
+  g_assert_cmpint (longest, <, NEIGHBOUR_LIMIT_US);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (GError) error = NULL;
+  VyreRuntimeOptions options = VYRE_RUNTIME_OPTIONS_DEFAULT;
+  int status;
+
+  if (argc > 1 && g_str_equal (argv[1], "--resident")) {
+    options.residency = VYRE_RESIDENCY_RESIDENT;
+    argv[1] = argv[--argc];
+  }
+  g_test_init (&argc, &argv, NULL);
+  runtime = vyre_runtime_acquire (&options, &error);
+  g_assert_no_error (error);
+  tenant = vyre_tenant_new (runtime, "endless", &error);
+  g_assert_no_error (error);
+  neighbour = vyre_tenant_new (runtime, "neighbour", &error);
+  g_assert_no_error (error);
+  block = vyre_arena_alloc (vyre_runtime_get_host_arena (runtime), 4096);
+  memset (block->data, 0, 4096);
+  vyre_block_note_write (block);
+
+  g_test_add_func ("/endless/max-steps", test_max_steps);
+  g_test_add_func ("/endless/below-max-steps", test_below_max_steps);
+  g_test_add_func ("/endless/cancel", test_cancel);
+  g_test_add_func ("/endless/cancel-together", test_cancel_together);
+  status = g_test_run ();
+  vyre_block_unref (block);
+  vyre_tenant_free (neighbour);
+  vyre_tenant_free (tenant);
+  vyre_runtime_unref (runtime);
+  return status;
+}
