@@ -191,7 +191,7 @@ test_cancel (void)
     g_assert_cmpint (
         vyre_window_wait (window, g_get_monotonic_time () + 30000, NULL), ==,
         VYRE_WINDOW_RUNNING);
-    longest = neighbour_works (invert, 10);
+    longest = neighbour_works (invert, 5);
     g_assert_cmpint (
         vyre_window_wait (window, 0, NULL), ==, VYRE_WINDOW_RUNNING);
     start = g_get_monotonic_time ();
@@ -222,7 +222,7 @@ test_cancel_together (void)
     g_autoptr (VyreExecutable) executable = compile (shapes[i].text);
     windows[i] = submit (tenant, executable, shapes[i].groups, 0);
   }
-  longest = neighbour_works (invert, 10);
+  longest = neighbour_works (invert, 5);
   start = g_get_monotonic_time ();
   for (guint i = 0; i < G_N_ELEMENTS (windows); i++)
     vyre_window_cancel (windows[i]);
