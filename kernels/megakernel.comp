@@ -281,7 +281,8 @@ claim (inout uint passes, uint spread, bool fresh, bool suspended)
   Words ring = Words (launch.ring);
   uint tail = load_relaxed (control, VYRE_C_TAIL);
   uint oldest = load_relaxed (control, VYRE_C_OLDEST);
-  uint available = tail + load_relaxed (control, VYRE_C_YIELDED) -
+  uint available = tail - load_relaxed (control, VYRE_C_SKIPPED) +
+      load_relaxed (control, VYRE_C_YIELDED) -
       load_relaxed (control, VYRE_C_CLAIMED);
   tail = subgroupBroadcastFirst (tail);
   oldest = subgroupBroadcastFirst (oldest);
@@ -290,11 +291,18 @@ claim (inout uint passes, uint spread, bool fresh, bool suspended)
   uint got = NONE;
   if (span == 0u || span > launch.slots || int (available) <= 0)
     span = 0u;
-  for (uint k = 0u; k < span && got == NONE; k += LANES) {
+  /* A tile that is suspended among others that never end gets its turn only
+   * if not all look from the oldest on. */
+  bool turning = !fresh &&
+      ((gl_WorkGroupID.x >> 1) + (launch.generation >> 1) & 1u) != 0u;
+  uint rows = (span + LANES - 1u) / LANES;
+  uint first = turning ? launch.generation * 5u + spread : 0u;
+  for (uint k = 0u; k < rows && got == NONE; k++) {
     passes++;
-    uint candidate = oldest + k + lane & launch.slots - 1u;
+    uint at = (first + k) % rows * LANES + lane;
+    uint candidate = oldest + at & launch.slots - 1u;
     uint base = candidate * VYRE_SLOT_WORDS;
-    bool ready = k + lane < span;
+    bool ready = at < span;
     uint status = VYRE_ST_EMPTY;
     if (ready) {
       status = load_relaxed (ring, base + VYRE_W_STATUS);

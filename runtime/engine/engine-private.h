@@ -88,6 +88,7 @@ struct _VyreRuntime
   guint32 *shadow;              /* [lock] what the host wrote into the ring */
   guint64 next_sequence;        /* [lock] of the next slot */
   guint64 oldest_sequence;      /* [lock] first not reaped */
+  guint32 skipped_sequences;    /* [lock] whose slots were taken by others */
   GQueue windows;               /* [lock] in flight, by sequence; references */
   guint n_releasing; /* [lock] threads that drop such references */
   GQueue finished;              /* [lock] references to drop after unlocking */
@@ -178,6 +179,8 @@ void vyre_mapped_arena_clear (VyreMappedArena *mapped);
 
 /* reap.c, lock held: takes over completion records; TRUE when a window ended. */
 gboolean vyre_runtime_reap (VyreRuntime *runtime);
+/* Tells the GPU from where on to look for work. Lock held. */
+void vyre_runtime_poke_oldest (VyreRuntime *runtime);
 /* Marks the runtime failed and ends every window as LOST. Lock held. */
 void vyre_runtime_fail (VyreRuntime *runtime, const char *why);
 /* Tells the GPU to drop a window. Lock held. */

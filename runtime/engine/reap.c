@@ -72,6 +72,17 @@ reap_window (VyreRuntime *runtime, VyreWindow *window)
   return TRUE;
 }
 
+void
+vyre_runtime_poke_oldest (VyreRuntime *runtime)
+{
+  guint64 oldest = runtime->oldest_sequence;
+
+  /* One that stays long is passed by: then all of the ring is looked at. */
+  if (runtime->next_sequence - oldest > runtime->slots)
+    oldest = runtime->next_sequence - runtime->slots;
+  vyre_poke (runtime->control, VYRE_C_OLDEST, (guint32) oldest);
+}
+
 gboolean
 vyre_runtime_reap (VyreRuntime *runtime)
 {
@@ -95,9 +106,7 @@ vyre_runtime_reap (VyreRuntime *runtime)
   VyreWindow *oldest = g_queue_peek_head (&runtime->windows);
   runtime->oldest_sequence =
       oldest ? oldest->first_sequence : runtime->next_sequence;
-  /* Only a hint where to look first; ordering does not matter. */
-  vyre_poke (
-      runtime->control, VYRE_C_OLDEST, (guint32) runtime->oldest_sequence);
+  vyre_runtime_poke_oldest (runtime);
   g_cond_broadcast (&runtime->ended);
   return TRUE;
 }

@@ -240,7 +240,9 @@ publish (VyreWindow *window, const Plan *plan, guint32 residency)
   }
   vyre_ring_publish_mapped ((volatile guint32 *) runtime->ring->map,
       runtime->shadow, slots, plan->n_tiles);
+  vyre_runtime_poke_oldest (runtime);
   vyre_poke (runtime->control, VYRE_C_TAIL, (guint32) runtime->next_sequence);
+  vyre_poke (runtime->control, VYRE_C_SKIPPED, runtime->skipped_sequences);
   vyre_ring_store_fence ();
 }
 
@@ -275,10 +277,54 @@ residency_for (VyreWindow *window)
   return required;
 }
 
+/* Lock held. The first sequence from which on n slots in a row are free. A window
+ * that stays long holds its own slots up and no others. FALSE: there is none. */
 static gboolean
-reserve (VyreRuntime *runtime, const Plan *plan, GError **error)
+find_slots (VyreRuntime *runtime, guint n, guint64 *first)
 {
-  guint64 used = runtime->next_sequence - runtime->oldest_sequence;
+  guint64 start = runtime->next_sequence;
+  guint32 mask = runtime->slots - 1;
+  gboolean clear = start - runtime->oldest_sequence + n <= runtime->slots;
+
+  while (!clear && start - runtime->next_sequence < runtime->slots) {
+    clear = TRUE;
+    for (GList *l = runtime->windows.head; l != NULL && clear; l = l->next) {
+      const VyreWindow *other = l->data;
+      guint32 behind = (guint32) (other->first_sequence - start) & mask;
+      guint32 ahead = (guint32) (start - other->first_sequence) & mask;
+
+      if (behind >= n && ahead >= other->n_tiles)
+        continue;
+      clear = FALSE;
+      start += ahead < other->n_tiles ? other->n_tiles - ahead
+                                      : behind + other->n_tiles;
+    }
+  }
+  *first = start;
+  return clear && start - runtime->next_sequence < runtime->slots;
+}
+
+/* Lock held. Slots in flight, of all and of this tenant, and its windows. */
+static void
+count_slots (
+    VyreRuntime *runtime, guint tenant, guint *used, guint *own, guint *windows)
+{
+  *used = *own = *windows = 0;
+  for (GList *l = runtime->windows.head; l != NULL; l = l->next) {
+    const VyreWindow *window = l->data;
+    *used += window->n_tiles;
+    if (window->tenant == tenant) {
+      *own += window->n_tiles;
+      (*windows)++;
+    }
+  }
+}
+
+static gboolean
+reserve (VyreRuntime *runtime, guint tenant, const Plan *plan, guint64 *first,
+    GError **error)
+{
+  guint used, own, windows, kept = 0, descriptors = 0;
 
   if (runtime->failed) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LOST,
@@ -286,12 +332,20 @@ reserve (VyreRuntime *runtime, const Plan *plan, GError **error)
         runtime->failure);
     return FALSE;
   }
-  if (used + plan->n_tiles > runtime->slots ||
-      runtime->n_free_descriptors == 0) {
+  /* A tenant that has a quarter of the ring leaves a quarter to others: what it
+   * runs may never end. */
+  count_slots (runtime, tenant, &used, &own, &windows);
+  if (own >= runtime->slots / 4)
+    kept = runtime->slots / 4;
+  if (windows >= VYRE_DESCRIPTORS / 4)
+    descriptors = VYRE_DESCRIPTORS / 4;
+  if (used + plan->n_tiles + kept > runtime->slots ||
+      runtime->n_free_descriptors <= descriptors ||
+      !find_slots (runtime, plan->n_tiles, first)) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY,
-        "the ring is full: %u slots are wanted, %" G_GUINT64_FORMAT
-        " of %u are free; wait for a window to end",
-        plan->n_tiles, runtime->slots - used, runtime->slots);
+        "the ring is full: %u slots in a row are wanted, %u of %u are free, of "
+        "which %u are for other tenants; wait for a window to end",
+        plan->n_tiles, runtime->slots - used, runtime->slots, kept);
     return FALSE;
   }
   return TRUE;
@@ -307,6 +361,7 @@ vyre_tenant_submit (VyreTenant *tenant, VyreExecutable *executable,
   const VyreProgram *program = lowered->program;
   VyreSubmitOptions defaults = { NULL, 0 };
   Plan plan;
+  guint64 first_sequence;
 
   g_return_val_if_fail (executable->runtime == runtime, NULL);
   if (options == NULL)
@@ -342,7 +397,7 @@ vyre_tenant_submit (VyreTenant *tenant, VyreExecutable *executable,
   }
 
   g_mutex_lock (&runtime->lock);
-  if (!reserve (runtime, &plan, error))
+  if (!reserve (runtime, tenant->id, &plan, &first_sequence, error))
     goto refused;
   if (!vyre_ring_tenants_reserve (
           runtime->tenants, tenant->id, plan.n_tiles, error))
@@ -354,8 +409,10 @@ vyre_tenant_submit (VyreTenant *tenant, VyreExecutable *executable,
     runtime->descriptor_generation[window->descriptor] = 1;
   window->descriptor_generation =
       runtime->descriptor_generation[window->descriptor];
-  window->first_sequence = runtime->next_sequence;
-  runtime->next_sequence += plan.n_tiles;
+  window->first_sequence = first_sequence;
+  runtime->skipped_sequences +=
+      (guint32) (first_sequence - runtime->next_sequence);
+  runtime->next_sequence = first_sequence + plan.n_tiles;
   guint32 residency = residency_for (window);
   write_descriptor (window, &plan, options);
   publish (window, &plan, residency);

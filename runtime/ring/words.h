@@ -101,6 +101,7 @@
 #define VYRE_C_FAULTED 147    /* kernel: slots that became FAULT, wraps */
 #define VYRE_C_STEPS_LO 148   /* kernel: interpreted instructions (per subgroup) */
 #define VYRE_C_STEPS_HI 149
+#define VYRE_C_SKIPPED 151    /* host: sequences without a slot, wraps */
 #define VYRE_C_IDLE_POLLS 150 /* kernel: polls that found nothing, wraps */
 #define VYRE_C_OBSERVABLE 160
 #define VYRE_CONTROL_MIN_WORDS 160

@@ -397,6 +397,122 @@ test_all_fail (void)
   gst_object_unref (pipeline);
 }
 
+/* --- programs that do not end ------------------------------------------------ */
+
+/* No slice of this one ends but at a barrier. */
+#define PROGRAM_ENDLESS_BARRIERS \
+  "program workgroup(64);\n" \
+  "buffer input: readonly u32[] @0;\n" \
+  "buffer output: readwrite u32[] @1;\n" \
+  "buffer shared: workgroup u32[64];\n" \
+  "main { for n in 0..4294967295 {\n" \
+  "  shared[local_id.x] = input[0]; barrier; } }\n"
+
+/* What takes about a millisecond on an idle machine. */
+#define PROMPTLY (2 * G_TIME_SPAN_SECOND)
+
+static const char *const endless_programs[] = { PROGRAM_ENDLESS,
+  PROGRAM_ENDLESS_BARRIERS };
+
+static void
+assert_prompt (const char *what, gint64 start)
+{
+  gint64 took = g_get_monotonic_time () - start;
+
+  g_test_message ("%s: %.1f ms", what, took / 1e3);
+  g_assert_cmpint (took, <, PROMPTLY);
+}
+
+static Interp *
+play_endless (const char *program)
+{
+  GstElement *element = interp_element (program, NULL);
+  Interp *self;
+
+  g_object_set (element, "max-steps", G_GUINT64_CONSTANT (0), NULL);
+  self = interp_play (element);
+  for (guint i = 0; i < 3; i++)
+    gst_harness_push (self->harness, noise_buffer (4096));
+  g_usleep (20000);
+  g_assert_cmpuint (interp_stat (element, "in-flight"), ==, 3);
+  return self;
+}
+
+static void
+test_endless_ends (void)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (endless_programs); i++) {
+    Interp *self = play_endless (endless_programs[i]);
+    GstSegment segment;
+    gint64 start = g_get_monotonic_time ();
+
+    gst_harness_push_event (self->harness, gst_event_new_flush_start ());
+    gst_harness_push_event (self->harness, gst_event_new_flush_stop (TRUE));
+    assert_prompt ("flush", start);
+    gst_segment_init (&segment, GST_FORMAT_BYTES);
+    gst_harness_push_event (self->harness, gst_event_new_segment (&segment));
+    for (guint k = 0; k < 3; k++)
+      gst_harness_push (self->harness, noise_buffer (4096));
+    g_usleep (20000);
+    start = g_get_monotonic_time ();
+    support_set_state (self->element, GST_STATE_NULL);
+    assert_prompt ("to NULL", start);
+    interp_free (self);
+  }
+}
+
+/* Steps that end it, and the stream that goes on without the buffers. */
+static void
+test_endless_steps (void)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (endless_programs); i++) {
+    GstElement *element = interp_element (endless_programs[i], NULL);
+    Interp *self;
+
+    gst_util_set_object_arg (G_OBJECT (element), "on-fault", "pass");
+    g_object_set (element, "max-steps", G_GUINT64_CONSTANT (2000), NULL);
+    self = interp_play (element);
+    for (guint k = 0; k < 3; k++)
+      gst_harness_push (self->harness, noise_buffer (8));
+    for (guint k = 0; k < 3; k++) {
+      g_autofree guint8 *noise = support_noise (8);
+      assert_buffer (gst_harness_pull (self->harness), noise, 8);
+    }
+    g_assert_cmpuint (interp_stat (element, "faults"), ==, 3);
+    interp_free (self);
+  }
+}
+
+/* Another pipeline of the process, from its start to its end, while an endless
+ * one runs. */
+static void
+test_neighbour (void)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (endless_programs); i++) {
+    Interp *endless = play_endless (endless_programs[i]);
+    g_autofree guint8 *data = NULL;
+    g_autofree char *in = support_noise_file ("in", 100000, &data);
+    g_autofree char *out = support_path ("out");
+    gint64 start = g_get_monotonic_time ();
+
+    support_play (
+        support_launch ("filesrc location=%s blocksize=10000 ! "
+                        "vyreinterp program=invert ! filesink location=%s",
+            in, out));
+    g_test_message ("10 buffers beside an endless program: %.1f ms",
+        (g_get_monotonic_time () - start) / 1e3);
+    for (gsize k = 0; k < 100000; k++)
+      data[k] = ~data[k];
+    support_assert_file (out, data, 100000);
+    g_assert_cmpuint (interp_stat (endless->element, "in-flight"), ==, 3);
+    g_assert_cmpuint (interp_stat (endless->element, "buffers-out"), ==, 0);
+    start = g_get_monotonic_time ();
+    support_set_state (endless->element, GST_STATE_NULL);
+    assert_prompt ("to NULL", start);
+    interp_free (endless);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -417,5 +533,8 @@ main (int argc, char **argv)
   g_test_add_func ("/interp-fault/kinds", test_kinds);
   g_test_add_func ("/interp-fault/frames", test_frames);
   g_test_add_func ("/interp-fault/all-fail", test_all_fail);
+  g_test_add_func ("/interp-fault/endless-ends", test_endless_ends);
+  g_test_add_func ("/interp-fault/endless-steps", test_endless_steps);
+  g_test_add_func ("/interp-fault/neighbour", test_neighbour);
   return support_run ();
 }

@@ -158,13 +158,13 @@ test_below_max_steps (void)
 
 /* The neighbour's windows end while that one runs; the longest it took. */
 static gint64
-neighbour_works (VyreExecutable *invert, guint rounds)
+neighbour_works (VyreExecutable *invert, guint groups, guint rounds)
 {
   gint64 longest = 0;
 
   for (guint k = 0; k < rounds; k++) {
     gint64 start = g_get_monotonic_time ();
-    g_autoptr (VyreWindow) window = submit (neighbour, invert, 4, 0);
+    g_autoptr (VyreWindow) window = submit (neighbour, invert, groups, 0);
 
     g_assert_cmpint (vyre_window_wait (window, start + LIMIT_US, NULL), ==,
         VYRE_WINDOW_DONE);
@@ -191,7 +191,7 @@ test_cancel (void)
     g_assert_cmpint (
         vyre_window_wait (window, g_get_monotonic_time () + 30000, NULL), ==,
         VYRE_WINDOW_RUNNING);
-    longest = neighbour_works (invert, 5);
+    longest = neighbour_works (invert, 4, 5);
     g_assert_cmpint (
         vyre_window_wait (window, 0, NULL), ==, VYRE_WINDOW_RUNNING);
     start = g_get_monotonic_time ();
@@ -222,7 +222,7 @@ test_cancel_together (void)
     g_autoptr (VyreExecutable) executable = compile (shapes[i].text);
     windows[i] = submit (tenant, executable, shapes[i].groups, 0);
   }
-  longest = neighbour_works (invert, 5);
+  longest = neighbour_works (invert, 4, 5);
   start = g_get_monotonic_time ();
   for (guint i = 0; i < G_N_ELEMENTS (windows); i++)
     vyre_window_cancel (windows[i]);
@@ -236,6 +236,43 @@ test_cancel_together (void)
       took / 1e3, longest / 1e3);
   g_assert_cmpint (took, <, CANCEL_LIMIT_US);
   g_assert_cmpint (longest, <, NEIGHBOUR_LIMIT_US);
+}
+
+/* A tenant whose windows do not end has all of the ring that it gets, and the
+ * neighbour's slots go round and round beside them. */
+static void
+test_full_ring (void)
+{
+  g_autoptr (VyreExecutable) invert =
+      compile ("program workgroup(64);\n"
+               "buffer data: readwrite u32[] @0;\n"
+               "main { let i = invocation_id.x + 16;\n"
+               "  data[i] = ~data[i]; }\n");
+  g_autoptr (VyreExecutable) executable = compile (shapes[0].text);
+  g_autoptr (GPtrArray) windows =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) vyre_window_unref);
+  g_autoptr (GError) error = NULL;
+  VyreBinding binding = { block, 0, 4096 };
+  guint32 grid[3] = { 100, 1, 1 };
+  VyreSubmitOptions options = { grid, 0 };
+  gint64 longest;
+
+  for (guint i = 0; i < 1000 && error == NULL; i++) {
+    VyreWindow *window =
+        vyre_tenant_submit (tenant, executable, &binding, 1, &options, &error);
+    if (window != NULL)
+      g_ptr_array_add (windows, window);
+  }
+  g_assert_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY);
+  g_test_message ("%u windows; %s", windows->len, error->message);
+  longest = neighbour_works (invert, 64, 40);
+  g_test_message ("a neighbour waited %.1f ms", longest / 1e3);
+  for (guint i = 0; i < windows->len; i++)
+    vyre_window_cancel (windows->pdata[i]);
+  for (guint i = 0; i < windows->len; i++)
+    g_assert_cmpint (vyre_window_wait (windows->pdata[i],
+                         g_get_monotonic_time () + LIMIT_US, NULL),
+        ==, VYRE_WINDOW_CANCELLED);
 }
 
 int
@@ -264,6 +301,7 @@ main (int argc, char **argv)
   g_test_add_func ("/endless/below-max-steps", test_below_max_steps);
   g_test_add_func ("/endless/cancel", test_cancel);
   g_test_add_func ("/endless/cancel-together", test_cancel_together);
+  g_test_add_func ("/endless/full-ring", test_full_ring);
   status = g_test_run ();
   vyre_block_unref (block);
   vyre_tenant_free (neighbour);
