@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Writes the inputs that a fuzzing target starts from.
+ *
+ *   fuzz-seeds TARGET FOLDER
+ *
+ * Programs are those of VYRE_FIXTURES, as blobs and as text, and the shipped
+ * ones, and some random ones. Without fixtures the latter two are all. */
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "generate.h"
+#include "ring/ring.h"
+#include "ring/words.h"
+#include "vir0/text.h"
+
+#define MAX_BYTES 16384
+#define N_GENERATED 60
+
+static const char *out_folder;
+static guint n_written;
+
+static void
+write_seed (const void *data, gsize size)
+{
+  g_autofree char *path = g_strdup_printf ("%s/%04u", out_folder, n_written++);
+  g_autoptr (GError) error = NULL;
+
+  if (!g_file_set_contents (path, data, (gssize) size, &error))
+    g_error ("%s", error->message);
+}
+
+static void
+write_program (const VyreProgram *program, gboolean as_text, gboolean as_blob)
+{
+  g_autofree char *text = vyre_program_print (program);
+  g_autoptr (GBytes) blob = vyre_program_encode (program, NULL);
+
+  if (as_text && strlen (text) <= MAX_BYTES)
+    write_seed (text, strlen (text));
+  if (as_blob && blob != NULL && g_bytes_get_size (blob) <= MAX_BYTES)
+    write_seed (g_bytes_get_data (blob, NULL), g_bytes_get_size (blob));
+}
+
+static void
+write_folder (const char *folder, gboolean as_text, gboolean as_blob)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL) {
+    g_autofree char *path = g_build_filename (folder, name, NULL);
+    g_autofree char *data = NULL;
+    g_autoptr (VyreProgram) program = NULL;
+    gsize size;
+
+    if (!g_str_has_suffix (name, ".vir0") ||
+        !g_file_get_contents (path, &data, &size, NULL))
+      continue;
+    program = vyre_program_decode (
+        (const guint8 *) data, size, VYRE_WIRE_PRESERVE_UNKNOWN, NULL);
+    if (program != NULL)
+      write_program (program, as_text, FALSE);
+    if (as_blob && size <= MAX_BYTES)
+      write_seed (data, size);
+  }
+}
+
+static void
+write_programs (gboolean as_text, gboolean as_blob)
+{
+  static const char *const folders[] = { "features", "ops", "realistic",
+    "runtime_error", "opaque", "invalid", "bad", "lenient" };
+  const char *fixtures = g_getenv ("VYRE_FIXTURES");
+  g_auto (GStrv) names = vyre_program_list_shipped ();
+
+  for (guint i = 0; names[i] != NULL; i++) {
+    g_autoptr (VyreProgram) program =
+        vyre_program_load_shipped (names[i], NULL);
+
+    if (program != NULL)
+      write_program (program, as_text, as_blob);
+  }
+  for (guint64 seed = 1; seed <= N_GENERATED; seed++) {
+    g_autoptr (Generated) generated = generate_program (seed);
+
+    write_program (generated->program, as_text, as_blob);
+  }
+  for (guint i = 0;
+       fixtures != NULL && *fixtures != '\0' && i < G_N_ELEMENTS (folders);
+       i++) {
+    g_autofree char *folder = g_build_filename (fixtures, folders[i], NULL);
+
+    write_folder (folder, as_text, as_blob);
+  }
+}
+
+static void
+write_bindings (void)
+{
+  static const char *const texts[] = { "key=hex:00ff2a",
+    "table=file:/path/to/table.bin", "width=u32:640,taps=i32:1;-2;1",
+    "gain=f32:0.5,b=f64:1e-3,c=u64:0xffffffffffffffff,d=i8:-128;127",
+    "scratch=zeros,more=zeros:4096", "histogram=keep,state=keep:4096",
+    "state=keep:file:PATH,s=keep:hex:00ff",
+    "output=size:min(len(input)/4, 3)*(7-len(input)%8)",
+    "output=size:max(-1+len(input), 0)", "table=file:a\\,b.bin",
+    "output=size:len(input)/2", "c=f64:1;2,b=keep:64", "b=zeros:8,c=hex:00",
+    "out=size:24,z=keep:9", "s=zeros", "((((1+2)*3)-4)/5)%6", "len(input)",
+    " a = u8:7 , b=hex:" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    write_seed (texts[i], strlen (texts[i]));
+}
+
+static void
+write_telemetry (void)
+{
+  const guint32 n_slots = 8;
+  guint64 control_bytes, ring_bytes;
+  g_autofree guint8 *seed = NULL;
+  g_autofree guint32 *control = NULL, *ring = NULL;
+  const guint32 args[] = { 1, 2, 3 };
+
+  if (!vyre_ring_control_bytes (16, &control_bytes) ||
+      !vyre_ring_slot_bytes (n_slots, &ring_bytes))
+    g_error ("no lengths");
+  control = g_malloc0 (control_bytes);
+  ring = g_malloc0 (ring_bytes);
+  seed = g_malloc0 (2 + control_bytes + ring_bytes);
+  vyre_ring_encode_control (control, control_bytes / 4, FALSE, 4, 16, NULL);
+  vyre_ring_encode_empty (ring, ring_bytes / 4, n_slots, NULL);
+  for (guint32 i = 0; i < n_slots; i++) {
+    vyre_ring_publish_slot (ring, ring_bytes / 4, i, i % 3,
+        vyre_ring_opcode_is_publishable (i) ? i : 1, args, 3, NULL);
+    seed[0] = (guint8) (control_bytes / 8);
+    memcpy (seed + 2, control, control_bytes);
+    memcpy (seed + 2 + control_bytes, ring, ring_bytes);
+    write_seed (seed, 2 + control_bytes + ring_bytes);
+  }
+}
+
+static void
+write_changes (void)
+{
+  for (guint8 program = 0; program < 2; program++) {
+    for (guint8 flags = 0; flags < 2; flags++) {
+      guint8 seed[9] = { program, flags };
+
+      write_seed (seed, 3);
+      for (guint at = 0; at < 200; at++) {
+        seed[3] = (guint8) (at >> 8);
+        seed[4] = (guint8) at;
+        seed[5] = 1;
+        write_seed (seed, sizeof seed);
+      }
+    }
+  }
+}
+
+int
+main (int argc, char **argv)
+{
+  if (argc != 3)
+    g_error ("usage: %s TARGET FOLDER", argv[0]);
+  out_folder = argv[2];
+  if (g_mkdir_with_parents (out_folder, 0755) != 0)
+    g_error ("%s cannot be made", out_folder);
+  if (strcmp (argv[1], "bindings") == 0)
+    write_bindings ();
+  else if (strcmp (argv[1], "telemetry") == 0)
+    write_telemetry ();
+  else if (strcmp (argv[1], "verify") == 0)
+    write_changes ();
+  else
+    write_programs (
+        strcmp (argv[1], "wire") != 0, strcmp (argv[1], "text") != 0);
+  return n_written > 0 ? 0 : 1;
+}
