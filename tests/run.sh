@@ -33,6 +33,8 @@ mkdir -p "$root"
 # One shader cache for all builds: the kernels are the same.
 export MESA_SHADER_CACHE_DIR="$PWD/$root/shader-cache"
 export VYRE_TEST_LONG=$long
+patience=1
+[ "$long" = 0 ] || patience=10
 failed_builds=0
 logs=
 
@@ -56,7 +58,7 @@ run_build() {
     return
   fi
   # shellcheck disable=SC2086
-  meson test -C "$dir" --print-errorlogs --no-rebuild $suites || true
+  meson test -C "$dir" --print-errorlogs --no-rebuild -t $patience $suites || true
   logs="$logs $dir/meson-logs/testlog.json"
 }
 

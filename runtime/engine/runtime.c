@@ -60,8 +60,9 @@ choose_sizes (VyreRuntime *runtime)
     runtime->workgroups = info->multiprocessors * GROUPS_PER_MULTIPROCESSOR;
   else
     runtime->workgroups = GROUPS_UNKNOWN;
-  runtime->slots = cpu ? 256 : 1024;
-  runtime->max_tiles = runtime->slots / 8;
+  runtime->slots = cpu ? 256 : 2048;
+  /* Eight windows of a tenant stay well below what it may have of the ring. */
+  runtime->max_tiles = runtime->slots / 16;
   runtime->area_words = (cpu ? AREA_BYTES_CPU : AREA_BYTES) / 4;
   guint64 areas = runtime->slots + 2 * runtime->workgroups;
   guint64 room =

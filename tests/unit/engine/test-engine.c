@@ -208,7 +208,7 @@ test_stream (void)
 {
   enum
   {
-    DEPTH = 6, /* of windows of an eighth of the ring; the rest is for others */
+    DEPTH = 8,
     ROUNDS = 40,
     WORDS = 2048
   };
