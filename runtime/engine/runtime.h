@@ -104,6 +104,32 @@ VYRE_API gboolean vyre_executable_reads (VyreExecutable *executable,
     guint buffer);
 VYRE_API gboolean vyre_executable_writes (VyreExecutable *executable,
     guint buffer);
+
+/* What runs the program's windows. */
+typedef enum
+{
+  VYRE_ENGINE_AUTO,             /* interpreted at once, compiled when hot */
+  VYRE_ENGINE_INTERP,           /* always interpreted */
+  VYRE_ENGINE_JIT,              /* compiled in the background at once */
+} VyreEngine;
+
+typedef enum
+{
+  VYRE_TIER_INTERPRETED,
+  VYRE_TIER_COMPILING,          /* interpreted meanwhile */
+  VYRE_TIER_COMPILED,           /* windows submitted from now on run compiled */
+  VYRE_TIER_REFUSED,            /* stays interpreted; the reason says why */
+} VyreTier;
+
+/* Any time, from any thread; windows in flight are not touched. */
+VYRE_API void vyre_executable_set_engine (VyreExecutable *executable,
+    VyreEngine engine);
+/* reason (may be %NULL) is newly allocated; set when REFUSED. */
+VYRE_API VyreTier vyre_executable_get_tier (VyreExecutable *executable,
+    char **reason);
+/* Waits until compilation has ended or end_time (monotonic, µs) has come. */
+VYRE_API VyreTier vyre_executable_wait_compiled (VyreExecutable *executable,
+    gint64 end_time);
 /* Register code as text, for --dump and debugging; free with g_free(). */
 VYRE_API char *vyre_executable_dump (VyreExecutable *executable);
 
@@ -133,12 +159,34 @@ VYRE_API VyreWindow *vyre_tenant_submit (VyreTenant *tenant,
     VyreExecutable *executable, const VyreBinding *bindings, guint n_bindings,
     const VyreSubmitOptions *options, GError **error);
 
+/* A window that is described but not published: IDLE. It may be published, and
+ * once it has ended be published again, any number of times: nothing is
+ * allocated, checked or described anew. It keeps its descriptor until the last
+ * reference goes. Errors as vyre_tenant_submit(). Returns a reference. */
+VYRE_API VyreWindow *vyre_window_prepare (VyreTenant *tenant,
+    VyreExecutable *executable, const VyreBinding *bindings, guint n_bindings,
+    const VyreSubmitOptions *options, GError **error);
+/* Other memory for a prepared window that is IDLE or has ended; the grid
+ * follows. On error it is as it was. */
+VYRE_API gboolean vyre_window_rebind (VyreWindow *window,
+    const VyreBinding *bindings, guint n_bindings, GError **error);
+/* Publishes prepared windows of one runtime in this order, with one pair of
+ * store fences for all. Returns how many were published: fewer than n only
+ * with an error (BUSY: the ring is full; the others are as they were). */
+VYRE_API guint vyre_windows_publish (VyreWindow *const *windows, guint n,
+    GError **error);
+/* Waits until all of them have ended or end_time (monotonic, µs; 0: only look)
+ * has come. Returns how many from the first on have ended without a gap. */
+VYRE_API guint vyre_windows_wait (VyreWindow *const *windows, guint n,
+    gint64 end_time);
+
 /* After BUSY: waits until a window of any tenant has ended, or end_time
  * (monotonic, µs) has come; returns at once when nothing is in flight. */
 VYRE_API void vyre_tenant_wait_room (VyreTenant *tenant, gint64 end_time);
 
 typedef enum
 {
+  VYRE_WINDOW_IDLE,             /* prepared, not published */
   VYRE_WINDOW_RUNNING,
   VYRE_WINDOW_DONE,
   VYRE_WINDOW_FAULT,
