@@ -54,41 +54,76 @@ now_ns (void)
 
 /* --- compiling ---------------------------------------------------------------- */
 
-static VyrePipeline *
-make_pipeline (VyreDevice *device, const VyreLowered *lowered,
-    const VyreJitOptions *options, GError **error)
+struct _JitProgram
 {
+  const VyreLowered *lowered;
+  VyreJitSource *source;
+  VyrePipeline *pipeline;
+};
+
+static VyrePipeline *
+make_pipeline (const VyreJitSource *source)
+{
+  VyreDevice *device = jit_device ();
   guint32 lanes = vyre_device_get_info (device)->subgroup_size;
   const guint32 constants[] = { lanes, lanes };
   guint64 start = now_ns (), pipeline_ns = 0;
-  g_autoptr (VyreJitSource) source =
-      vyre_jit_generate (lowered, options, error);
-  g_autoptr (GBytes) spirv = NULL;
-  g_autoptr (GError) failed = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) spirv =
+      vyre_jit_compile (source->text, jit_frame, &error);
   VyrePipeline *pipeline;
+
+  if (spirv == NULL)
+    g_error ("%s\n%s", error->message, source->text);
+  spent.compile_ns += now_ns () - start;
+  pipeline = vyre_pipeline_new (device, g_bytes_get_data (spirv, NULL),
+      g_bytes_get_size (spirv), constants, G_N_ELEMENTS (constants),
+      sizeof (Push), TRUE, "jit test", &pipeline_ns, &error);
+  if (pipeline == NULL)
+    g_error ("%s", error->message);
+  spent.pipeline_ns += pipeline_ns;
+  spent.spirv_bytes += g_bytes_get_size (spirv);
+  return pipeline;
+}
+
+JitProgram *
+jit_program_new (const VyreLowered *lowered, const VyreJitOptions *options,
+    GError **error)
+{
+  guint64 start = now_ns ();
+  VyreJitSource *source = vyre_jit_generate (lowered, options, error);
+  JitProgram *program;
 
   if (source == NULL)
     return NULL;
   spent.generate_ns += now_ns () - start;
-  if (g_getenv ("VYRE_TEST_SOURCE") != NULL)
-    g_print ("%s\n", source->text);
-  start = now_ns ();
-  spirv = vyre_jit_compile (source->text, jit_frame, &failed);
-  if (spirv == NULL)
-    g_error ("%s\n%s", failed->message, source->text);
-  spent.compile_ns += now_ns () - start;
-  pipeline = vyre_pipeline_new (device, g_bytes_get_data (spirv, NULL),
-      g_bytes_get_size (spirv), constants, G_N_ELEMENTS (constants),
-      sizeof (Push), TRUE, "jit test", &pipeline_ns, &failed);
-  if (pipeline == NULL)
-    g_error ("%s", failed->message);
-  spent.pipeline_ns += pipeline_ns;
   spent.text_bytes += strlen (source->text);
-  spent.spirv_bytes += g_bytes_get_size (spirv);
   spent.unchecked += source->unchecked;
   spent.vectors += source->vectors;
   spent.n++;
-  return pipeline;
+  if (g_getenv ("VYRE_TEST_SOURCE") != NULL)
+    g_print ("%s\n", source->text);
+  program = g_new0 (JitProgram, 1);
+  program->lowered = lowered;
+  program->source = source;
+  program->pipeline = make_pipeline (source);
+  return program;
+}
+
+void
+jit_program_free (JitProgram *program)
+{
+  if (program == NULL)
+    return;
+  vyre_pipeline_free (program->pipeline);
+  vyre_jit_source_free (program->source);
+  g_free (program);
+}
+
+const VyreJitSource *
+jit_program_get_source (const JitProgram *program)
+{
+  return program->source;
 }
 
 void
@@ -183,22 +218,21 @@ launch (VyreDevice *device, VyrePipeline *pipeline, const Push *push)
   vyre_launch_free (run);
 }
 
-gboolean
-jit_run (const VyreLowered *lowered, const JitRunOptions *options,
-    GByteArray **buffers, const guint32 grid[3], JitRunResult *result,
-    GError **error)
+void
+jit_program_run (const JitProgram *program, const JitRunOptions *options,
+    GByteArray **buffers, const guint32 grid[3], JitRunResult *result)
 {
   VyreDevice *device = jit_device ();
-  VyrePipeline *pipeline =
-      make_pipeline (device, lowered, &options->jit, error);
+  const VyreLowered *lowered = program->lowered;
   const guint32 *size = lowered->program->workgroup_size;
   guint32 workgroups = grid[0] * grid[1] * grid[2];
   guint32 tiles = MAX (options->tiles, 1);
   g_autofree gsize *places = g_new0 (gsize, lowered->program->n_buffers + 1);
-  g_autoptr (GError) failed = NULL;
-  VyreMemory *memory;
-  gsize bytes;
-  guint64 start;
+  gsize bytes = place_buffers (lowered, buffers, options->misalign, places);
+  g_autoptr (GError) error = NULL;
+  VyreMemory *memory =
+      vyre_memory_new (device, bytes, VYRE_MEMORY_RING, "jit test", &error);
+  guint64 start = now_ns ();
   Push push = {
     .n_bindings = lowered->n_bindings,
     .grid = { grid[0], grid[1], grid[2] },
@@ -207,27 +241,19 @@ jit_run (const VyreLowered *lowered, const JitRunOptions *options,
     .group_size = size[0] * size[1] * size[2],
   };
 
-  if (pipeline == NULL)
-    return FALSE;
-  bytes = place_buffers (lowered, buffers, options->misalign, places);
-  memory =
-      vyre_memory_new (device, bytes, VYRE_MEMORY_RING, "jit test", &failed);
-  g_assert_no_error (failed);
+  g_assert_no_error (error);
   g_assert_cmpuint (memory->address % SLACK, ==, 0);
   fill_memory (memory, lowered, buffers, places);
   push.run = memory->address;
-  start = now_ns ();
   for (guint32 i = 0; i < tiles; i++) {
     push.tile_first = (guint32) ((guint64) workgroups * i / tiles);
     push.tile_count =
         (guint32) ((guint64) workgroups * (i + 1) / tiles) - push.tile_first;
     if (push.tile_count > 0)
-      launch (device, pipeline, &push);
+      launch (device, program->pipeline, &push);
   }
-  spent.run_ns += now_ns () - start;
   memcpy (result, memory->map, sizeof *result);
   read_memory (memory, lowered, buffers, places);
   vyre_memory_free (memory);
-  vyre_pipeline_free (pipeline);
-  return TRUE;
+  spent.run_ns += now_ns () - start;
 }

@@ -110,8 +110,7 @@ compare (const ConformCase *c, const VyreProgram *program, JsonArray *recorded,
 }
 
 static void
-run_case (const char *folder, const char *entry, const JitRunOptions *options,
-    guint registers)
+run_case (const char *folder, const char *entry, guint unroll, guint registers)
 {
   g_autofree char *name =
       g_strdup_printf ("%s/%.*s", folder, (int) strlen (entry) - 5, entry);
@@ -132,6 +131,9 @@ run_case (const char *folder, const char *entry, const JitRunOptions *options,
   VyreLowerOptions lower = { registers };
   ConformCase c = { .name = name };
   ConformTally tally = { errors, 0 };
+  g_autoptr (JitProgram) compiled = NULL;
+  VyreJitOptions jit = { .unroll = unroll };
+  JitRunOptions options = { .tiles = 2 };
   JitRunResult result;
   JsonArray *recorded;
   guint32 grid[3];
@@ -159,13 +161,15 @@ run_case (const char *folder, const char *entry, const JitRunOptions *options,
     n_refused++;
     return;
   }
-  if (!jit_run (lowered, options, (GByteArray **) buffers->pdata, grid, &result,
-          &error)) {
+  compiled = jit_program_new (lowered, &jit, &error);
+  if (compiled == NULL) {
     g_assert_error (error, VYRE_JIT_ERROR, VYRE_JIT_ERROR_UNSUPPORTED);
     g_assert_true (lowered->grouped);
     n_grouped++;
     return;
   }
+  jit_program_run (
+      compiled, &options, (GByteArray **) buffers->pdata, grid, &result);
   if (faults) {
     g_assert_cmpuint (result.code, ==,
         conform_expected_fault (text_of (member (c.meta, "run"), "error")));
@@ -178,7 +182,7 @@ run_case (const char *folder, const char *entry, const JitRunOptions *options,
 }
 
 static void
-run_folder (const char *folder, const JitRunOptions *options, guint registers)
+run_folder (const char *folder, guint unroll, guint registers)
 {
   const char *fixtures = g_getenv ("VYRE_FIXTURES");
   g_autofree char *path = NULL;
@@ -200,53 +204,40 @@ run_folder (const char *folder, const JitRunOptions *options, guint registers)
   g_assert_no_error (error);
   while ((entry = g_dir_read_name (dir)) != NULL)
     if (g_str_has_suffix (entry, ".vir0"))
-      run_case (folder, entry, options, registers);
+      run_case (folder, entry, unroll, registers);
+  g_assert_cmpuint (n_run + n_faults, >=, 10);
   g_print ("# %s: %u as recorded, %u with the recorded fault, %u grouped, %u "
            "not lowered\n",
       folder, n_run, n_faults, n_grouped, n_refused);
 }
 
-static const JitRunOptions chosen = { .jit = { 0 } };
 /* Recorded buffers are small: with one invocation to a lane some batches lie
- * within them. */
-static const JitRunOptions narrow = { .jit = { .unroll = 1 }, .tiles = 2 };
-
+ * within them. Wider ones cost the driver much time. */
 static void
-test_features (void)
+test_folder (gconstpointer folder)
 {
-  run_folder ("features", &chosen, 64);
-  g_assert_true (g_test_failed () || n_refused > 0 || n_run >= 50);
-}
+  gboolean longer = g_getenv ("VYRE_TEST_LONG") != NULL;
 
-static void
-test_ops (void)
-{
-  run_folder ("ops", &chosen, 64);
-}
-
-static void
-test_realistic (void)
-{
-  run_folder ("realistic", &chosen, 64);
-  run_folder ("realistic", &narrow, 8);
-}
-
-static void
-test_faults (void)
-{
-  run_folder ("runtime_error", &chosen, 64);
+  run_folder (folder, 1, 64);
+  if (longer || strcmp (folder, "realistic") == 0)
+    run_folder (folder, 0, 8);
+  if (longer)
+    run_folder (folder, 4, 64);
 }
 
 int
 main (int argc, char **argv)
 {
+  static const char *const folders[] = { "features", "ops", "realistic",
+    "runtime_error" };
   int result;
 
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/jit/fixtures/features", test_features);
-  g_test_add_func ("/jit/fixtures/ops", test_ops);
-  g_test_add_func ("/jit/fixtures/realistic", test_realistic);
-  g_test_add_func ("/jit/fixtures/faults", test_faults);
+  for (guint i = 0; i < G_N_ELEMENTS (folders); i++) {
+    g_autofree char *path = g_strconcat ("/jit/fixtures/", folders[i], NULL);
+
+    g_test_add_data_func (path, folders[i], test_folder);
+  }
   result = g_test_run ();
   jit_print_times ();
   return result;

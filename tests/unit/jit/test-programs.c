@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Small programs over buffers of many lengths, compiled in all widths, compared
+ * with the reference executor: batches inside and outside of their buffers,
+ * aligned or not, in several tiles. */
+#include "run.h"
+
+#include "reference/reference.h"
+#include "vir0/text.h"
+
+#include <string.h>
+
+#define MAX_BUFFERS 6
+
+typedef struct
+{
+  const char *name;
+  const char *text;
+  gboolean unchecked, vectors; /* with four invocations to a lane */
+  gboolean faults; /* may end with one */
+  guint32 grid[3]; /* or all 0: by the lengths */
+} Case;
+
+#define TWO(a, b) \
+  "program workgroup(64);\nbuffer input: readonly " a \
+  "[] @0;\nbuffer output: readwrite " b "[] @1;\nmain {\n" \
+  "  let i = invocation_id.x;\n"
+
+static const Case cases[] = {
+  { "words", TWO ("u32", "u32")
+    "  if i < len(output) { output[i] = input[i] * 3 ^ i; }\n}\n",
+      TRUE, TRUE },
+  { "bytes", TWO ("u8", "u8")
+    "  if i < len(output) { output[i] = u8(u32(input[i]) + 200); }\n}\n",
+      TRUE, TRUE },
+  { "halves", TWO ("u16", "u16")
+    "  if i < len(output) { output[i] = u16(u32(input[i]) * 7); }\n}\n",
+      TRUE, TRUE },
+  { "widen", TWO ("u8", "u32")
+    "  if i < len(output) { output[i] = u32(input[i]) << 3; }\n}\n",
+      TRUE, TRUE },
+  { "narrow", TWO ("u32", "u16")
+    "  if i < len(output) { output[i] = u16(input[i] >> 5); }\n}\n",
+      TRUE, TRUE },
+  { "no guard", TWO ("u32", "u32") "  output[i] = input[i] + 1;\n}\n", TRUE,
+      TRUE },
+  { "early return", TWO ("u32", "u32")
+    "  if i >= len(output) { return; }\n"
+    "  if input[i] % 3 == 0 { output[i] = 1; return; }\n"
+    "  output[i] = input[i] + 2;\n}\n",
+      TRUE, TRUE },
+  { "two guards", TWO ("u32", "u32")
+    "  if i < len(output) && i < len(input) { output[i] = ~input[i]; }\n}\n",
+      TRUE, TRUE },
+  { "else", TWO ("u32", "u32")
+    "  let word = input[i];\n  let r = 0;\n"
+    "  if word & 1 == 0 { r = word / 3; } else { r = word % 5; output[i] = 9; }\n"
+    "  if word > 0x80000000 { output[i] = r; }\n"
+    "  if word < 1000 { r = r + 1; }\n"
+    "  if i < len(output) { output[i] = output[i] + r; }\n}\n",
+      TRUE, TRUE },
+  { "four to one", TWO ("u32", "u32")
+    "  if i < len(output) {\n"
+    "    output[i] = input[i * 4] + input[i * 4 + 1] * 3 ^ input[i * 4 + 2]\n"
+    "      + input[i * 4 + 3];\n  }\n}\n",
+      TRUE, FALSE },
+  { "one to four", TWO ("u32", "u32")
+    "  let word = input[i];\n"
+    "  output[i << 2] = word & 255;\n  output[(i << 2) + 1] = word >> 8;\n"
+    "  output[i * 4 + 2] = word ^ 5;\n  output[i * 4 + 3] = input[i * 4 + 3];\n"
+    "}\n",
+      TRUE, FALSE },
+  { "neighbours", TWO ("u32", "u32")
+    "  if i < len(output) {\n"
+    "    output[i] = input[i + 1] + input[i] - input[i - 1];\n  }\n}\n",
+      TRUE, FALSE },
+  { "wide elements", TWO ("u64", "u64")
+    "  if i < len(output) { output[i] = input[i + 2]; }\n}\n",
+      TRUE, FALSE },
+  { "vectors", TWO ("vec4u32", "vec4u32")
+    "  if i < len(output) { output[i] = input[i]; }\n}\n",
+      TRUE, FALSE },
+  { "gather", TWO ("u32", "u32")
+    "  if i < len(output) { output[i] = input[input[i] % (len(input) + 1)]; }\n"
+    "}\n",
+      TRUE, TRUE },
+  { "division", TWO ("i32", "i32")
+    "  if i < len(output) { output[i] = i32(i32(1000) / i32(u32(input[i]) & 63)); }\n}\n",
+      TRUE, TRUE, TRUE },
+  { "trap", TWO ("u32", "u32")
+    "  if i < len(output) {\n"
+    "    if input[i] > 0xfe000000 { trap(i, \"*/ #include\"); }\n"
+    "    output[i] = input[i];\n  }\n}\n",
+      TRUE, TRUE, TRUE },
+  { "uniform loop", TWO ("u32", "u32")
+    "  if i < len(output) {\n    let sum = 0;\n"
+    "    for k in 0..5 { sum = sum * 31 + input[i + k]; }\n"
+    "    output[i] = sum;\n  }\n}\n",
+      TRUE, FALSE },
+  { "loops in loops", TWO ("u32", "u32")
+    "  if i < len(output) {\n    let a = 1;\n    let b = 2;\n"
+    "    for k in 0..12 {\n      let c = a;\n      a = b;\n      b = c + k;\n"
+    "      for l in 0..input[0] % 4 { a = a + l * input[i]; }\n    }\n"
+    "    output[i] = a ^ b;\n  }\n}\n",
+      TRUE, TRUE },
+  { "varying loop", TWO ("u32", "u32")
+    "  if i < len(output) {\n    let n = 0;\n"
+    "    for k in 0..input[i] % 40 {\n"
+    "      if k > 33 { output[i] = n; return; }\n"
+    "      n = n + k * k;\n    }\n    output[i] = n;\n  }\n}\n",
+      TRUE, FALSE },
+  { "ends in a loop", TWO ("u32", "u32")
+    "  let n = 0;\n"
+    "  for k in 0..20 {\n    n = n + input[i] % 7;\n"
+    "    if n > 50 { output[i] = k; return; }\n  }\n"
+    "  output[i] = n + 100;\n}\n",
+      TRUE, TRUE },
+  { "histogram", "program workgroup(32);\nbuffer input: readonly u8[] @0;\n"
+    "buffer counts: readwrite u32[16] @1;\nmain {\n"
+    "  let i = invocation_id.x;\n"
+    "  if i < len(input) { let old = atomic_add(counts[u32(input[i]) & 31], 1); }\n}\n",
+      TRUE, TRUE },
+  { "plane", "program workgroup(4, 2, 2);\nbuffer input: readonly u32[] @0;\n"
+    "buffer output: readwrite u32[] @1;\nmain {\n"
+    "  let x = invocation_id.x;\n  let y = invocation_id.y;\n"
+    "  let z = invocation_id.z;\n"
+    "  let i = x + 12 * (y + 10 * z);\n"
+    "  output[i] = input[i] + local_id.x + 4 * local_id.y + 9 * local_id.z\n"
+    "    + 100 * workgroup_id.x + 1000 * workgroup_id.y\n"
+    "    + 10000 * workgroup_id.z;\n}\n",
+      FALSE, FALSE, FALSE, { 3, 5, 2 } },
+  { "line in a plane", TWO ("u32", "u32")
+    "  output[i] = input[i] + workgroup_id.x * 8 + local_id.x\n"
+    "    + workgroup_id.y * 0;\n}\n",
+      TRUE, TRUE, FALSE, { 4, 1, 1 } },
+  { "rows", "program workgroup(16);\nbuffer input: readonly u32[] @0;\n"
+    "buffer output: readwrite u32[] @1;\nmain {\n"
+    "  let i = invocation_id.x + 32 * workgroup_id.y;\n"
+    "  output[i] = input[i] + workgroup_id.y + invocation_id.y;\n}\n",
+      FALSE, FALSE, FALSE, { 2, 7, 1 } },
+};
+
+static const gsize lengths[] = { 0, 1, 3, 64, 65, 127, 128, 129, 254, 256, 511,
+  1021 };
+
+/* --- executors -------------------------------------------------------------------- */
+
+static void
+fill (GByteArray *bytes, gsize length, guint32 seed)
+{
+  g_byte_array_set_size (bytes, (guint) length);
+  for (gsize i = 0; i < length; i++) {
+    seed = seed * 1664525u + 1013904223u;
+    bytes->data[i] = (guint8) (seed >> 24);
+  }
+}
+
+/* input and output have the same number of elements, or four to one. */
+static GPtrArray *
+make_buffers (const VyreProgram *program, gsize elements, guint32 seed)
+{
+  GPtrArray *buffers =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) g_byte_array_unref);
+
+  for (guint i = 0; i < program->n_buffers; i++) {
+    const VyreBuffer *buffer = &program->buffers[i];
+    gsize n = buffer->count > 0 ? buffer->count : elements;
+
+    g_ptr_array_add (buffers, g_byte_array_new ());
+    fill (buffers->pdata[i], n * vyre_type_stride (buffer->element), seed + i);
+  }
+  return buffers;
+}
+
+static gboolean
+run_reference (const VyreProgram *program, const guint32 *grid,
+    GPtrArray *buffers, GPtrArray **outputs, guint *fault)
+{
+  VyreReferenceOptions options = VYRE_REFERENCE_OPTIONS_DEFAULT;
+  g_autoptr (GPtrArray) inputs =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
+  g_autoptr (GError) error = NULL;
+
+  options.grid = grid;
+  for (guint i = 0; i < buffers->len; i++) {
+    GByteArray *bytes = buffers->pdata[i];
+
+    g_ptr_array_add (inputs, g_bytes_new (bytes->data, bytes->len));
+  }
+  *fault = 0;
+  if (vyre_reference_run (program, &options, (GBytes **) inputs->pdata,
+          inputs->len, outputs, &error))
+    return TRUE;
+  if (error->domain != VYRE_REFERENCE_ERROR ||
+      error->code <= VYRE_REFERENCE_ERROR_WORKGROUP)
+    g_error ("%s", error->message);
+  *fault = (guint) error->code;
+  return FALSE;
+}
+
+static void
+compare (const Case *c, const char *how, GPtrArray *outputs, GPtrArray *buffers,
+    const VyreProgram *program)
+{
+  guint next = 0;
+
+  for (guint i = 0; i < program->n_buffers; i++) {
+    const GByteArray *got = buffers->pdata[i];
+    VyreRole role = vyre_buffer_role (&program->buffers[i]);
+    const guint8 *wanted;
+    gsize length;
+
+    if (role != VYRE_ROLE_INOUT && role != VYRE_ROLE_OUTPUT)
+      continue;
+    wanted = g_bytes_get_data (g_ptr_array_index (outputs, next++), &length);
+    g_assert_cmpuint (got->len, ==, length);
+    for (gsize at = 0; at < length; at++)
+      if (got->data[at] != wanted[at])
+        g_error ("%s, %s: byte %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT
+                 " is %02x instead of %02x",
+            c->name, how, at, length, got->data[at], wanted[at]);
+  }
+}
+
+static void
+run_length (const Case *c, const VyreLowered *lowered, JitProgram *compiled,
+    gsize elements, const JitRunOptions *options, const char *how)
+{
+  const VyreProgram *program = lowered->program;
+  g_autoptr (GPtrArray) buffers =
+      make_buffers (program, elements, (guint32) elements);
+  g_autoptr (GPtrArray) outputs = NULL;
+  g_autofree guint64 *bytes = g_new0 (guint64, program->n_buffers);
+  g_autofree char *what = g_strdup_printf ("%s, %" G_GSIZE_FORMAT
+                                           " elements, misaligned by %" G_GSIZE_FORMAT,
+      how, elements, options->misalign);
+  g_autoptr (GError) error = NULL;
+  guint32 grid[3];
+  JitRunResult result;
+  guint fault;
+  gboolean ok;
+
+  for (guint i = 0; i < program->n_buffers; i++)
+    bytes[i] = ((GByteArray *) buffers->pdata[i])->len;
+  memcpy (grid, c->grid, sizeof grid);
+  if (grid[0] == 0) {
+    vyre_grid_compute (program, lowered->has_atomics, bytes, grid, &error);
+    g_assert_no_error (error);
+  }
+  ok = run_reference (program, grid, buffers, &outputs, &fault);
+  jit_program_run (
+      compiled, options, (GByteArray **) buffers->pdata, grid, &result);
+  g_assert_cmpuint (result.code, ==, fault);
+  if (ok)
+    compare (c, what, outputs, buffers, program);
+  else
+    g_assert_true (c->faults);
+}
+
+/* --- tests ------------------------------------------------------------------------ */
+
+static VyreLowered *
+lower_text (const char *text)
+{
+  VyreLowerOptions options = { 64 };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VyreProgram) program =
+      vyre_program_parse (text, strlen (text), &error);
+  VyreLowered *lowered;
+
+  if (program == NULL)
+    g_error ("%s\n%s", error->message, text);
+  lowered = vyre_lower (program, &options, &error);
+  if (lowered == NULL)
+    g_error ("%s\n%s", error->message, text);
+  return lowered;
+}
+
+static void
+run_case (const Case *c, const VyreJitOptions *jit)
+{
+  g_autoptr (VyreLowered) lowered = lower_text (c->text);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (JitProgram) compiled = jit_program_new (lowered, jit, &error);
+  g_autofree char *how = g_strdup_printf (
+      "unroll %u%s", jit->unroll, jit->checked_only ? ", checked" : "");
+  const VyreJitSource *source;
+
+  g_assert_no_error (error);
+  source = jit_program_get_source (compiled);
+  if (jit->unroll == 4 && source->unroll == 4) {
+    gboolean fast = !jit->checked_only;
+
+    if (source->unchecked != (c->unchecked && fast) ||
+        source->vectors != (c->vectors && fast))
+      g_error ("%s: %s version without checks, %s vectors", c->name,
+          source->unchecked ? "a" : "no", source->vectors ? "with" : "without");
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (lengths); i++) {
+    JitRunOptions options = { .tiles = 1 + i % 3 };
+
+    run_length (c, lowered, compiled, lengths[i], &options, how);
+    options.misalign = 4 + i % 3 * 4;
+    run_length (c, lowered, compiled, lengths[i], &options, how);
+  }
+}
+
+static void
+test_case (gconstpointer data)
+{
+  static const guint widths[] = { 4, 1, 2, 8 };
+  gboolean longer = g_getenv ("VYRE_TEST_LONG") != NULL;
+
+  if (jit_device () == NULL) {
+    g_test_skip ("there is no device");
+    return;
+  }
+  for (guint i = 0; i < (longer ? G_N_ELEMENTS (widths) : 2); i++)
+    run_case (data, &(VyreJitOptions){ .unroll = widths[i] });
+  if (longer)
+    run_case (data, &(VyreJitOptions){ .unroll = 4, .checked_only = TRUE });
+}
+
+/* Told to stop, it stops. */
+static void
+test_stops (void)
+{
+  g_autoptr (VyreLowered) lowered = lower_text (
+      "program workgroup(1);\nbuffer out: readwrite u32[1] @0;\nmain {\n"
+      "  let n = 0;\n  for k in 0..4000000000 { n = n + out[0]; }\n"
+      "  out[0] = n;\n}\n");
+  VyreJitOptions jit = VYRE_JIT_OPTIONS_DEFAULT;
+  JitRunOptions options = { .max_passes = 1000 };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (JitProgram) compiled = NULL;
+  g_autoptr (GByteArray) out = g_byte_array_new ();
+  GByteArray *buffers[] = { out };
+  guint32 grid[] = { 1, 1, 1 };
+  JitRunResult result;
+
+  if (jit_device () == NULL) {
+    g_test_skip ("there is no device");
+    return;
+  }
+  compiled = jit_program_new (lowered, &jit, &error);
+  g_assert_no_error (error);
+  g_byte_array_append (out, (const guint8 *) "\7\0\0\0", 4);
+  jit_program_run (compiled, &options, buffers, grid, &result);
+  g_assert_cmpuint (result.code, ==, 0);
+  g_assert_cmpuint (result.passes, ==, 1001);
+  g_assert_cmpuint (result.steps, >, 1000);
+  g_assert_cmpuint (out->data[0], ==, 7);
+}
+
+int
+main (int argc, char **argv)
+{
+  int result;
+
+  g_test_init (&argc, &argv, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autofree char *path = g_strdup_printf ("/jit/programs/%s", cases[i].name);
+
+    g_test_add_data_func (g_strdelimit (path, " ", '-'), &cases[i], test_case);
+  }
+  g_test_add_func ("/jit/programs/stops", test_stops);
+  result = g_test_run ();
+  jit_print_times ();
+  return result;
+}
