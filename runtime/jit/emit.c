@@ -416,6 +416,26 @@ truth_template (guint op, const VyreJitValue operands[3])
   }
 }
 
+/* Additions and multiplications are the device's. Where it sees that an operand
+ * is 0, or that both are the same, it may forget about infinities, NaN and the
+ * signs of zeros, so it must not see that: o is 0, which only we know. */
+static void
+hide (VyreJitEmit *e, const VyreJitInst *inst, VyreJitValue operands[3])
+{
+  if (inst->op != VYRE_I_FADD && inst->op != VYRE_I_FSUB &&
+      inst->op != VYRE_I_FMUL)
+    return;
+  for (guint i = 0; i < 2; i++) {
+    guint32 exponent = operands[i].number & 0x7f800000u;
+    gboolean constant = operands[i].form == VYRE_JIT_CONST;
+
+    if (constant ? exponent == 0 || exponent == 0x7f800000u
+                 : i == 1 && vyre_jit_same (&operands[0], &operands[1]))
+      operands[i] = define (e, i == 0 ? "$a ^ o" : "$b ^ o", FALSE, operands,
+          operands[i].shared);
+  }
+}
+
 static void
 compute (VyreJitEmit *e, const VyreJitInst *inst)
 {
@@ -443,6 +463,7 @@ compute (VyreJitEmit *e, const VyreJitInst *inst)
 
     vyre_jit_kill (e, &wrong, VYRE_FAULT_DIVISION, &none, 0);
   }
+  hide (e, inst, operands);
   if (template != NULL)
     truth = TRUE;
   else if (inst->op == VYRE_I_DIVU && inst->imm && inst->x != 0)

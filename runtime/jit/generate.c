@@ -359,7 +359,8 @@ assemble (const Generator *g, const VyreJitEmit *checked,
       "void\n"
       "compiled_batch (uint first)\n"
       "{\n"
-      "  const uint total = tile_count * %uu;\n",
+      "  const uint total = tile_count * %uu;\n"
+      "  const uint o = tile_count == 0u ? 1u : 0u;\n",
       checked->unroll, passes, g->group);
   declare_bindings (text, g);
   g_string_append_printf (

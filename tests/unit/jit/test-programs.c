@@ -2,14 +2,9 @@
 /* Small programs over buffers of many lengths, compiled in all widths, compared
  * with the reference executor: batches inside and outside of their buffers,
  * aligned or not, in several tiles. */
-#include "run.h"
-
-#include "reference/reference.h"
-#include "vir0/text.h"
+#include "oracle.h"
 
 #include <string.h>
-
-#define MAX_BUFFERS 6
 
 typedef struct
 {
@@ -142,147 +137,16 @@ static const Case cases[] = {
 static const gsize lengths[] = { 0, 1, 3, 64, 65, 127, 128, 129, 254, 256, 511,
   1021 };
 
-/* --- executors -------------------------------------------------------------------- */
-
-static void
-fill (GByteArray *bytes, gsize length, guint32 seed)
-{
-  g_byte_array_set_size (bytes, (guint) length);
-  for (gsize i = 0; i < length; i++) {
-    seed = seed * 1664525u + 1013904223u;
-    bytes->data[i] = (guint8) (seed >> 24);
-  }
-}
-
-/* input and output have the same number of elements, or four to one. */
-static GPtrArray *
-make_buffers (const VyreProgram *program, gsize elements, guint32 seed)
-{
-  GPtrArray *buffers =
-      g_ptr_array_new_with_free_func ((GDestroyNotify) g_byte_array_unref);
-
-  for (guint i = 0; i < program->n_buffers; i++) {
-    const VyreBuffer *buffer = &program->buffers[i];
-    gsize n = buffer->count > 0 ? buffer->count : elements;
-
-    g_ptr_array_add (buffers, g_byte_array_new ());
-    fill (buffers->pdata[i], n * vyre_type_stride (buffer->element), seed + i);
-  }
-  return buffers;
-}
-
-static gboolean
-run_reference (const VyreProgram *program, const guint32 *grid,
-    GPtrArray *buffers, GPtrArray **outputs, guint *fault)
-{
-  VyreReferenceOptions options = VYRE_REFERENCE_OPTIONS_DEFAULT;
-  g_autoptr (GPtrArray) inputs =
-      g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
-  g_autoptr (GError) error = NULL;
-
-  options.grid = grid;
-  for (guint i = 0; i < buffers->len; i++) {
-    GByteArray *bytes = buffers->pdata[i];
-
-    g_ptr_array_add (inputs, g_bytes_new (bytes->data, bytes->len));
-  }
-  *fault = 0;
-  if (vyre_reference_run (program, &options, (GBytes **) inputs->pdata,
-          inputs->len, outputs, &error))
-    return TRUE;
-  if (error->domain != VYRE_REFERENCE_ERROR ||
-      error->code <= VYRE_REFERENCE_ERROR_WORKGROUP)
-    g_error ("%s", error->message);
-  *fault = (guint) error->code;
-  return FALSE;
-}
-
-static void
-compare (const Case *c, const char *how, GPtrArray *outputs, GPtrArray *buffers,
-    const VyreProgram *program)
-{
-  guint next = 0;
-
-  for (guint i = 0; i < program->n_buffers; i++) {
-    const GByteArray *got = buffers->pdata[i];
-    VyreRole role = vyre_buffer_role (&program->buffers[i]);
-    const guint8 *wanted;
-    gsize length;
-
-    if (role != VYRE_ROLE_INOUT && role != VYRE_ROLE_OUTPUT)
-      continue;
-    wanted = g_bytes_get_data (g_ptr_array_index (outputs, next++), &length);
-    g_assert_cmpuint (got->len, ==, length);
-    for (gsize at = 0; at < length; at++)
-      if (got->data[at] != wanted[at])
-        g_error ("%s, %s: byte %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT
-                 " is %02x instead of %02x",
-            c->name, how, at, length, got->data[at], wanted[at]);
-  }
-}
-
-static void
-run_length (const Case *c, const VyreLowered *lowered, JitProgram *compiled,
-    gsize elements, const JitRunOptions *options, const char *how)
-{
-  const VyreProgram *program = lowered->program;
-  g_autoptr (GPtrArray) buffers =
-      make_buffers (program, elements, (guint32) elements);
-  g_autoptr (GPtrArray) outputs = NULL;
-  g_autofree guint64 *bytes = g_new0 (guint64, program->n_buffers);
-  g_autofree char *what = g_strdup_printf ("%s, %" G_GSIZE_FORMAT
-                                           " elements, misaligned by %" G_GSIZE_FORMAT,
-      how, elements, options->misalign);
-  g_autoptr (GError) error = NULL;
-  guint32 grid[3];
-  JitRunResult result;
-  guint fault;
-  gboolean ok;
-
-  for (guint i = 0; i < program->n_buffers; i++)
-    bytes[i] = ((GByteArray *) buffers->pdata[i])->len;
-  memcpy (grid, c->grid, sizeof grid);
-  if (grid[0] == 0) {
-    vyre_grid_compute (program, lowered->has_atomics, bytes, grid, &error);
-    g_assert_no_error (error);
-  }
-  ok = run_reference (program, grid, buffers, &outputs, &fault);
-  jit_program_run (
-      compiled, options, (GByteArray **) buffers->pdata, grid, &result);
-  g_assert_cmpuint (result.code, ==, fault);
-  if (ok)
-    compare (c, what, outputs, buffers, program);
-  else
-    g_assert_true (c->faults);
-}
-
 /* --- tests ------------------------------------------------------------------------ */
-
-static VyreLowered *
-lower_text (const char *text)
-{
-  VyreLowerOptions options = { 64 };
-  g_autoptr (GError) error = NULL;
-  g_autoptr (VyreProgram) program =
-      vyre_program_parse (text, strlen (text), &error);
-  VyreLowered *lowered;
-
-  if (program == NULL)
-    g_error ("%s\n%s", error->message, text);
-  lowered = vyre_lower (program, &options, &error);
-  if (lowered == NULL)
-    g_error ("%s\n%s", error->message, text);
-  return lowered;
-}
 
 static void
 run_case (const Case *c, const VyreJitOptions *jit)
 {
-  g_autoptr (VyreLowered) lowered = lower_text (c->text);
+  g_autoptr (VyreLowered) lowered = jit_lower_text (c->text, 64);
   g_autoptr (GError) error = NULL;
   g_autoptr (JitProgram) compiled = jit_program_new (lowered, jit, &error);
-  g_autofree char *how = g_strdup_printf (
-      "unroll %u%s", jit->unroll, jit->checked_only ? ", checked" : "");
+  g_autofree char *how = g_strdup_printf ("%s, unroll %u%s", c->name,
+      jit->unroll, jit->checked_only ? ", checked" : "");
   const VyreJitSource *source;
 
   g_assert_no_error (error);
@@ -296,11 +160,17 @@ run_case (const Case *c, const VyreJitOptions *jit)
           source->unchecked ? "a" : "no", source->vectors ? "with" : "without");
   }
   for (guint i = 0; i < G_N_ELEMENTS (lengths); i++) {
-    JitRunOptions options = { .tiles = 1 + i % 3 };
+    JitComparison comparison = {
+      .name = how,
+      .elements = lengths[i],
+      .grid = c->grid[0] != 0 ? c->grid : NULL,
+      .may_fault = c->faults,
+      .run = { .tiles = 1 + i % 3 },
+    };
 
-    run_length (c, lowered, compiled, lengths[i], &options, how);
-    options.misalign = 4 + i % 3 * 4;
-    run_length (c, lowered, compiled, lengths[i], &options, how);
+    jit_compare (lowered, compiled, &comparison);
+    comparison.run.misalign = 4 + i % 3 * 4;
+    jit_compare (lowered, compiled, &comparison);
   }
 }
 
@@ -324,10 +194,11 @@ test_case (gconstpointer data)
 static void
 test_stops (void)
 {
-  g_autoptr (VyreLowered) lowered = lower_text (
+  g_autoptr (VyreLowered) lowered = jit_lower_text (
       "program workgroup(1);\nbuffer out: readwrite u32[1] @0;\nmain {\n"
       "  let n = 0;\n  for k in 0..4000000000 { n = n + out[0]; }\n"
-      "  out[0] = n;\n}\n");
+      "  out[0] = n;\n}\n",
+      64);
   VyreJitOptions jit = VYRE_JIT_OPTIONS_DEFAULT;
   JitRunOptions options = { .max_passes = 1000 };
   g_autoptr (GError) error = NULL;
