@@ -64,6 +64,12 @@ static const Case cases[] = {
     "  output[i * 4 + 2] = word ^ 5;\n  output[i * 4 + 3] = input[i * 4 + 3];\n"
     "}\n",
       TRUE, FALSE },
+  { "four in place", TWO ("u32", "u32")
+    "  output[i * 4] = output[i * 4 + 1] + input[i * 4 + 2];\n"
+    "  output[i * 4 + 1] = output[i * 4] * 3 + output[i * 4 + 3];\n"
+    "  if output[i * 4 + 1] > 9 { output[i * 4 + 3] = 5; }\n"
+    "  output[i * 4 + 2] = output[i * 4 + 3] - output[i * 4];\n}\n",
+      TRUE, FALSE },
   { "neighbours", TWO ("u32", "u32")
     "  if i < len(output) {\n"
     "    output[i] = input[i + 1] + input[i] - input[i - 1];\n  }\n}\n",
