@@ -227,8 +227,8 @@ is_spirv (const guint8 *data, gsize length)
 }
 
 static gboolean
-is_as_stored (VyreJitCacheKind kind, const VyreJitKey *key, const Header *header,
-    const guint8 *content, gsize length)
+is_as_stored (VyreJitCacheKind kind, const VyreJitKey *key,
+    const Header *header, const guint8 *content, gsize length)
 {
   guint8 digest[32];
 
@@ -244,8 +244,8 @@ is_as_stored (VyreJitCacheKind kind, const VyreJitKey *key, const Header *header
 
 /* damaged: it is the user's own file and should go. */
 static GBytes *
-read_entry (int fd, VyreJitCacheKind kind, const VyreJitKey *key,
-    gboolean *damaged)
+read_entry (
+    int fd, VyreJitCacheKind kind, const VyreJitKey *key, gboolean *damaged)
 {
   g_autofree guint8 *content = NULL;
   struct stat st;
@@ -277,8 +277,8 @@ vyre_jit_cache_load (
   GBytes *content;
   gboolean damaged;
   /* A pipe of that name must not keep us waiting. */
-  int fd = openat (cache->folder, name,
-      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  int fd = openat (
+      cache->folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
   if (fd < 0)
     return NULL;
@@ -414,7 +414,9 @@ vyre_jit_cache_store (VyreJitCache *cache, VyreJitCacheKind kind,
       (long) getpid (), g_random_int (), g_random_int ());
   gsize length;
   const guint8 *data = g_bytes_get_data (content, &length);
-  Header header = { .magic = MAGIC, .kind = kind, .order = 1, .length = length };
+  Header header = {
+    .magic = MAGIC, .kind = kind, .order = 1, .length = length
+  };
   int fd, saved;
 
   if (length == 0 || length > VYRE_JIT_CACHE_MAX_ENTRY ||

@@ -196,8 +196,8 @@ weight_of (guint op)
 }
 
 void
-vyre_jit_region (const VyreJitCode *code, guint32 from, guint32 to,
-    VyreJitRegion *region)
+vyre_jit_region (
+    const VyreJitCode *code, guint32 from, guint32 to, VyreJitRegion *region)
 {
   *region = (VyreJitRegion){ 0 };
   for (guint32 at = from; at < to; at++) {

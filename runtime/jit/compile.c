@@ -139,7 +139,8 @@ vyre_jit_build (const VyreLowered *lowered, const VyreJitOptions *options,
   times = times ? times : &unused;
   *times = (VyreJitTimes){ 0 };
   vyre_jit_key_spirv (lowered, options, frame, &key);
-  spirv = cache ? vyre_jit_cache_load (cache, VYRE_JIT_CACHE_SPIRV, &key) : NULL;
+  spirv =
+      cache ? vyre_jit_cache_load (cache, VYRE_JIT_CACHE_SPIRV, &key) : NULL;
   if (spirv != NULL) {
     times->cached = TRUE;
     return spirv;

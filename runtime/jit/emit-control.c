@@ -30,10 +30,10 @@ vyre_jit_kill (VyreJitEmit *e, const VyreJitValue *condition, guint code,
   }
   for (guint k = 0; k < e->unroll; k++) {
     gboolean some = e->mask.kind == VYRE_JIT_SOME;
-    g_autofree char *when = g_strdup_printf ("%s%s%s",
-        some ? vyre_jit_mask (e, e->mask, k) : "",
-        some && condition ? " && " : "",
-        condition ? vyre_jit_bool (e, condition, k) : "");
+    g_autofree char *when =
+        g_strdup_printf ("%s%s%s", some ? vyre_jit_mask (e, e->mask, k) : "",
+            some && condition ? " && " : "",
+            condition ? vyre_jit_bool (e, condition, k) : "");
     g_autofree char *fault =
         code == VYRE_FAULT_NONE
             ? g_strdup ("")
@@ -123,8 +123,8 @@ declare_mask (VyreJitEmit *e)
   VyreJitMask mask = { VYRE_JIT_SOME, e->next++ };
 
   for (guint k = 0; k < e->unroll; k++)
-    vyre_jit_line (e, "bool m%u_%u = %s;", mask.number, k,
-        vyre_jit_mask (e, e->mask, k));
+    vyre_jit_line (
+        e, "bool m%u_%u = %s;", mask.number, k, vyre_jit_mask (e, e->mask, k));
   return mask;
 }
 
@@ -372,8 +372,8 @@ emit_if (VyreJitEmit *e, guint32 at, const VyreJitInst *inst)
   if (half >= 0)
     vyre_jit_range (e, found.from[half], found.to[half]);
   else if (found.half[0].loops || found.half[1].loops ||
-           weight > (found.condition.shared ? SHARED_BRANCH_WEIGHT
-                                            : BRANCH_WEIGHT))
+           weight >
+               (found.condition.shared ? SHARED_BRANCH_WEIGHT : BRANCH_WEIGHT))
     branch (e, &found);
   else
     convert (e, &found);
@@ -452,11 +452,9 @@ close_loop (
   VyreJitMask all = { VYRE_JIT_ALL };
   guint32 first = g_array_index (joins, Join, 0).value.number;
   guint32 last = g_array_index (joins, Join, joins->len - 1).value.number;
-  VyreJitInst add = { .op = VYRE_I_ADD,
-    .imm = TRUE,
-    .dst = loop->a,
-    .a = loop->a,
-    .x = 1 };
+  VyreJitInst add = {
+    .op = VYRE_I_ADD, .imm = TRUE, .dst = loop->a, .a = loop->a, .x = 1
+  };
 
   vyre_jit_operation (e, &add);
   /* All at once: what one variable gets may be the old value of another. */

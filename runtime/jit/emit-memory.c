@@ -215,8 +215,7 @@ store_vectors (VyreJitEmit *e, const Access *access, const VyreJitValue *value)
     for (guint i = 0; i < 4; i++)
       v[i] = vyre_jit_word (e, value, k + i);
     if (access->width == 2)
-      vyre_jit_line (e,
-          "compiled_set_quad (a%u, %s, uvec4 (%s, %s, %s, %s));",
+      vyre_jit_line (e, "compiled_set_quad (a%u, %s, uvec4 (%s, %s, %s, %s));",
           access->binding, byte, v[0], v[1], v[2], v[3]);
     else if (access->width == 1)
       vyre_jit_line (e,
@@ -260,8 +259,8 @@ atomic (VyreJitEmit *e, const VyreJitInst *inst, guint32 at)
   static const char *const operations[] = { "Add", "Or", "And", "Xor", "Min",
     "Max", "Exchange" };
   guint operation = VYRE_IA_OPERATION (inst->x);
-  Access access = { inst, VYRE_IA_BINDING (inst->x), 2, 2, 0,
-    e->slots[inst->a], FALSE };
+  Access access = { inst, VYRE_IA_BINDING (inst->x), 2, 2, 0, e->slots[inst->a],
+    FALSE };
   VyreJitValue value = e->slots[inst->b], result = vyre_jit_constant (0);
   gboolean used = vyre_jit_set_has (&e->code->live[at + 1], inst->dst);
 
@@ -276,8 +275,7 @@ atomic (VyreJitEmit *e, const VyreJitInst *inst, guint32 at)
             ? g_strdup_printf ("atomicCompSwap (Words (a%u + uint64_t (%s))"
                                ".w[0], %s, %s, SCOPE, 0, 0, 0, 0)",
                   access.binding, byte,
-                  vyre_jit_word (
-                      e, &e->slots[VYRE_IA_EXPECTED (inst->x)], k),
+                  vyre_jit_word (e, &e->slots[VYRE_IA_EXPECTED (inst->x)], k),
                   vyre_jit_word (e, &value, k))
             : g_strdup_printf ("atomic%s (Words (a%u + uint64_t (%s)).w[0], "
                                "%s, SCOPE, 0, 0)",
@@ -286,8 +284,8 @@ atomic (VyreJitEmit *e, const VyreJitInst *inst, guint32 at)
 
     if (used) {
       vyre_jit_line (e, "uint v%u_%u = 0u;", result.number, k);
-      vyre_jit_line (e, "if (%s) v%u_%u = %s;", condition, result.number, k,
-          call);
+      vyre_jit_line (
+          e, "if (%s) v%u_%u = %s;", condition, result.number, k, call);
     } else {
       vyre_jit_line (e, "if (%s) %s;", condition, call);
     }

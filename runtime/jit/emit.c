@@ -209,12 +209,18 @@ static const Template templates[VYRE_I_LIMIT] = {
   [VYRE_I_FDIV] = { "fdiv ($a, $b)" },
   [VYRE_I_FMIN] = { "fminmax ($a, $b, false)" },
   [VYRE_I_FMAX] = { "fminmax ($a, $b, true)" },
-  [VYRE_I_FEQ] = { "compiled_ordered ($a, $b) && order ($a) == order ($b)", TRUE },
-  [VYRE_I_FNE] = { "!(compiled_ordered ($a, $b) && order ($a) == order ($b))", TRUE },
-  [VYRE_I_FLT] = { "compiled_ordered ($a, $b) && order ($a) < order ($b)", TRUE },
-  [VYRE_I_FLE] = { "compiled_ordered ($a, $b) && order ($a) <= order ($b)", TRUE },
-  [VYRE_I_FGT] = { "compiled_ordered ($a, $b) && order ($a) > order ($b)", TRUE },
-  [VYRE_I_FGE] = { "compiled_ordered ($a, $b) && order ($a) >= order ($b)", TRUE },
+  [VYRE_I_FEQ] = { "compiled_ordered ($a, $b) && order ($a) == order ($b)",
+      TRUE },
+  [VYRE_I_FNE] = { "!(compiled_ordered ($a, $b) && order ($a) == order ($b))",
+      TRUE },
+  [VYRE_I_FLT] = { "compiled_ordered ($a, $b) && order ($a) < order ($b)",
+      TRUE },
+  [VYRE_I_FLE] = { "compiled_ordered ($a, $b) && order ($a) <= order ($b)",
+      TRUE },
+  [VYRE_I_FGT] = { "compiled_ordered ($a, $b) && order ($a) > order ($b)",
+      TRUE },
+  [VYRE_I_FGE] = { "compiled_ordered ($a, $b) && order ($a) >= order ($b)",
+      TRUE },
   [VYRE_I_FMA] = { "ffma ($a, $b, $c)" },
   [VYRE_I_FCANON] = { "canon ($a)" },
   [VYRE_I_FNEG] = { "is_nan ($a) ? F_NAN : $a ^ F_SIGN" },
@@ -431,8 +437,8 @@ hide (VyreJitEmit *e, const VyreJitInst *inst, VyreJitValue operands[3])
 
     if (constant ? exponent == 0 || exponent == 0x7f800000u
                  : i == 1 && vyre_jit_same (&operands[0], &operands[1]))
-      operands[i] = define (e, i == 0 ? "$a ^ o" : "$b ^ o", FALSE, operands,
-          operands[i].shared);
+      operands[i] = define (
+          e, i == 0 ? "$a ^ o" : "$b ^ o", FALSE, operands, operands[i].shared);
   }
 }
 
@@ -444,9 +450,9 @@ compute (VyreJitEmit *e, const VyreJitInst *inst)
   gboolean three = inst->op == VYRE_I_SELECT || inst->op == VYRE_I_FMA;
   VyreJitValue operands[3] = {
     e->slots[inst->a],
-    two && inst->imm   ? vyre_jit_constant (inst->x)
-    : two || three     ? e->slots[inst->b]
-                       : vyre_jit_constant (0),
+    two && inst->imm ? vyre_jit_constant (inst->x)
+    : two || three   ? e->slots[inst->b]
+                     : vyre_jit_constant (0),
     three ? e->slots[inst->x & 255] : vyre_jit_constant (0),
   };
   gboolean shared =
@@ -456,9 +462,9 @@ compute (VyreJitEmit *e, const VyreJitInst *inst)
   VyreJitValue result;
 
   if (vyre_jit_may_fault (inst)) {
-    VyreJitValue wrong = define (e,
-        "$b == 0u || $a == 0x80000000u && $b == 0xffffffffu", TRUE, operands,
-        shared);
+    VyreJitValue wrong =
+        define (e, "$b == 0u || $a == 0x80000000u && $b == 0xffffffffu", TRUE,
+            operands, shared);
     VyreJitValue none = vyre_jit_constant (0);
 
     vyre_jit_kill (e, &wrong, VYRE_FAULT_DIVISION, &none, 0);

@@ -17,7 +17,7 @@
 /* Runs until the emitter takes every join for one of differing values. */
 #define MAX_ROUNDS 32
 
-G_DEFINE_QUARK (vyre-jit-error-quark, vyre_jit_error)
+G_DEFINE_QUARK (vyre - jit - error - quark, vyre_jit_error)
 
 typedef struct
 {
@@ -169,8 +169,7 @@ locate (VyreJitEmit *e, const Generator *g)
       continue;
     e->specials[which] = vyre_jit_variable (e, VYRE_JIT_WORD, FALSE);
     for (guint k = 0; k < e->unroll; k++) {
-      const char *name =
-          vyre_jit_name (e, e->specials[which].number, FALSE, k);
+      const char *name = vyre_jit_name (e, e->specials[which].number, FALSE, k);
 
       if (which >= VYRE_SPECIAL_LOCAL_ID)
         vyre_jit_line (e, "const uint %s = l%u.%c;", name, k, axis);
@@ -220,8 +219,8 @@ locate_in_line (VyreJitEmit *e, const Generator *g)
 
 /* Again and again until nothing new is found; the text is then right. */
 static void
-run (VyreJitEmit *e, Generator *g, guint unroll, gboolean fast,
-    gboolean vectors)
+run (
+    VyreJitEmit *e, Generator *g, guint unroll, gboolean fast, gboolean vectors)
 {
   for (guint round = 0;; round++) {
     if (e->text != NULL)
@@ -305,8 +304,8 @@ declare_bindings (GString *text, const Generator *g)
           text, "  const uint64_t a%u = packUint2x32 (b%u.xy);\n", b, b);
     for (guint stride = 0; stride < 8; stride++)
       if ((g->strides[b] >> stride & 1) != 0)
-        g_string_append_printf (
-            text, "  const uint n%u_%u = b%u.z >> %uu;\n", b, stride, b, stride);
+        g_string_append_printf (text, "  const uint n%u_%u = b%u.z >> %uu;\n",
+            b, stride, b, stride);
   }
 }
 
@@ -385,8 +384,8 @@ run_unchecked (VyreJitEmit *e, Generator *g, guint unroll)
 }
 
 VyreJitSource *
-vyre_jit_generate (const VyreLowered *lowered, const VyreJitOptions *options,
-    GError **error)
+vyre_jit_generate (
+    const VyreLowered *lowered, const VyreJitOptions *options, GError **error)
 {
   VyreJitSource *source = NULL;
   g_autofree VyreJitEmit *checked = g_new0 (VyreJitEmit, 1);
@@ -396,9 +395,8 @@ vyre_jit_generate (const VyreLowered *lowered, const VyreJitOptions *options,
   guint32 passes;
   gboolean has_unchecked;
 
-  g_return_val_if_fail (
-      options->unroll <= VYRE_JIT_MAX_UNROLL &&
-          (options->unroll & (options->unroll - 1)) == 0,
+  g_return_val_if_fail (options->unroll <= VYRE_JIT_MAX_UNROLL &&
+                            (options->unroll & (options->unroll - 1)) == 0,
       NULL);
   if (!generator_init (&g, lowered, error))
     return NULL;
@@ -408,7 +406,8 @@ vyre_jit_generate (const VyreLowered *lowered, const VyreJitOptions *options,
   unroll = options->unroll != 0 && !checked->varying_loop
                ? options->unroll
                : choose_unroll (&g, checked);
-  has_unchecked = !options->checked_only && run_unchecked (unchecked, &g, unroll);
+  has_unchecked =
+      !options->checked_only && run_unchecked (unchecked, &g, unroll);
   run (checked, &g, unroll, FALSE, FALSE);
   /* What the version without checks found may have made loops differ. */
   if (unroll > 1 && checked->varying_loop) {

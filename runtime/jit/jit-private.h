@@ -79,8 +79,8 @@ G_GNUC_INTERNAL VyreJitInst vyre_jit_inst (const VyreJitCode *code, guint32 at);
  * VYRE_JIT_NO_SLOT. */
 G_GNUC_INTERNAL guint vyre_jit_effects (
     const VyreJitInst *inst, VyreJitSet *reads);
-G_GNUC_INTERNAL void vyre_jit_region (const VyreJitCode *code, guint32 from,
-    guint32 to, VyreJitRegion *region);
+G_GNUC_INTERNAL void vyre_jit_region (
+    const VyreJitCode *code, guint32 from, guint32 to, VyreJitRegion *region);
 /* A signed division whose operands may be those that fault. */
 G_GNUC_INTERNAL gboolean vyre_jit_may_fault (const VyreJitInst *inst);
 
@@ -217,8 +217,7 @@ G_GNUC_INTERNAL void vyre_jit_memory (
 G_GNUC_INTERNAL void vyre_jit_kill (VyreJitEmit *e,
     const VyreJitValue *condition, guint code, const VyreJitValue *address,
     guint32 tag);
-G_GNUC_INTERNAL void vyre_jit_range (
-    VyreJitEmit *e, guint32 from, guint32 to);
+G_GNUC_INTERNAL void vyre_jit_range (VyreJitEmit *e, guint32 from, guint32 to);
 /* Loop passes of the whole code, or -1: not known, or very many. */
 G_GNUC_INTERNAL gint64 vyre_jit_passes (const VyreJitEmit *e);
 

@@ -72,14 +72,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (VyreJitSource, vyre_jit_source_free)
 /* The text for verified code. No name of the program is looked at. Refused
  * with VYRE_JIT_ERROR_UNSUPPORTED: grouped programs, and very large ones. The
  * same code and options give the same text. */
-VYRE_API VyreJitSource *vyre_jit_generate (const VyreLowered *lowered,
-    const VyreJitOptions *options, GError **error);
+VYRE_API VyreJitSource *vyre_jit_generate (
+    const VyreLowered *lowered, const VyreJitOptions *options, GError **error);
 
 /* Compiles program, put into frame at VYRE_JIT_MARK, to SPIR-V 1.5 for
  * Vulkan 1.2. Both are GLSL texts; frame has its #version and no #include.
  * Calls take turns. Takes some tens of milliseconds. */
-VYRE_API GBytes *vyre_jit_compile (const char *program, const char *frame,
-    GError **error);
+VYRE_API GBytes *vyre_jit_compile (
+    const char *program, const char *frame, GError **error);
 
 /* --- cache ----------------------------------------------------------------- */
 
@@ -113,14 +113,14 @@ VYRE_API void vyre_jit_key_pipeline (const VyreJitKey *spirv,
  * folder. It is made with mode 0700; one that is not the user's own, or that
  * others may write to, is refused. max_bytes bounds all entries together, 0:
  * VYRE_JIT_CACHE_MAX_BYTES. */
-VYRE_API VyreJitCache *vyre_jit_cache_open (const char *folder,
-    guint64 max_bytes, GError **error);
+VYRE_API VyreJitCache *vyre_jit_cache_open (
+    const char *folder, guint64 max_bytes, GError **error);
 VYRE_API void vyre_jit_cache_close (VyreJitCache *cache);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VyreJitCache, vyre_jit_cache_close)
 
 /* %NULL: not there, or not as it was stored. */
-VYRE_API GBytes *vyre_jit_cache_load (VyreJitCache *cache,
-    VyreJitCacheKind kind, const VyreJitKey *key);
+VYRE_API GBytes *vyre_jit_cache_load (
+    VyreJitCache *cache, VyreJitCacheKind kind, const VyreJitKey *key);
 /* Replaces what is there, at once or not at all, and makes room by deleting
  * what has not been used for longest. */
 VYRE_API gboolean vyre_jit_cache_store (VyreJitCache *cache,

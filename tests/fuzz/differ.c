@@ -549,8 +549,7 @@ main (int argc, char **argv)
     { "seed", 's', 0, G_OPTION_ARG_INT64, &seed, "First seed", "N" },
     { "count", 'n', 0, G_OPTION_ARG_INT64, &count, "Programs", "N" },
     { "seconds", 't', 0, G_OPTION_ARG_INT64, &seconds, "Time", "N" },
-    { "with", 'w', 0, G_OPTION_ARG_STRING, &with, "gpu, eval or jit",
-        "WHAT" },
+    { "with", 'w', 0, G_OPTION_ARG_STRING, &with, "gpu, eval or jit", "WHAT" },
     { "print", 'p', 0, G_OPTION_ARG_NONE, &print, "Print each program", NULL },
     { "no-shrink", 0, G_OPTION_FLAG_REVERSE, G_OPTION_ARG_NONE, &small,
         "Leave programs as they are", NULL },
@@ -593,12 +592,11 @@ main (int argc, char **argv)
       failed++;
     done++;
   }
-  g_print ("# %" G_GINT64_FORMAT " programs from seed %" G_GINT64_FORMAT
-           ", %" G_GINT64_FORMAT " differ, %" G_GUINT64_FORMAT
-           " end in a fault, %" G_GUINT64_FORMAT
-           " were too long, %" G_GUINT64_FORMAT
-           " are grouped, %" G_GUINT64_FORMAT
-           " floats within their tolerance\n",
+  g_print (
+      "# %" G_GINT64_FORMAT " programs from seed %" G_GINT64_FORMAT
+      ", %" G_GINT64_FORMAT " differ, %" G_GUINT64_FORMAT
+      " end in a fault, %" G_GUINT64_FORMAT " were too long, %" G_GUINT64_FORMAT
+      " are grouped, %" G_GUINT64_FORMAT " floats within their tolerance\n",
       done, seed, failed, n_faulted, n_gave_up, n_grouped, n_floats_apart);
   if (compiled)
     jit_print_times ();

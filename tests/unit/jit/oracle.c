@@ -93,9 +93,9 @@ compare_outputs (const VyreProgram *program, const JitComparison *how,
     g_assert_cmpuint (got->len, ==, length);
     for (gsize at = 0; at < length; at++)
       if (got->data[at] != wanted[at])
-        g_error ("%s, %" G_GSIZE_FORMAT " elements, misaligned by %"
-                 G_GSIZE_FORMAT ": byte %" G_GSIZE_FORMAT
-                 " of buffer %u is %02x instead of %02x",
+        g_error (
+            "%s, %" G_GSIZE_FORMAT " elements, misaligned by %" G_GSIZE_FORMAT
+            ": byte %" G_GSIZE_FORMAT " of buffer %u is %02x instead of %02x",
             how->name, how->elements, how->run.misalign, at, i, got->data[at],
             wanted[at]);
   }

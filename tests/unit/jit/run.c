@@ -69,8 +69,7 @@ make_pipeline (const VyreJitSource *source)
   const guint32 constants[] = { lanes, lanes };
   guint64 start = now_ns (), pipeline_ns = 0;
   g_autoptr (GError) error = NULL;
-  g_autoptr (GBytes) spirv =
-      vyre_jit_compile (source->text, jit_frame, &error);
+  g_autoptr (GBytes) spirv = vyre_jit_compile (source->text, jit_frame, &error);
   VyrePipeline *pipeline;
 
   if (spirv == NULL)
@@ -87,8 +86,8 @@ make_pipeline (const VyreJitSource *source)
 }
 
 JitProgram *
-jit_program_new (const VyreLowered *lowered, const VyreJitOptions *options,
-    GError **error)
+jit_program_new (
+    const VyreLowered *lowered, const VyreJitOptions *options, GError **error)
 {
   guint64 start = now_ns ();
   VyreJitSource *source = vyre_jit_generate (lowered, options, error);
@@ -144,8 +143,8 @@ jit_print_times (void)
 
 /* The words of the run, then the buffers with canaries around them. */
 static gsize
-place_buffers (const VyreLowered *lowered, GByteArray **buffers,
-    gsize misalign, gsize *places)
+place_buffers (const VyreLowered *lowered, GByteArray **buffers, gsize misalign,
+    gsize *places)
 {
   gsize at = WORDS * 4 + SLACK;
 
@@ -197,8 +196,8 @@ read_memory (const VyreMemory *memory, const VyreLowered *lowered,
   }
   for (gsize i = 0; i < memory->size; i++)
     if (owned[i] == 0 && memory->map[i] != CANARY)
-      g_error ("byte %" G_GSIZE_FORMAT ", outside of all buffers, was written",
-          i);
+      g_error (
+          "byte %" G_GSIZE_FORMAT ", outside of all buffers, was written", i);
 }
 
 /* --- running ------------------------------------------------------------------- */

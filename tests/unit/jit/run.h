@@ -28,8 +28,8 @@ VyreDevice *jit_device (void);
  * when what was generated does not compile. lowered must outlive it. */
 typedef struct _JitProgram JitProgram;
 
-JitProgram *jit_program_new (const VyreLowered *lowered,
-    const VyreJitOptions *options, GError **error);
+JitProgram *jit_program_new (
+    const VyreLowered *lowered, const VyreJitOptions *options, GError **error);
 void jit_program_free (JitProgram *program);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (JitProgram, jit_program_free)
 

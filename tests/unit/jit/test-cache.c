@@ -135,8 +135,7 @@ test_store (Fixture *f, gconstpointer data)
   g_assert_false (has (f->cache, 2));
   got = vyre_jit_cache_load (f->cache, VYRE_JIT_CACHE_SPIRV, &key);
   g_assert_true (g_bytes_equal (got, second));
-  g_assert_null (
-      vyre_jit_cache_load (f->cache, VYRE_JIT_CACHE_PIPELINE, &key));
+  g_assert_null (vyre_jit_cache_load (f->cache, VYRE_JIT_CACHE_PIPELINE, &key));
   g_assert_cmpuint (count_files (f), ==, 1);
   path = only_file (f);
   g_assert_cmpint (g_stat (path, &st), ==, 0);
@@ -346,8 +345,8 @@ test_room (Fixture *f, gconstpointer data)
   g_assert_true (g_file_test (other, G_FILE_TEST_EXISTS));
   g_assert_true (g_file_test (fresh, G_FILE_TEST_EXISTS));
   g_assert_false (g_file_test (stale, G_FILE_TEST_EXISTS));
-  g_assert_false (vyre_jit_cache_store (
-      cache, VYRE_JIT_CACHE_SPIRV, &key, large, &error));
+  g_assert_false (
+      vyre_jit_cache_store (cache, VYRE_JIT_CACHE_SPIRV, &key, large, &error));
   g_assert_error (error, VYRE_JIT_ERROR, VYRE_JIT_ERROR_CACHE);
   g_assert_true (has (cache, 0));
 }

@@ -95,8 +95,8 @@ compare (const ConformCase *c, const VyreProgram *program, JsonArray *recorded,
 
   survey_program (program, &survey);
   for (guint i = 0; i < program->n_buffers; i++) {
-    const char *hex = text_of (
-        json_array_get_object_element (recorded, i), "output_hex");
+    const char *hex =
+        text_of (json_array_get_object_element (recorded, i), "output_hex");
     g_autoptr (GBytes) wanted = NULL, got = NULL;
     g_autofree char *why = NULL;
 

@@ -21,126 +21,157 @@ typedef struct
   "  let i = invocation_id.x;\n"
 
 static const Case cases[] = {
-  { "words", TWO ("u32", "u32")
-    "  if i < len(output) { output[i] = input[i] * 3 ^ i; }\n}\n",
+  { "words",
+      TWO ("u32",
+          "u32") "  if i < len(output) { output[i] = input[i] * 3 ^ i; }\n}\n",
       TRUE, TRUE },
-  { "bytes", TWO ("u8", "u8")
-    "  if i < len(output) { output[i] = u8(u32(input[i]) + 200); }\n}\n",
+  { "bytes",
+      TWO ("u8", "u8") "  if i < len(output) { output[i] = u8(u32(input[i]) + "
+                       "200); }\n}\n",
       TRUE, TRUE },
-  { "halves", TWO ("u16", "u16")
-    "  if i < len(output) { output[i] = u16(u32(input[i]) * 7); }\n}\n",
+  { "halves",
+      TWO ("u16", "u16") "  if i < len(output) { output[i] = u16(u32(input[i]) "
+                         "* 7); }\n}\n",
       TRUE, TRUE },
-  { "widen", TWO ("u8", "u32")
-    "  if i < len(output) { output[i] = u32(input[i]) << 3; }\n}\n",
+  { "widen",
+      TWO ("u8", "u32") "  if i < len(output) { output[i] = u32(input[i]) << "
+                        "3; }\n}\n",
       TRUE, TRUE },
-  { "narrow", TWO ("u32", "u16")
-    "  if i < len(output) { output[i] = u16(input[i] >> 5); }\n}\n",
+  { "narrow",
+      TWO ("u32", "u16") "  if i < len(output) { output[i] = u16(input[i] >> "
+                         "5); }\n}\n",
       TRUE, TRUE },
   { "no guard", TWO ("u32", "u32") "  output[i] = input[i] + 1;\n}\n", TRUE,
       TRUE },
-  { "early return", TWO ("u32", "u32")
-    "  if i >= len(output) { return; }\n"
-    "  if input[i] % 3 == 0 { output[i] = 1; return; }\n"
-    "  output[i] = input[i] + 2;\n}\n",
+  { "early return",
+      TWO ("u32", "u32") "  if i >= len(output) { return; }\n"
+                         "  if input[i] % 3 == 0 { output[i] = 1; return; }\n"
+                         "  output[i] = input[i] + 2;\n}\n",
       TRUE, TRUE },
-  { "two guards", TWO ("u32", "u32")
-    "  if i < len(output) && i < len(input) { output[i] = ~input[i]; }\n}\n",
+  { "two guards",
+      TWO ("u32", "u32") "  if i < len(output) && i < len(input) { output[i] = "
+                         "~input[i]; }\n}\n",
       TRUE, TRUE },
-  { "else", TWO ("u32", "u32")
-    "  let word = input[i];\n  let r = 0;\n"
-    "  if word & 1 == 0 { r = word / 3; } else { r = word % 5; output[i] = 9; }\n"
-    "  if word > 0x80000000 { output[i] = r; }\n"
-    "  if word < 1000 { r = r + 1; }\n"
-    "  if i < len(output) { output[i] = output[i] + r; }\n}\n",
+  { "else",
+      TWO ("u32",
+          "u32") "  let word = input[i];\n  let r = 0;\n"
+                 "  if word & 1 == 0 { r = word / 3; } else { r = word % 5; "
+                 "output[i] = 9; }\n"
+                 "  if word > 0x80000000 { output[i] = r; }\n"
+                 "  if word < 1000 { r = r + 1; }\n"
+                 "  if i < len(output) { output[i] = output[i] + r; }\n}\n",
       TRUE, TRUE },
-  { "four to one", TWO ("u32", "u32")
-    "  if i < len(output) {\n"
-    "    output[i] = input[i * 4] + input[i * 4 + 1] * 3 ^ input[i * 4 + 2]\n"
-    "      + input[i * 4 + 3];\n  }\n}\n",
+  { "four to one",
+      TWO ("u32", "u32") "  if i < len(output) {\n"
+                         "    output[i] = input[i * 4] + input[i * 4 + 1] * 3 "
+                         "^ input[i * 4 + 2]\n"
+                         "      + input[i * 4 + 3];\n  }\n}\n",
       TRUE, FALSE },
-  { "one to four", TWO ("u32", "u32")
-    "  let word = input[i];\n"
-    "  output[i << 2] = word & 255;\n  output[(i << 2) + 1] = word >> 8;\n"
-    "  output[i * 4 + 2] = word ^ 5;\n  output[i * 4 + 3] = input[i * 4 + 3];\n"
-    "}\n",
+  { "one to four",
+      TWO ("u32", "u32") "  let word = input[i];\n"
+                         "  output[i << 2] = word & 255;\n  output[(i << 2) + "
+                         "1] = word >> 8;\n"
+                         "  output[i * 4 + 2] = word ^ 5;\n  output[i * 4 + 3] "
+                         "= input[i * 4 + 3];\n"
+                         "}\n",
       TRUE, FALSE },
-  { "four in place", TWO ("u32", "u32")
-    "  output[i * 4] = output[i * 4 + 1] + input[i * 4 + 2];\n"
-    "  output[i * 4 + 1] = output[i * 4] * 3 + output[i * 4 + 3];\n"
-    "  if output[i * 4 + 1] > 9 { output[i * 4 + 3] = 5; }\n"
-    "  output[i * 4 + 2] = output[i * 4 + 3] - output[i * 4];\n}\n",
+  { "four in place",
+      TWO ("u32",
+          "u32") "  output[i * 4] = output[i * 4 + 1] + input[i * 4 + 2];\n"
+                 "  output[i * 4 + 1] = output[i * 4] * 3 + output[i * 4 + "
+                 "3];\n"
+                 "  if output[i * 4 + 1] > 9 { output[i * 4 + 3] = 5; }\n"
+                 "  output[i * 4 + 2] = output[i * 4 + 3] - output[i * "
+                 "4];\n}\n",
       TRUE, FALSE },
-  { "neighbours", TWO ("u32", "u32")
-    "  if i < len(output) {\n"
-    "    output[i] = input[i + 1] + input[i] - input[i - 1];\n  }\n}\n",
+  { "neighbours",
+      TWO ("u32", "u32") "  if i < len(output) {\n"
+                         "    output[i] = input[i + 1] + input[i] - input[i - "
+                         "1];\n  }\n}\n",
       TRUE, FALSE },
-  { "wide elements", TWO ("u64", "u64")
-    "  if i < len(output) { output[i] = input[i + 2]; }\n}\n",
+  { "wide elements",
+      TWO ("u64",
+          "u64") "  if i < len(output) { output[i] = input[i + 2]; }\n}\n",
       TRUE, FALSE },
-  { "vectors", TWO ("vec4u32", "vec4u32")
-    "  if i < len(output) { output[i] = input[i]; }\n}\n",
+  { "vectors",
+      TWO ("vec4u32",
+          "vec4u32") "  if i < len(output) { output[i] = input[i]; }\n}\n",
       TRUE, FALSE },
-  { "gather", TWO ("u32", "u32")
-    "  if i < len(output) { output[i] = input[input[i] % (len(input) + 1)]; }\n"
-    "}\n",
+  { "gather",
+      TWO ("u32", "u32") "  if i < len(output) { output[i] = input[input[i] % "
+                         "(len(input) + 1)]; }\n"
+                         "}\n",
       TRUE, TRUE },
-  { "division", TWO ("i32", "i32")
-    "  if i < len(output) { output[i] = i32(i32(1000) / i32(u32(input[i]) & 63)); }\n}\n",
+  { "division",
+      TWO ("i32", "i32") "  if i < len(output) { output[i] = i32(i32(1000) / "
+                         "i32(u32(input[i]) & 63)); }\n}\n",
       TRUE, TRUE, TRUE },
-  { "trap", TWO ("u32", "u32")
-    "  if i < len(output) {\n"
-    "    if input[i] > 0xfe000000 { trap(i, \"*/ #include\"); }\n"
-    "    output[i] = input[i];\n  }\n}\n",
+  { "trap",
+      TWO ("u32",
+          "u32") "  if i < len(output) {\n"
+                 "    if input[i] > 0xfe000000 { trap(i, \"*/ #include\"); }\n"
+                 "    output[i] = input[i];\n  }\n}\n",
       TRUE, TRUE, TRUE },
-  { "uniform loop", TWO ("u32", "u32")
-    "  if i < len(output) {\n    let sum = 0;\n"
-    "    for k in 0..5 { sum = sum * 31 + input[i + k]; }\n"
-    "    output[i] = sum;\n  }\n}\n",
+  { "uniform loop",
+      TWO (
+          "u32", "u32") "  if i < len(output) {\n    let sum = 0;\n"
+                        "    for k in 0..5 { sum = sum * 31 + input[i + k]; }\n"
+                        "    output[i] = sum;\n  }\n}\n",
       TRUE, FALSE },
-  { "loops in loops", TWO ("u32", "u32")
-    "  if i < len(output) {\n    let a = 1;\n    let b = 2;\n"
-    "    for k in 0..12 {\n      let c = a;\n      a = b;\n      b = c + k;\n"
-    "      for l in 0..input[0] % 4 { a = a + l * input[i]; }\n    }\n"
-    "    output[i] = a ^ b;\n  }\n}\n",
+  { "loops in loops",
+      TWO ("u32",
+          "u32") "  if i < len(output) {\n    let a = 1;\n    let b = 2;\n"
+                 "    for k in 0..12 {\n      let c = a;\n      a = b;\n      "
+                 "b = c + k;\n"
+                 "      for l in 0..input[0] % 4 { a = a + l * input[i]; }\n   "
+                 " }\n"
+                 "    output[i] = a ^ b;\n  }\n}\n",
       TRUE, TRUE },
-  { "varying loop", TWO ("u32", "u32")
-    "  if i < len(output) {\n    let n = 0;\n"
-    "    for k in 0..input[i] % 40 {\n"
-    "      if k > 33 { output[i] = n; return; }\n"
-    "      n = n + k * k;\n    }\n    output[i] = n;\n  }\n}\n",
+  { "varying loop",
+      TWO ("u32",
+          "u32") "  if i < len(output) {\n    let n = 0;\n"
+                 "    for k in 0..input[i] % 40 {\n"
+                 "      if k > 33 { output[i] = n; return; }\n"
+                 "      n = n + k * k;\n    }\n    output[i] = n;\n  }\n}\n",
       TRUE, FALSE },
-  { "ends in a loop", TWO ("u32", "u32")
-    "  let n = 0;\n"
-    "  for k in 0..20 {\n    n = n + input[i] % 7;\n"
-    "    if n > 50 { output[i] = k; return; }\n  }\n"
-    "  output[i] = n + 100;\n}\n",
+  { "ends in a loop",
+      TWO ("u32", "u32") "  let n = 0;\n"
+                         "  for k in 0..20 {\n    n = n + input[i] % 7;\n"
+                         "    if n > 50 { output[i] = k; return; }\n  }\n"
+                         "  output[i] = n + 100;\n}\n",
       TRUE, TRUE },
-  { "histogram", "program workgroup(32);\nbuffer input: readonly u8[] @0;\n"
-    "buffer counts: readwrite u32[16] @1;\nmain {\n"
-    "  let i = invocation_id.x;\n"
-    "  if i < len(input) { let old = atomic_add(counts[u32(input[i]) & 31], 1); }\n}\n",
+  { "histogram",
+      "program workgroup(32);\nbuffer input: readonly u8[] @0;\n"
+      "buffer counts: readwrite u32[16] @1;\nmain {\n"
+      "  let i = invocation_id.x;\n"
+      "  if i < len(input) { let old = atomic_add(counts[u32(input[i]) & 31], "
+      "1); }\n}\n",
       TRUE, TRUE },
-  { "plane", "program workgroup(4, 2, 2);\nbuffer input: readonly u32[] @0;\n"
-    "buffer output: readwrite u32[] @1;\nmain {\n"
-    "  let x = invocation_id.x;\n  let y = invocation_id.y;\n"
-    "  let z = invocation_id.z;\n"
-    "  let i = x + 12 * (y + 10 * z);\n"
-    "  output[i] = input[i] + local_id.x + 4 * local_id.y + 9 * local_id.z\n"
-    "    + 100 * workgroup_id.x + 1000 * workgroup_id.y\n"
-    "    + 10000 * workgroup_id.z;\n}\n",
+  { "plane",
+      "program workgroup(4, 2, 2);\nbuffer input: readonly u32[] @0;\n"
+      "buffer output: readwrite u32[] @1;\nmain {\n"
+      "  let x = invocation_id.x;\n  let y = invocation_id.y;\n"
+      "  let z = invocation_id.z;\n"
+      "  let i = x + 12 * (y + 10 * z);\n"
+      "  output[i] = input[i] + local_id.x + 4 * local_id.y + 9 * local_id.z\n"
+      "    + 100 * workgroup_id.x + 1000 * workgroup_id.y\n"
+      "    + 10000 * workgroup_id.z;\n}\n",
       FALSE, FALSE, FALSE, { 3, 5, 2 } },
-  { "line in a plane", TWO ("u32", "u32")
-    "  output[i] = input[i] + workgroup_id.x * 8 + local_id.x\n"
-    "    + workgroup_id.y * 0;\n}\n",
+  { "line in a plane",
+      TWO ("u32",
+          "u32") "  output[i] = input[i] + workgroup_id.x * 8 + local_id.x\n"
+                 "    + workgroup_id.y * 0;\n}\n",
       TRUE, TRUE, FALSE, { 4, 1, 1 } },
-  { "short grid", "program workgroup(20);\nbuffer input: readonly u32[] @0;\n"
-    "buffer output: readwrite u32[] @1;\nmain {\n"
-    "  output[invocation_id.x] = input[invocation_id.x] * 3;\n}\n",
+  { "short grid",
+      "program workgroup(20);\nbuffer input: readonly u32[] @0;\n"
+      "buffer output: readwrite u32[] @1;\nmain {\n"
+      "  output[invocation_id.x] = input[invocation_id.x] * 3;\n}\n",
       TRUE, TRUE, FALSE, { 7, 1, 1 } },
-  { "rows", "program workgroup(16);\nbuffer input: readonly u32[] @0;\n"
-    "buffer output: readwrite u32[] @1;\nmain {\n"
-    "  let i = invocation_id.x + 32 * workgroup_id.y;\n"
-    "  output[i] = input[i] + workgroup_id.y + invocation_id.y;\n}\n",
+  { "rows",
+      "program workgroup(16);\nbuffer input: readonly u32[] @0;\n"
+      "buffer output: readwrite u32[] @1;\nmain {\n"
+      "  let i = invocation_id.x + 32 * workgroup_id.y;\n"
+      "  output[i] = input[i] + workgroup_id.y + invocation_id.y;\n}\n",
       FALSE, FALSE, FALSE, { 2, 7, 1 } },
 };
 

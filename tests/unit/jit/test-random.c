@@ -40,8 +40,8 @@ make_operation (Maker *m, guint depth)
   g_string_append (m->text, call ? named[pick (m, G_N_ELEMENTS (named))] : "");
   g_string_append_c (m->text, '(');
   make_value (m, depth - 1);
-  g_string_append_printf (m->text, " %s ",
-      call ? "," : infix[pick (m, G_N_ELEMENTS (infix))]);
+  g_string_append_printf (
+      m->text, " %s ", call ? "," : infix[pick (m, G_N_ELEMENTS (infix))]);
   make_value (m, depth - 1);
   g_string_append_c (m->text, ')');
 }
@@ -207,7 +207,8 @@ make_program (guint32 seed)
     .text = g_string_new (
         "program workgroup(32);\n"
         "buffer in: readonly u32[] @0;\nbuffer bytes: readonly u8[] @1;\n"
-        "buffer halves: readonly u16[] @2;\nbuffer table: readonly u32[16] @3;\n"
+        "buffer halves: readonly u16[] @2;\nbuffer table: readonly u32[16] "
+        "@3;\n"
         "buffer out: readwrite u32[] @4;\nbuffer wide: readwrite u32[] @5;\n"
         "buffer out_bytes: readwrite u8[] @6;\n"
         "buffer out_halves: readwrite u16[] @7;\nmain {\n"
@@ -217,8 +218,8 @@ make_program (guint32 seed)
 
   m.n_variables = 2 + pick (&m, 3);
   for (guint i = 0; i < m.n_variables; i++)
-    g_string_append_printf (m.text, "let v%u = %s;\n", i,
-        i % 2 ? "in[i]" : "i * 3");
+    g_string_append_printf (
+        m.text, "let v%u = %s;\n", i, i % 2 ? "in[i]" : "i * 3");
   if (pick (&m, 2) == 0) {
     g_string_append (m.text, "if i < len(out) ");
     make_block (&m);

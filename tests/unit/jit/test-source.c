@@ -12,13 +12,14 @@
   "buffer out: readwrite u32[] @1;\nmain {\n" body "}\n"
 
 #define SAMPLE \
-  PROGRAM ("let i = invocation_id.x;\nlet n = 0;\n" \
-           "if i < len(out) {\n" \
-           "  for k in 0..5 { n = n + in[i + k] / (k + 1); }\n" \
-           "  if n > 1000 { n = n * 3; out[i * 2] = n; } else { n = n ^ in[i]; }\n" \
-           "  if in[i] == 77 { trap(i, \"seventy-seven\"); }\n" \
-           "  for k in 0..in[i] % 4 { n = n + k; }\n" \
-           "  out[i] = n;\n}\n")
+  PROGRAM ( \
+      "let i = invocation_id.x;\nlet n = 0;\n" \
+      "if i < len(out) {\n" \
+      "  for k in 0..5 { n = n + in[i + k] / (k + 1); }\n" \
+      "  if n > 1000 { n = n * 3; out[i * 2] = n; } else { n = n ^ in[i]; }\n" \
+      "  if in[i] == 77 { trap(i, \"seventy-seven\"); }\n" \
+      "  for k in 0..in[i] % 4 { n = n + k; }\n" \
+      "  out[i] = n;\n}\n")
 
 static VyreJitSource *
 generate (const VyreLowered *lowered, const VyreJitOptions *options)
@@ -232,8 +233,8 @@ mutate (VyreLowered *lowered, const guint32 *original, GRand *rand)
         word[0] ^= 1u << g_rand_int_range (rand, 8, 32);
         break;
       case 2: /* an instruction from elsewhere */
-        memcpy (word, &original[2 * g_rand_int_range (rand, 0, (gint32) n - 1)],
-            8);
+        memcpy (
+            word, &original[2 * g_rand_int_range (rand, 0, (gint32) n - 1)], 8);
         break;
       case 3:
         word[1] ^= 1u << g_rand_int_range (rand, 0, 32);
