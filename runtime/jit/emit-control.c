@@ -16,6 +16,10 @@
 #define BRANCH_WEIGHT 12
 /* Loops of no more passes than that are paid for at once. */
 #define PAID_PASSES 256
+/* Others make so many passes at a time, if they are no heavier than that: their
+ * loads are then in flight together. */
+#define PASSES_AT_ONCE 4
+#define AT_ONCE_WEIGHT 48
 
 /* --- the end of invocations ------------------------------------------------ */
 
@@ -499,15 +503,81 @@ loop_joins (VyreJitEmit *e, const Loop *loop)
   return joins;
 }
 
+/* The condition of a loop, an expression. */
+static char *
+while_of (const VyreJitEmit *e, const Loop *loop, VyreJitMask outer,
+    VyreJitMask left, guint passes)
+{
+  const char *a = vyre_jit_word (e, &e->slots[loop->a], 0);
+  const char *b = vyre_jit_word (e, &e->slots[loop->b], 0);
+  GString *text = g_string_new (NULL);
+
+  if (e->unroll == 1 && outer.kind == VYRE_JIT_SOME)
+    g_string_append_printf (text, "%s && ", vyre_jit_mask (e, outer, 0));
+  g_string_append_printf (text, "%s < %s", a, b);
+  if (passes > 1)
+    g_string_append_printf (text, " && %s - %s >= %uu", b, a, passes);
+  if (left.kind == VYRE_JIT_SOME) {
+    g_autofree char *any = any_of (e, left);
+
+    g_string_append_printf (text, " && (%s)", any);
+  }
+  return g_string_free (text, FALSE);
+}
+
+/* The loop, that many passes at a time. */
+static void
+emit_while (VyreJitEmit *e, const Loop *loop, const GArray *joins,
+    VyreJitMask outer, VyreJitMask left, guint passes)
+{
+  VyreJitMask all = { VYRE_JIT_ALL };
+  VyreJitMask inside = e->unroll == 1               ? all
+                       : left.kind == VYRE_JIT_SOME ? left
+                                                    : outer;
+  g_autofree char *condition = while_of (e, loop, outer, left, passes);
+
+  vyre_jit_line (e, "while (%s) {", condition);
+  e->depth++;
+  e->indent++;
+  vyre_jit_line (
+      e, "steps_done += %uu;", passes * (loop->next - loop->at) * e->unroll);
+  e->mask = inside;
+  for (guint i = 0; i < passes; i++) {
+    e->n_quads = 0; /* the pass before may have stored */
+    vyre_jit_range (e, loop->at + 1, loop->next);
+    if (e->unroll == 1 && e->mask.kind == VYRE_JIT_NONE)
+      break; /* nobody gets to its end */
+    close_loop (e, loop, joins, left);
+    if (i + 1 == passes && !e->paid)
+      vyre_jit_line (e, "if (!go_on (%uu)) { return; }", passes);
+    join_slots (e, joins, &loop->region.assigned);
+  }
+  e->n_quads = 0;
+  e->indent--;
+  e->depth--;
+  vyre_jit_line (e, "}");
+}
+
+static gboolean
+makes_many_at_once (const VyreJitEmit *e, const Loop *loop)
+{
+  VyreJitRegion body;
+
+  vyre_jit_region (e->code, loop->at + 1, loop->next, &body);
+  return !e->paid && !body.loops && !body.kills &&
+         body.weight * e->unroll <= AT_ONCE_WEIGHT &&
+         !vyre_jit_set_has (&body.assigned, loop->a) &&
+         !vyre_jit_set_has (&body.assigned, loop->b);
+}
+
 /* Returns the place of the NEXT. */
 static guint32
 emit_loop (VyreJitEmit *e, guint32 at, const VyreJitInst *inst)
 {
   Loop loop = { .at = at, .next = inst->x - 1, .a = inst->a, .b = inst->b };
-  VyreJitMask all = { VYRE_JIT_ALL }, outer = e->mask, left = all;
+  VyreJitMask outer = e->mask, left = { VYRE_JIT_ALL };
   g_autoptr (GArray) joins = NULL;
-  g_autofree char *any = NULL;
-  gboolean paid = e->paid, masked;
+  gboolean paid = e->paid;
   gint64 passes;
 
   vyre_jit_region (e->code, at + 1, inst->x, &loop.region);
@@ -527,34 +597,14 @@ emit_loop (VyreJitEmit *e, guint32 at, const VyreJitInst *inst)
   }
   joins = loop_joins (e, &loop);
   join_slots (e, joins, &loop.region.assigned);
-  if (loop.region.kills && e->unroll > 1) {
+  if (loop.region.kills && e->unroll > 1)
     left = declare_mask (e);
-    any = any_of (e, left);
-  }
-  masked = e->unroll == 1 && outer.kind == VYRE_JIT_SOME;
-  vyre_jit_line (e, "while (%s%s%s < %s%s%s%s) {",
-      masked ? vyre_jit_mask (e, outer, 0) : "", masked ? " && " : "",
-      vyre_jit_word (e, &e->slots[loop.a], 0),
-      vyre_jit_word (e, &e->slots[loop.b], 0), any ? " && (" : "",
-      any ? any : "", any ? ")" : "");
-  e->mask = e->unroll == 1 ? all : any ? left : outer;
-  e->n_quads = 0; /* the pass before may have stored */
-  e->depth++;
-  e->indent++;
-  vyre_jit_line (e, "steps_done += %uu;", (loop.next - at) * e->unroll);
-  vyre_jit_range (e, at + 1, loop.next);
-  if (e->mask.kind != VYRE_JIT_NONE || e->unroll > 1) {
-    close_loop (e, &loop, joins, left);
-    if (!e->paid)
-      vyre_jit_line (e, "if (!go_on (1u)) { return; }");
-  }
-  e->indent--;
-  e->depth--;
-  vyre_jit_line (e, "}");
+  if (makes_many_at_once (e, &loop))
+    emit_while (e, &loop, joins, outer, left, PASSES_AT_ONCE);
+  emit_while (e, &loop, joins, outer, left, 1);
   e->paid = paid;
-  e->n_quads = 0;
   join_slots (e, joins, &loop.region.assigned);
-  e->mask = any ? left : outer;
+  e->mask = left.kind == VYRE_JIT_SOME ? left : outer;
   return loop.next;
 }
 

@@ -261,7 +261,8 @@ test_stops (void)
   g_byte_array_append (out, (const guint8 *) "\7\0\0\0", 4);
   jit_program_run (compiled, &options, buffers, grid, &result);
   g_assert_cmpuint (result.code, ==, 0);
-  g_assert_cmpuint (result.passes, ==, 1001);
+  g_assert_cmpuint (result.passes, >, 1000);
+  g_assert_cmpuint (result.passes, <=, 1004);
   g_assert_cmpuint (result.steps, >, 1000);
   g_assert_cmpuint (out->data[0], ==, 7);
 }
