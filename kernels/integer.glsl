@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Integer operations that interpreted and compiled code share. */
+#ifndef VYRE_INTEGER_GLSL
+#define VYRE_INTEGER_GLSL
 
 /* In magnitudes: signed division of negatives is not fixed by all drivers, and
  * MIN / -1 must not reach the instruction. One division for all four: it is
@@ -19,3 +21,5 @@ divide (uint op, uint a, uint b)
     return b == 0u ? 0u : negative_a ? 0u - m : m;
   return b == 0u ? 0xffffffffu : negative_a != negative_b ? 0u - q : q;
 }
+
+#endif
