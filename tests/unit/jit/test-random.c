@@ -243,6 +243,7 @@ run_seed (guint32 seed)
   g_autoptr (JitProgram) compiled = jit_program_new (lowered, &jit, &error);
 
   g_assert_no_error (error);
+  g_test_message ("seed %u", seed);
   for (guint i = 0; i < G_N_ELEMENTS (lengths); i++) {
     JitComparison how = {
       .name = name,

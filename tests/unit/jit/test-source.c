@@ -64,14 +64,10 @@ test_names (void)
   g_autoptr (VyreJitSource) wanted = generate (plain, &options);
 
   for (guint i = 0; i < G_N_ELEMENTS (hostile); i++) {
-    g_autofree char *quoted = g_strescape (hostile[i], NULL);
-    g_autoptr (GString) text = g_string_new (SAMPLE);
-    g_autoptr (VyreLowered) lowered = NULL;
+    g_autoptr (VyreLowered) lowered = jit_lower_text (SAMPLE, 64);
     g_autoptr (VyreJitSource) source = NULL;
-    VyreProgram *program;
+    VyreProgram *program = lowered->program;
 
-    lowered = jit_lower_text (text->str, 64);
-    program = lowered->program;
     for (guint b = 0; b < program->n_buffers; b++)
       program->buffers[b].name =
           vyre_program_string (program, hostile[i], strlen (hostile[i]));
