@@ -72,6 +72,30 @@ scan (Generator *g)
   g->weight = all.weight;
 }
 
+/* NEXT may count in other registers than its LOOP compares, for all that the
+ * verifier says; lowering never has it so. */
+static gboolean
+check_loops (const VyreLowered *lowered, GError **error)
+{
+  VyreJitCode code = { .lowered = lowered };
+
+  for (guint32 at = 0; at < lowered->n_instructions; at++) {
+    VyreJitInst loop = vyre_jit_inst (&code, at), next;
+
+    if (loop.op != VYRE_I_LOOP)
+      continue;
+    next = vyre_jit_inst (&code, loop.x - 1);
+    if (next.a == loop.a && next.b == loop.b)
+      continue;
+    g_set_error (error, VYRE_JIT_ERROR, VYRE_JIT_ERROR_UNSUPPORTED,
+        "the loop at instruction %u goes on by other registers than it begins "
+        "by; such loops are not compiled",
+        at);
+    return FALSE;
+  }
+  return TRUE;
+}
+
 static gboolean
 generator_init (Generator *g, const VyreLowered *lowered, GError **error)
 {
@@ -102,6 +126,8 @@ generator_init (Generator *g, const VyreLowered *lowered, GError **error)
         g->size[1], g->size[2]);
     return FALSE;
   }
+  if (!check_loops (lowered, error))
+    return FALSE;
   g->group = (guint32) group * g->size[2];
   g->line = g->size[1] == 1 && g->size[2] == 1;
   vyre_jit_code_init (&g->code, lowered);

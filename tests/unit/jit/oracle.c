@@ -52,8 +52,8 @@ make_buffers (const VyreProgram *program, gsize elements)
 
 /* The fault, or 0 with outputs. */
 static guint
-run_reference (const VyreProgram *program, const guint32 *grid,
-    GPtrArray *buffers, GPtrArray **outputs)
+run_reference (const VyreProgram *program, const JitComparison *how,
+    const guint32 *grid, GPtrArray *buffers, GPtrArray **outputs)
 {
   VyreReferenceOptions options = VYRE_REFERENCE_OPTIONS_DEFAULT;
   g_autoptr (GPtrArray) inputs =
@@ -71,7 +71,7 @@ run_reference (const VyreProgram *program, const guint32 *grid,
     return 0;
   if (error->domain != VYRE_REFERENCE_ERROR ||
       error->code <= VYRE_REFERENCE_ERROR_WORKGROUP)
-    g_error ("%s", error->message);
+    g_error ("%s: %s", how->name, error->message);
   return (guint) error->code;
 }
 
@@ -121,7 +121,7 @@ jit_compare (
   else
     vyre_grid_compute (program, lowered->has_atomics, bytes, grid, &error);
   g_assert_no_error (error);
-  fault = run_reference (program, grid, buffers, &outputs);
+  fault = run_reference (program, how, grid, buffers, &outputs);
   jit_program_run (
       compiled, &how->run, (GByteArray **) buffers->pdata, grid, &result);
   if (result.code != fault)

@@ -35,14 +35,17 @@ make_operation (Maker *m, guint depth)
   static const char *const named[] = { "min", "max", "sat_sub", "abs_diff",
     "rotate_left", "sat_add", "mul_high" };
   gboolean call = pick (m, 3) == 0;
+  const char *op = call ? "," : infix[pick (m, G_N_ELEMENTS (infix))];
 
   m->budget--;
   g_string_append (m->text, call ? named[pick (m, G_N_ELEMENTS (named))] : "");
   g_string_append_c (m->text, '(');
   make_value (m, depth - 1);
-  g_string_append_printf (
-      m->text, " %s ", call ? "," : infix[pick (m, G_N_ELEMENTS (infix))]);
-  make_value (m, depth - 1);
+  g_string_append_printf (m->text, " %s ", op);
+  if (*op == '/' || *op == '%') /* zeros, but none that can be seen */
+    g_string_append_printf (m->text, "v%u", pick (m, m->n_variables));
+  else
+    make_value (m, depth - 1);
   g_string_append_c (m->text, ')');
 }
 
