@@ -60,6 +60,7 @@ typedef struct
   guint first, slots;           /* constant; slots is a power of two */
   guint64 next_sequence;        /* [lock] of the next slot */
   guint64 oldest_sequence;      /* [lock] all before are free */
+  guint64 told_sequence;        /* [lock] the oldest that the kernels know */
   guint32 published;            /* [lock] slots, wraps */
   guint used;                   /* [lock] slots in flight */
   gboolean touched;             /* [lock] the doorbell is to be rung */
@@ -94,7 +95,7 @@ struct _VyreRuntime
   char *key;                    /* in the registry: the device's UUID */
   VyreResidency residency;
   char *residency_reason;
-  gboolean parallel;            /* VYRE_SPEC_PARALLEL */
+  gboolean parallel;            /* many workgroups run at once */
   guint32 slots;                /* of all levels */
   guint32 lanes;
   guint32 workgroups;           /* of a launch */
@@ -183,7 +184,8 @@ struct _VyreWindow
   guint tenant, tenant_serial;
   guint64 max_steps;
   guint32 grid[3];
-  guint64 groups;               /* workgroups */
+  guint32 groups;               /* workgroups */
+  guint32 batches;              /* lane groups' worth of invocations, saturates */
   guint32 group_size;           /* invocations of one */
   guint32 warps;                /* lane groups of one, or 1 if flat */
   gboolean fixed_grid;          /* asked for, not computed */
@@ -252,7 +254,7 @@ void vyre_window_release_descriptor (VyreWindow *window);
 
 /* publish.c, lock held. Makes a slot for each tile of the window, to be
  * published by vyre_runtime_ring_bell(). On error nothing has changed. */
-gboolean vyre_window_enqueue (VyreWindow *window, GError **error);
+gboolean vyre_window_enqueue (VyreWindow *window, gint64 now, GError **error);
 void vyre_runtime_ring_bell (VyreRuntime *runtime);
 /* Moves the oldest sequence of a level on; TRUE if it moved. */
 gboolean vyre_level_advance (VyreRuntime *runtime, VyreLevel *level);

@@ -130,9 +130,10 @@ vyre_windows_publish (VyreWindow *const *windows, guint n, GError **error)
   if (n == 0)
     return 0;
   VyreRuntime *runtime = windows[0]->runtime;
+  gint64 now = g_get_monotonic_time ();
   g_mutex_lock (&runtime->lock);
   while (published < n && may_publish (windows[published], error) &&
-         vyre_window_enqueue (windows[published], error))
+         vyre_window_enqueue (windows[published], now, error))
     published++;
   vyre_runtime_ring_bell (runtime);
   vyre_runtime_unlock (runtime);
