@@ -7,7 +7,6 @@ void
 gst_vyre_report_clear (GstVyreReport *report)
 {
   vyre_telemetry_clear (&report->current);
-  vyre_telemetry_clear (&report->baseline);
   *report = (GstVyreReport){ NULL };
 }
 
@@ -144,44 +143,21 @@ control_group (const VyreTelemetry *t, const GstVyreReportCounters *c)
   return group;
 }
 
-static void
-swap_telemetry (VyreTelemetry *a, VyreTelemetry *b)
-{
-  VyreTelemetry kept = *a;
-
-  *a = *b;
-  *b = kept;
-}
-
-/* Ends with the baseline replaced by the current telemetry when that is due,
- * so it is the last to look at it. */
 static GstStructure *
-watchdog_group (GstVyreReport *report, gint64 now)
+watchdog_group (GstVyreReport *report, gint64 taken_at)
 {
-  guint64 elapsed = report->baseline_time == 0
-                        ? 0
-                        : (guint64) (now - report->baseline_time) * GST_USECOND;
-  const VyreTelemetry *previous =
-      report->baseline_time == 0 ? &report->current : &report->baseline;
-  VyreWatchdogReport watchdog;
-  GstStructure *group;
+  VyreWatchdog *watchdog = &report->watchdog;
+  VyreWatchdogSnapshot snapshot;
 
-  vyre_watchdog_check (
-      &watchdog, previous, &report->current, elapsed, GST_VYRE_REPORT_WATCH);
-  if (watchdog.measured)
-    report->stalled = watchdog.stalled;
-  else if (watchdog.progressed)
-    report->stalled = FALSE;
-  group = gst_structure_new ("watchdog", "stalled", G_TYPE_BOOLEAN,
-      report->stalled, "faulted", G_TYPE_BOOLEAN, watchdog.faulted,
-      "runnable-slots", G_TYPE_UINT, watchdog.runnable_slots, "masked-slots",
-      G_TYPE_UINT, watchdog.masked_slots, "fault-slots", G_TYPE_UINT,
-      watchdog.fault_slots, NULL);
-  if (report->baseline_time == 0 || watchdog.measured) {
-    swap_telemetry (&report->baseline, &report->current);
-    report->baseline_time = now;
-  }
-  return group;
+  vyre_watchdog_snapshot (
+      &snapshot, &report->current, (guint64) taken_at * GST_USECOND);
+  watchdog->timeout_ns = GST_VYRE_REPORT_WATCH;
+  vyre_watchdog_feed (watchdog, &snapshot);
+  return gst_structure_new ("watchdog", "stalled", G_TYPE_BOOLEAN,
+      watchdog->stalled, "faulted", G_TYPE_BOOLEAN, watchdog->report.faulted,
+      "runnable-slots", G_TYPE_UINT, watchdog->report.runnable_slots,
+      "masked-slots", G_TYPE_UINT, watchdog->report.masked_slots, "fault-slots",
+      G_TYPE_UINT, watchdog->report.fault_slots, NULL);
 }
 
 static GstStructure *

@@ -5,13 +5,14 @@
 
 #include "runtime/engine/runtime.h"
 #include "runtime/telemetry/evidence.h"
+#include "runtime/telemetry/watchdog.h"
 
 G_BEGIN_DECLS
 
 /*
  * Readings of a runtime as GstStructures. Holds what makes one reading
  * comparable with the one before: counters of 32 bits go on in 64, and the
- * watchdog looks at two snapshots at least GST_VYRE_REPORT_WATCH apart.
+ * watchdog remembers when work last went on.
  *
  * One user at a time; the owner locks.
  */
@@ -35,9 +36,7 @@ typedef struct
   VyreTelemetry current;
   GstVyreReportCounters counters;
 
-  VyreTelemetry baseline; /* of the watchdog */
-  gint64 baseline_time; /* monotonic, microseconds; 0: none yet */
-  gboolean stalled; /* as of the last time it could tell */
+  VyreWatchdog watchdog;
 } GstVyreReport;
 
 void gst_vyre_report_clear (GstVyreReport *report);

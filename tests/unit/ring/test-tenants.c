@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
-#include "fixture.h"
+#include "support.h"
 #include "ring/ioqueue.h"
 #include "ring/tenants.h"
 
