@@ -30,6 +30,7 @@ typedef struct
   gsize n_pages;
   guint32 *read_generation;     /* [lock] newest kernel that may hold lines */
   guint64 *read_stamp;          /* [lock] newest foreign write known then */
+  guint64 copied_before;        /* in the arena, when it was attached */
 } VyreMappedArena;
 
 typedef struct
@@ -52,6 +53,7 @@ struct _VyreRuntime
   gint refs;
 
   /* Constant after construction. */
+  guint64 serial;
   VyreDevice *device;
   const VyreDeviceInfo *info;
   char *key;                    /* in the registry: the device's UUID */

@@ -302,7 +302,10 @@ runtime_new (
 {
   VyreRuntime *runtime = g_new0 (VyreRuntime, 1);
 
+  static guint64 serials; /* the registry's lock */
+
   runtime->refs = 1;
+  runtime->serial = ++serials;
   runtime->device = vyre_device_ref (device);
   runtime->info = vyre_device_get_info (device);
   runtime->key = g_strdup (key);
@@ -365,6 +368,26 @@ vyre_runtime_acquire (const VyreRuntimeOptions *options, GError **error)
   }
   g_mutex_unlock (&registry_lock);
   return runtime;
+}
+
+/* Who is in the registry has a reference until it is taken out, under the
+ * lock. */
+GPtrArray *
+vyre_runtime_list (void)
+{
+  GPtrArray *list =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) vyre_runtime_unref);
+  GHashTableIter iter;
+  gpointer runtime;
+
+  g_mutex_lock (&registry_lock);
+  if (registry != NULL) {
+    g_hash_table_iter_init (&iter, registry);
+    while (g_hash_table_iter_next (&iter, NULL, &runtime))
+      g_ptr_array_add (list, vyre_runtime_ref (runtime));
+  }
+  g_mutex_unlock (&registry_lock);
+  return list;
 }
 
 VyreRuntime *
@@ -463,69 +486,4 @@ gboolean
 vyre_runtime_has_arena (VyreRuntime *runtime, VyreArena *arena)
 {
   return vyre_runtime_find_mapped (runtime, arena) != NULL;
-}
-
-void
-vyre_runtime_snapshot (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot)
-{
-  VyreMemory *counted[] = { runtime->control, runtime->ring,
-    runtime->descriptors, runtime->areas, runtime->area_map,
-    runtime->code_memory };
-
-  memset (snapshot, 0, sizeof *snapshot);
-  snapshot->control_words = VYRE_CONTROL_MIN_WORDS;
-  snapshot->ring_slots = runtime->slots;
-  /* Outside the lock: slow on a discrete device, and tearing is harmless. */
-  snapshot->control =
-      g_memdup2 (runtime->control->map, VYRE_CONTROL_MIN_WORDS * 4);
-  snapshot->ring =
-      g_memdup2 (runtime->ring->map, (gsize) runtime->slots * VYRE_SLOT_BYTES);
-  snapshot->taken_at = g_get_monotonic_time ();
-  snapshot->residency = runtime->residency;
-  for (guint i = 0; i < G_N_ELEMENTS (counted); i++)
-    snapshot->resident_device_bytes += counted[i]->size;
-  VyreArena *device_arena = vyre_runtime_get_device_arena (runtime);
-  if (device_arena != NULL)
-    snapshot->resident_device_bytes += vyre_arena_get_size (device_arena);
-
-  g_mutex_lock (&runtime->lock);
-  snapshot->kernel_compile_ns = runtime->kernel_compile_ns;
-  snapshot->launches = runtime->n_launched;
-  snapshot->generations = runtime->n_generations;
-  snapshot->windows_submitted = runtime->windows_submitted;
-  snapshot->windows_done = runtime->windows_done;
-  snapshot->windows_faulted = runtime->windows_faulted;
-  snapshot->windows_cancelled = runtime->windows_cancelled;
-  snapshot->tiles_published = runtime->tiles_published;
-  snapshot->tiles_done = runtime->tiles_done;
-  snapshot->bytes_bound = runtime->bytes_bound;
-  snapshot->tenants = runtime->n_tenants;
-  snapshot->windows_in_flight = runtime->windows.length;
-  vyre_runtime_unlock (runtime);
-}
-
-void
-vyre_runtime_snapshot_clear (VyreRuntimeSnapshot *snapshot)
-{
-  g_clear_pointer (&snapshot->control, g_free);
-  g_clear_pointer (&snapshot->ring, g_free);
-}
-
-void
-vyre_runtime_note_copy (VyreRuntime *runtime, guint64 copied, guint64 avoided)
-{
-  g_mutex_lock (&runtime->lock);
-  runtime->copied += copied;
-  runtime->avoided += avoided;
-  vyre_runtime_unlock (runtime);
-}
-
-void
-vyre_runtime_get_copies (
-    VyreRuntime *runtime, guint64 *copied, guint64 *avoided)
-{
-  g_mutex_lock (&runtime->lock);
-  *copied = runtime->copied;
-  *avoided = runtime->avoided;
-  vyre_runtime_unlock (runtime);
 }
