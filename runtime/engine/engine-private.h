@@ -81,6 +81,13 @@ struct _VyreRuntime
   VyrePipeline *pipelines[VYRE_KERNELS]; /* [lock] to read; by features */
   guint64 kernel_compile_ns;    /* [lock] of all kernels so far */
 
+  /* Snapshots, one after the other; before lock, never under it. */
+  GMutex copy_lock;
+  gboolean copy_chosen;         /* [copy_lock] copier is made, or will not be */
+  VyreCopier *copier;           /* [copy_lock] or NULL: the CPU reads */
+  VyreCopyMethod copy_method;   /* [copy_lock] of copier */
+  gboolean copy_was_late;       /* [copy_lock] said so */
+
   GMutex lock;
   GCond work;                   /* the supervisor has something to do */
   GCond ended;                  /* windows ended */
@@ -208,6 +215,11 @@ gboolean vyre_runtime_need_kernel (VyreRuntime *runtime, guint features,
 /* executable.c: takes over lowered code, whoever made it. */
 VyreExecutable *vyre_executable_new_lowered (VyreRuntime *runtime,
     VyreLowered *lowered, GError **error);
+
+/* snapshot.c: from now on by this method, whether the device has a queue for
+ * it or not; NONE for the CPU. For tests. */
+gboolean vyre_runtime_use_copy_method (VyreRuntime *runtime,
+    VyreCopyMethod method, GError **error);
 
 /* supervisor.c */
 void vyre_runtime_launch_constants (VyreRuntime *runtime, guint32 generation,

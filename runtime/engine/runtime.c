@@ -271,6 +271,7 @@ destroy (VyreRuntime *runtime)
     g_mutex_unlock (&runtime->lock);
     g_thread_join (runtime->supervisor);
   }
+  g_clear_pointer (&runtime->copier, vyre_copier_free);
   for (guint i = 0; i < VYRE_KERNELS; i++)
     g_clear_pointer (&runtime->pipelines[i], vyre_pipeline_free);
   for (guint i = 0; i < runtime->n_mapped; i++) {
@@ -289,6 +290,7 @@ destroy (VyreRuntime *runtime)
   g_free (runtime->residency_reason);
   g_free (runtime->failure);
   g_free (runtime->key);
+  g_mutex_clear (&runtime->copy_lock);
   g_mutex_clear (&runtime->compile_lock);
   g_mutex_clear (&runtime->lock);
   g_cond_clear (&runtime->work);
@@ -310,6 +312,7 @@ runtime_new (
   runtime->info = vyre_device_get_info (device);
   runtime->key = g_strdup (key);
   g_mutex_init (&runtime->compile_lock);
+  g_mutex_init (&runtime->copy_lock);
   g_mutex_init (&runtime->lock);
   g_cond_init (&runtime->work);
   g_cond_init (&runtime->ended);

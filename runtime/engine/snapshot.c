@@ -4,6 +4,123 @@
 
 #include <string.h>
 
+/* Longer than a copy ever takes, short for whoever waits. */
+#define COPY_TIMEOUT_NS (50 * G_GUINT64_CONSTANT (1000000))
+
+/* --- who copies ------------------------------------------------------------ */
+
+static const char *
+method_text (VyreCopyMethod method)
+{
+  switch (method) {
+    case VYRE_COPY_TRANSFER:
+      return "a transfer queue";
+    case VYRE_COPY_KERNEL:
+      return "a kernel on a queue of its own";
+    default:
+      return "the CPU: no queue is left beside the kernel's";
+  }
+}
+
+/* With copy_lock. */
+static gboolean
+make_copier (VyreRuntime *runtime, VyreCopyMethod method, GError **error)
+{
+  gsize bytes = runtime->control->size + runtime->ring->size;
+
+  g_clear_pointer (&runtime->copier, vyre_copier_free);
+  runtime->copy_chosen = TRUE;
+  runtime->copy_method = VYRE_COPY_NONE;
+  if (method != VYRE_COPY_NONE) {
+    runtime->copier = vyre_copier_new (runtime->device, method, bytes, error);
+    if (runtime->copier == NULL)
+      return FALSE;
+    runtime->copy_method = method;
+  }
+  return TRUE;
+}
+
+/* With copy_lock. Where the CPU reads the ring as fast as anything else, it
+ * does. */
+static void
+choose_copier (VyreRuntime *runtime)
+{
+  VyreCopyMethod method = runtime->info->type == VYRE_DEVICE_CPU
+                              ? VYRE_COPY_NONE
+                              : vyre_device_get_copy_method (runtime->device);
+  g_autoptr (GError) error = NULL;
+
+  if (make_copier (runtime, method, &error))
+    g_info ("%s: snapshots by %s", runtime->info->name, method_text (method));
+  else
+    g_warning (
+        "%s: snapshots by the CPU: %s", runtime->info->name, error->message);
+}
+
+gboolean
+vyre_runtime_use_copy_method (
+    VyreRuntime *runtime, VyreCopyMethod method, GError **error)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&runtime->copy_lock);
+
+  return make_copier (runtime, method, error);
+}
+
+/* With copy_lock. %FALSE when the GPU did not. */
+static gboolean
+copy_by_gpu (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot)
+{
+  VyreMemory *sources[] = { runtime->control, runtime->ring };
+  g_autoptr (GError) error = NULL;
+  const guint8 *copy;
+
+  if (runtime->copier == NULL)
+    return FALSE;
+  copy = vyre_copier_run (runtime->copier, sources, G_N_ELEMENTS (sources),
+      COPY_TIMEOUT_NS, &error);
+  if (copy != NULL) {
+    memcpy (snapshot->control, copy, VYRE_CONTROL_MIN_WORDS * 4);
+    memcpy (snapshot->ring, copy + runtime->control->size,
+        (gsize) runtime->slots * VYRE_SLOT_BYTES);
+    snapshot->method = runtime->copy_method == VYRE_COPY_TRANSFER
+                           ? VYRE_SNAPSHOT_TRANSFER
+                           : VYRE_SNAPSHOT_KERNEL;
+    return TRUE;
+  }
+  if (!runtime->copy_was_late) {
+    runtime->copy_was_late = TRUE;
+    g_warning ("%s: a snapshot by %s %s; the CPU reads instead, now and "
+               "whenever that happens again",
+        runtime->info->name, method_text (runtime->copy_method),
+        error ? error->message : "did not end in time");
+  }
+  return FALSE;
+}
+
+/* Not under the runtime's lock: it takes a while, and tearing is harmless. */
+static void
+copy_words (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot)
+{
+  gint64 start;
+
+  g_mutex_lock (&runtime->copy_lock);
+  if (!runtime->copy_chosen)
+    choose_copier (runtime);
+  start = g_get_monotonic_time ();
+  snapshot->taken_at = start;
+  if (!copy_by_gpu (runtime, snapshot)) {
+    snapshot->method = VYRE_SNAPSHOT_CPU;
+    memcpy (
+        snapshot->control, runtime->control->map, VYRE_CONTROL_MIN_WORDS * 4);
+    memcpy (snapshot->ring, runtime->ring->map,
+        (gsize) runtime->slots * VYRE_SLOT_BYTES);
+  }
+  snapshot->capture_ns = (guint64) (g_get_monotonic_time () - start) * 1000;
+  g_mutex_unlock (&runtime->copy_lock);
+}
+
+/* --- snapshots ------------------------------------------------------------- */
+
 /* The snapshot's own storage. */
 static void
 make_room (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot)
@@ -16,20 +133,6 @@ make_room (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot)
         guint32, snapshot->ring, (gsize) runtime->slots * VYRE_SLOT_WORDS);
   snapshot->control_words = VYRE_CONTROL_MIN_WORDS;
   snapshot->ring_slots = runtime->slots;
-}
-
-/* Outside the lock: slow on a discrete device, and tearing is harmless. */
-static void
-copy_words (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot)
-{
-  gint64 start = g_get_monotonic_time ();
-
-  snapshot->taken_at = start;
-  snapshot->method = VYRE_SNAPSHOT_CPU;
-  memcpy (snapshot->control, runtime->control->map, VYRE_CONTROL_MIN_WORDS * 4);
-  memcpy (snapshot->ring, runtime->ring->map,
-      (gsize) runtime->slots * VYRE_SLOT_BYTES);
-  snapshot->capture_ns = (guint64) (g_get_monotonic_time () - start) * 1000;
 }
 
 static guint64
