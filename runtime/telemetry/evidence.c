@@ -85,7 +85,7 @@ vyre_decode_evidence (
     .decoded_window_count = telemetry->n_windows,
     .window_output_capacity = telemetry->windows_capacity,
     .window_opcode_scratch_capacity = telemetry->opcode_capacity,
-    .window_accumulator_scratch_capacity = telemetry->key_capacity,
+    .window_accumulator_scratch_capacity = telemetry->row_capacity,
     .uses_caller_owned_scratch = TRUE,
   };
 }

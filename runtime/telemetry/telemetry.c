@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "telemetry.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <time.h>
 
@@ -117,6 +118,9 @@ vyre_control_decode (VyreControlSnapshot *snapshot, const void *control,
 
 /* --- ring -------------------------------------------------------------------- */
 
+/* Every status that the protocol does not know. */
+#define UNKNOWN (VYRE_ST_FAULT + 1)
+
 typedef struct
 {
   const guint32 *opcodes; /* strictly ascending */
@@ -145,15 +149,44 @@ set_has (OpcodeSet *set, guint32 opcode)
   return set->has_last;
 }
 
-/* One pass over the ring: slots, occupancy, and a key for each slot that is
- * part of a window. Returns the number of keys. */
+/* Where a window counts a status; EMPTY and unknown ones add nothing to it. */
+static const guint8 status_fields[] = {
+  [VYRE_ST_EMPTY] = offsetof (VyreWindowSnapshot, published),
+  [VYRE_ST_PUBLISHED] = offsetof (VyreWindowSnapshot, published),
+  [VYRE_ST_CLAIMED] = offsetof (VyreWindowSnapshot, claimed),
+  [VYRE_ST_DONE] = offsetof (VyreWindowSnapshot, done),
+  [VYRE_ST_WAIT_IO] = offsetof (VyreWindowSnapshot, wait_io),
+  [VYRE_ST_YIELD] = offsetof (VyreWindowSnapshot, yield),
+  [VYRE_ST_REQUEUE] = offsetof (VyreWindowSnapshot, requeue),
+  [VYRE_ST_FAULT] = offsetof (VyreWindowSnapshot, fault),
+  [UNKNOWN] = offsetof (VyreWindowSnapshot, published),
+};
+
+static inline void
+count_in_window (VyreWindowSnapshot *window, const VyreSlotSnapshot *slot)
+{
+  guint8 *fields = (guint8 *) window;
+  guint32 kind = MIN (slot->status, UNKNOWN);
+
+  window->required_slots += slot->args_prefix[1] == VYRE_RING_CLASS_REQUIRED;
+  window->lookahead_slots += slot->args_prefix[1] == VYRE_RING_CLASS_LOOKAHEAD;
+  *(guint32 *) (fields + status_fields[kind]) +=
+      kind != VYRE_ST_EMPTY && kind != UNKNOWN;
+}
+
+/*
+ * One pass over the ring: slots, occupancy, and, in the row scratch, a window
+ * for each run of slots that share one, with its key. A window's slots mostly
+ * stand together. Returns the number of runs.
+ */
 static gsize
 decode_slots (VyreTelemetry *t, const guint8 *ring, gsize n_slots,
     const guint32 *opcodes, gsize n_opcodes)
 {
   OpcodeSet set = { opcodes, n_opcodes, 0, FALSE };
-  guint32 counts[VYRE_ST_FAULT + 2] = { 0 };
-  gsize n_keys = 0;
+  guint32 counts[UNKNOWN + 1] = { 0 };
+  guint64 order = 0;
+  gsize n_rows = 0;
   gsize i;
 
   if (n_opcodes > 0)
@@ -161,22 +194,29 @@ decode_slots (VyreTelemetry *t, const guint8 *ring, gsize n_slots,
   for (i = 0; i < n_slots; i++) {
     const guint8 *words = ring + i * VYRE_SLOT_BYTES;
     VyreSlotSnapshot *slot = &t->slots[i];
-    guint32 status = word_at (words, VYRE_W_STATUS);
-    guint32 opcode = word_at (words, VYRE_W_OPCODE);
-    guint32 ticket = word_at (words, VYRE_W_ARG0);
 
     slot->slot_idx = (guint32) i;
-    slot->status = status;
+    slot->status = word_at (words, VYRE_W_STATUS);
     slot->tenant = word_at (words, VYRE_W_TENANT);
-    slot->opcode = opcode;
-    slot->args_prefix[0] = ticket;
+    slot->opcode = word_at (words, VYRE_W_OPCODE);
+    slot->args_prefix[0] = word_at (words, VYRE_W_ARG0);
     slot->args_prefix[1] = word_at (words, VYRE_W_ARG0 + 1);
     slot->args_prefix[2] = word_at (words, VYRE_W_ARG0 + 2);
-    counts[MIN (status, VYRE_ST_FAULT + 1)]++;
-    if (n_opcodes > 0 && (status != VYRE_ST_EMPTY || t->count_empty) &&
-        set_has (&set, opcode))
-      t->key_scratch[n_keys++] =
-          (VyreWindowKey){ (guint64) ticket << 32 | opcode, (guint32) i };
+    counts[MIN (slot->status, UNKNOWN)]++;
+    if (n_opcodes == 0 || (slot->status == VYRE_ST_EMPTY && !t->count_empty) ||
+        !set_has (&set, slot->opcode))
+      continue;
+
+    if (n_rows == 0 ||
+        order != ((guint64) slot->args_prefix[0] << 32 | slot->opcode)) {
+      order = (guint64) slot->args_prefix[0] << 32 | slot->opcode;
+      t->key_scratch[n_rows] = (VyreWindowKey){ order, (guint32) n_rows };
+      t->row_scratch[n_rows++] =
+          (VyreWindowSnapshot){ .ticket = slot->args_prefix[0],
+            .tenant = slot->tenant,
+            .opcode = slot->opcode };
+    }
+    count_in_window (&t->row_scratch[n_rows - 1], slot);
   }
   t->n_slots = n_slots;
   t->occupancy = (VyreRingOccupancy){ .empty = counts[VYRE_ST_EMPTY],
@@ -187,118 +227,90 @@ decode_slots (VyreTelemetry *t, const guint8 *ring, gsize n_slots,
     .yield = counts[VYRE_ST_YIELD],
     .requeue = counts[VYRE_ST_REQUEUE],
     .fault = counts[VYRE_ST_FAULT],
-    .unknown = counts[VYRE_ST_FAULT + 1] };
-  return n_keys;
+    .unknown = counts[UNKNOWN] };
+  return n_rows;
 }
 
-/* End of the ascending run that starts at @from. */
-static gsize
-run_end (const VyreWindowKey *keys, gsize from, gsize n)
-{
-  gsize i = from + 1;
-
-  while (i < n && keys[i - 1].order <= keys[i].order)
-    i++;
-  return i;
-}
-
+/* Into @to by one byte of the order; equal ones keep their places. */
 static void
-merge (VyreWindowKey *to, const VyreWindowKey *keys, gsize from, gsize middle,
-    gsize end)
+sort_by_byte (
+    VyreWindowKey *to, const VyreWindowKey *keys, gsize n, guint shift)
 {
-  gsize a = from, b = middle;
+  gsize starts[256] = { 0 };
+  gsize sum = 0;
+  gsize i;
 
-  while (a < middle && b < end)
-    *to++ = keys[b].order < keys[a].order ? keys[b++] : keys[a++];
-  while (a < middle)
-    *to++ = keys[a++];
-  while (b < end)
-    *to++ = keys[b++];
+  for (i = 0; i < n; i++)
+    starts[keys[i].order >> shift & 255]++;
+  for (i = 0; i < 256; i++) {
+    gsize count = starts[i];
+
+    starts[i] = sum;
+    sum += count;
+  }
+  for (i = 0; i < n; i++)
+    to[starts[keys[i].order >> shift & 255]++] = keys[i];
 }
 
-/*
- * Stable, between the halves of the scratch; returns the half that holds the
- * result. Natural runs, because a ring holds its tickets in rising order from
- * its oldest slot on, so that two runs are the rule. And qsort() allocates.
- */
+/* Stable, between the halves of the scratch; returns the half that holds the
+ * result. By the bytes that differ, few as a rule: qsort() allocates. */
 static const VyreWindowKey *
 sort_keys (VyreWindowKey *keys, VyreWindowKey *spare, gsize n)
 {
-  while (run_end (keys, 0, n) < n) {
-    VyreWindowKey *merged = spare;
-    gsize from = 0;
+  gboolean in_order = TRUE;
+  guint64 differing = 0;
+  guint shift;
+  gsize i;
 
-    while (from < n) {
-      gsize middle = run_end (keys, from, n);
-      gsize end = middle < n ? run_end (keys, middle, n) : n;
+  for (i = 1; i < n; i++) {
+    in_order &= keys[i - 1].order <= keys[i].order;
+    differing |= keys[i].order ^ keys[0].order;
+  }
+  for (shift = 0; shift < 64 && !in_order; shift += 8) {
+    VyreWindowKey *sorted = spare;
 
-      merge (spare + from, keys, from, middle, end);
-      from = end;
-    }
+    if ((differing >> shift & 255) == 0)
+      continue;
+    sort_by_byte (sorted, keys, n, shift);
     spare = keys;
-    keys = merged;
+    keys = sorted;
   }
   return keys;
 }
 
 static void
-count_in_window (VyreWindowSnapshot *window, const VyreSlotSnapshot *slot)
+add_row (VyreWindowSnapshot *window, const VyreWindowSnapshot *row)
 {
-  if (slot->args_prefix[1] == VYRE_RING_CLASS_REQUIRED)
-    window->required_slots++;
-  else if (slot->args_prefix[1] == VYRE_RING_CLASS_LOOKAHEAD)
-    window->lookahead_slots++;
-
-  switch (slot->status) {
-    case VYRE_ST_PUBLISHED:
-      window->published++;
-      break;
-    case VYRE_ST_CLAIMED:
-      window->claimed++;
-      break;
-    case VYRE_ST_DONE:
-      window->done++;
-      break;
-    case VYRE_ST_WAIT_IO:
-      window->wait_io++;
-      break;
-    case VYRE_ST_YIELD:
-      window->yield++;
-      break;
-    case VYRE_ST_REQUEUE:
-      window->requeue++;
-      break;
-    case VYRE_ST_FAULT:
-      window->fault++;
-      break;
-    default:
-      break;
-  }
+  window->required_slots += row->required_slots;
+  window->lookahead_slots += row->lookahead_slots;
+  window->published += row->published;
+  window->claimed += row->claimed;
+  window->done += row->done;
+  window->wait_io += row->wait_io;
+  window->yield += row->yield;
+  window->requeue += row->requeue;
+  window->fault += row->fault;
 }
 
-/* Sorting the slots by window makes each window a run of them, in slot order,
- * with no table to grow. */
+/* Sorting the runs by window puts those of each beside each other, in slot
+ * order, with no table to grow. */
 static void
-decode_windows (VyreTelemetry *t, gsize n_keys)
+decode_windows (VyreTelemetry *t, gsize n_rows)
 {
   const VyreWindowKey *keys;
-  VyreWindowSnapshot *window = NULL;
   gsize i;
 
   t->n_windows = 0;
-  if (n_keys == 0)
+  if (n_rows == 0)
     return;
-  keys = sort_keys (t->key_scratch, t->key_scratch + t->n_slots, n_keys);
-  for (i = 0; i < n_keys; i++) {
-    const VyreSlotSnapshot *slot = &t->slots[keys[i].slot_idx];
+  keys = sort_keys (t->key_scratch, t->key_scratch + t->n_slots, n_rows);
+  for (i = 0; i < n_rows; i++) {
+    const VyreWindowSnapshot *row = &t->row_scratch[keys[i].row];
 
-    if (window == NULL || keys[i - 1].order != keys[i].order) {
-      window = &t->windows[t->n_windows++];
-      *window = (VyreWindowSnapshot){ .ticket = slot->args_prefix[0],
-        .tenant = slot->tenant,
-        .opcode = slot->opcode };
-    }
-    count_in_window (window, slot);
+    if (i > 0 && keys[i - 1].order == keys[i].order)
+      add_row (&t->windows[t->n_windows - 1], row);
+    else
+      t->windows[t->n_windows++] = *row;
   }
 }
 
@@ -311,6 +323,7 @@ vyre_telemetry_clear (VyreTelemetry *t)
   g_free (t->windows);
   g_free (t->opcode_scratch);
   g_free (t->key_scratch);
+  g_free (t->row_scratch);
   memset (t, 0, sizeof *t);
 }
 
@@ -365,7 +378,7 @@ vyre_telemetry_decode (VyreTelemetry *t, const void *control,
     const guint32 *window_opcodes, gsize n_window_opcodes, GError **error)
 {
   gsize n_slots = ring_bytes / VYRE_SLOT_BYTES;
-  gsize n_keys;
+  gsize n_rows;
   guint64 start, middle;
 
   if (!check_control (control_bytes, error))
@@ -384,11 +397,12 @@ vyre_telemetry_decode (VyreTelemetry *t, const void *control,
   RESERVE (t->slots, t->slots_capacity, n_slots);
   if (n_window_opcodes > 0) {
     RESERVE (t->windows, t->windows_capacity, n_slots);
+    RESERVE (t->row_scratch, t->row_capacity, n_slots);
     RESERVE (t->key_scratch, t->key_capacity, 2 * n_slots);
     window_opcodes = ascending (t, window_opcodes, &n_window_opcodes);
   }
-  n_keys = decode_slots (t, ring, n_slots, window_opcodes, n_window_opcodes);
-  decode_windows (t, n_keys);
+  n_rows = decode_slots (t, ring, n_slots, window_opcodes, n_window_opcodes);
+  decode_windows (t, n_rows);
   t->control_decode_ns = middle - start;
   t->ring_decode_ns = now_ns () - middle;
   return TRUE;

@@ -70,7 +70,7 @@ VYRE_API gboolean vyre_control_decode (VyreControlSnapshot *snapshot,
 typedef struct
 {
   guint64 order; /* ticket, then opcode */
-  guint32 slot_idx;
+  guint32 row;
 } VyreWindowKey;
 
 typedef struct
@@ -91,8 +91,10 @@ typedef struct
 
   guint32 *opcode_scratch;
   gsize opcode_capacity;
-  VyreWindowKey *key_scratch; /* twice as many: sorting merges to and fro */
+  VyreWindowKey *key_scratch; /* two halves, to sort to and fro */
   gsize key_capacity;
+  VyreWindowSnapshot *row_scratch;
+  gsize row_capacity;
 } VyreTelemetry;
 
 #define VYRE_TELEMETRY_INIT \

@@ -270,6 +270,7 @@ steady_state (void)
   g_assert_true (t.slots == first.slots && t.windows == first.windows);
   g_assert_true (t.opcode_scratch == first.opcode_scratch);
   g_assert_true (t.key_scratch == first.key_scratch);
+  g_assert_true (t.row_scratch == first.row_scratch);
   g_assert_cmpuint (t.slots_capacity, ==, first.slots_capacity);
   g_assert_cmpuint (t.windows_capacity, ==, first.windows_capacity);
   g_assert_cmpuint (t.opcode_capacity, ==, first.opcode_capacity);
