@@ -182,9 +182,11 @@ runtime_group (VyreRuntime *runtime, const VyreRuntimeSnapshot *snapshot)
       G_TYPE_UINT64, snapshot->windows_cancelled, "tiles-published",
       G_TYPE_UINT64, snapshot->tiles_published, "tiles-done", G_TYPE_UINT64,
       snapshot->tiles_done, "bytes-bound", G_TYPE_UINT64, snapshot->bytes_bound,
-      "kernel-compile-ns", G_TYPE_UINT64, snapshot->kernel_compile_ns,
-      "snapshot-method", G_TYPE_STRING, method_name (snapshot->method),
-      "snapshot-ns", G_TYPE_UINT64, snapshot->capture_ns, NULL);
+      "idle-exits", G_TYPE_UINT64, snapshot->idle_exits, "unattended-us",
+      G_TYPE_UINT64, snapshot->unattended_us, "kernel-compile-ns",
+      G_TYPE_UINT64, snapshot->kernel_compile_ns, "snapshot-method",
+      G_TYPE_STRING, method_name (snapshot->method), "snapshot-ns",
+      G_TYPE_UINT64, snapshot->capture_ns, NULL);
 }
 
 static GstStructure *

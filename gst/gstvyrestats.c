@@ -52,6 +52,8 @@
  * * `windows-in-flight` (uint): buffers at the GPU now
  * * `launches` (uint64): kernels started
  * * `generations` (uint64): of these, because host memory had been rewritten
+ * * `idle-exits` (uint64): kernels that left for want of work;
+ *   `unattended-us` (uint64): time that work waited and none was launched
  * * `windows-submitted`, `windows-done`, `windows-faulted`,
  *   `windows-cancelled` (uint64): buffers
  * * `tiles-published`, `tiles-done` (uint64): parts of them

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Copies words of two buffers while another kernel runs, where the device has
+ * Copies words of a few buffers while another kernel runs, where the device has
  * no queue that does nothing else.
  */
 #version 460
@@ -22,9 +22,9 @@ layout(local_size_x_id = 0) in;
 
 layout(push_constant, scalar) uniform Copy
 {
-  uint64_t from[2];
-  uint64_t to[2];
-  uint words[2];
+  uint64_t from[3];
+  uint64_t to[3];
+  uint words[3];
 } copy;
 
 void
@@ -32,7 +32,7 @@ main ()
 {
   uint step = gl_NumWorkGroups.x * gl_WorkGroupSize.x;
 
-  for (uint r = 0u; r < 2u; r++) {
+  for (uint r = 0u; r < 3u; r++) {
     Words from = Words (copy.from[r]);
     Words to = Words (copy.to[r]);
 

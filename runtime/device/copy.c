@@ -13,6 +13,7 @@ typedef struct
 {
   guint64 from[VYRE_COPY_SOURCES], to[VYRE_COPY_SOURCES];
   guint32 words[VYRE_COPY_SOURCES];
+  guint32 padding; /* to the shader's size, rounded up as C does */
 } CopyConstants;
 
 struct _VyreCopier

@@ -156,7 +156,7 @@ VyreCopyMethod vyre_device_get_copy_method (VyreDevice *device);
 /* One thread at a time. */
 typedef struct _VyreCopier VyreCopier;
 
-#define VYRE_COPY_SOURCES 2
+#define VYRE_COPY_SOURCES 3
 
 /* For copies of at most @bytes in all into memory that the CPU reads fast. A
  * @method that the device has no queue for shares one with kernels, and then

@@ -26,7 +26,8 @@ method_text (VyreCopyMethod method)
 static gboolean
 make_copier (VyreRuntime *runtime, VyreCopyMethod method, GError **error)
 {
-  gsize bytes = runtime->control->size + runtime->ring->size;
+  gsize bytes =
+      runtime->control->size + runtime->ring->size + runtime->door->size;
 
   g_clear_pointer (&runtime->copier, vyre_copier_free);
   runtime->copy_chosen = TRUE;
@@ -68,9 +69,9 @@ vyre_runtime_use_copy_method (
 
 /* With copy_lock. %FALSE when the GPU did not. */
 static gboolean
-copy_by_gpu (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot)
+copy_by_gpu (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot, guint32 *door)
 {
-  VyreMemory *sources[] = { runtime->control, runtime->ring };
+  VyreMemory *sources[] = { runtime->control, runtime->ring, runtime->door };
   g_autoptr (GError) error = NULL;
   const guint8 *copy;
 
@@ -79,9 +80,10 @@ copy_by_gpu (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot)
   copy = vyre_copier_run (runtime->copier, sources, G_N_ELEMENTS (sources),
       COPY_TIMEOUT_NS, &error);
   if (copy != NULL) {
-    memcpy (snapshot->control, copy, VYRE_CONTROL_MIN_WORDS * 4);
-    memcpy (snapshot->ring, copy + runtime->control->size,
-        (gsize) runtime->slots * VYRE_SLOT_BYTES);
+    memcpy (snapshot->control, copy, VYRE_CONTROL_WORDS * 4);
+    copy += runtime->control->size;
+    memcpy (snapshot->ring, copy, (gsize) runtime->slots * VYRE_SLOT_BYTES);
+    memcpy (door, copy + runtime->ring->size, VYRE_DOOR_WORDS * 4);
     snapshot->method = runtime->copy_method == VYRE_COPY_TRANSFER
                            ? VYRE_SNAPSHOT_TRANSFER
                            : VYRE_SNAPSHOT_KERNEL;
@@ -99,7 +101,7 @@ copy_by_gpu (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot)
 
 /* Not under the runtime's lock: it takes a while, and tearing is harmless. */
 static void
-copy_words (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot)
+copy_words (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot, guint32 *door)
 {
   gint64 start;
 
@@ -108,12 +110,12 @@ copy_words (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot)
     choose_copier (runtime);
   start = g_get_monotonic_time ();
   snapshot->taken_at = start;
-  if (!copy_by_gpu (runtime, snapshot)) {
+  if (!copy_by_gpu (runtime, snapshot, door)) {
     snapshot->method = VYRE_SNAPSHOT_CPU;
-    memcpy (
-        snapshot->control, runtime->control->map, VYRE_CONTROL_MIN_WORDS * 4);
+    memcpy (snapshot->control, runtime->control->map, VYRE_CONTROL_WORDS * 4);
     memcpy (snapshot->ring, runtime->ring->map,
         (gsize) runtime->slots * VYRE_SLOT_BYTES);
+    memcpy (door, runtime->door->map, VYRE_DOOR_WORDS * 4);
   }
   snapshot->capture_ns = (guint64) (g_get_monotonic_time () - start) * 1000;
   g_mutex_unlock (&runtime->copy_lock);
@@ -125,13 +127,13 @@ copy_words (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot)
 static void
 make_room (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot)
 {
-  if (snapshot->control_words != VYRE_CONTROL_MIN_WORDS)
+  if (snapshot->control_words != VYRE_CONTROL_WORDS)
     snapshot->control =
-        g_renew (guint32, snapshot->control, VYRE_CONTROL_MIN_WORDS);
+        g_renew (guint32, snapshot->control, VYRE_CONTROL_WORDS);
   if (snapshot->ring_slots != runtime->slots)
     snapshot->ring = g_renew (
         guint32, snapshot->ring, (gsize) runtime->slots * VYRE_SLOT_WORDS);
-  snapshot->control_words = VYRE_CONTROL_MIN_WORDS;
+  snapshot->control_words = VYRE_CONTROL_WORDS;
   snapshot->ring_slots = runtime->slots;
 }
 
@@ -139,7 +141,7 @@ static guint64
 count_resident_bytes (VyreRuntime *runtime)
 {
   VyreMemory *counted[] = { runtime->control, runtime->ring,
-    runtime->descriptors, runtime->areas, runtime->area_map,
+    runtime->descriptors, runtime->areas, runtime->area_map, runtime->door,
     runtime->code_memory };
   VyreArena *device_arena = vyre_runtime_get_device_arena (runtime);
   guint64 bytes = device_arena ? vyre_arena_get_size (device_arena) : 0;
@@ -149,16 +151,41 @@ count_resident_bytes (VyreRuntime *runtime)
   return bytes;
 }
 
+/* The words of the control block that count what the doorbell and the runtime
+ * count. With the runtime's lock. */
+static void
+fill_in (VyreRuntime *runtime, guint32 *control, const guint32 *door)
+{
+  guint32 claimed = 0, yielded = 0, published = 0;
+
+  for (guint i = 0; i < VYRE_PRI_LEVELS; i++) {
+    claimed += door[VYRE_DOOR_CLAIMED + i];
+    yielded += door[VYRE_DOOR_YIELDED + i];
+    published += runtime->levels[i].published;
+  }
+  control[VYRE_C_CLAIMED] = claimed;
+  control[VYRE_C_YIELDED] = yielded;
+  control[VYRE_C_TAIL] = published;
+  control[VYRE_C_OLDEST] = (guint32) runtime->tiles_done;
+  control[VYRE_C_STEPS_LO] = (guint32) runtime->steps;
+  control[VYRE_C_STEPS_HI] = (guint32) (runtime->steps >> 32);
+}
+
 void
 vyre_runtime_snapshot_again (
     VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot)
 {
+  guint32 door[VYRE_DOOR_WORDS];
+
   make_room (runtime, snapshot);
-  copy_words (runtime, snapshot);
+  copy_words (runtime, snapshot, door);
   snapshot->residency = runtime->residency;
   snapshot->resident_device_bytes = count_resident_bytes (runtime);
 
   g_mutex_lock (&runtime->lock);
+  fill_in (runtime, snapshot->control, door);
+  snapshot->idle_exits = runtime->n_idle_exits;
+  snapshot->unattended_us = runtime->unattended_us;
   snapshot->kernel_compile_ns = runtime->kernel_compile_ns;
   snapshot->launches = runtime->n_launched;
   snapshot->generations = runtime->n_generations;

@@ -118,6 +118,12 @@ vyre_control_decode (VyreControlSnapshot *snapshot, const void *control,
 
 /* --- ring -------------------------------------------------------------------- */
 
+/* What vyre_ring_status_is_active() says; calling it for each slot would be a
+ * third of the work. */
+#define ACTIVE \
+  (1u << VYRE_ST_PUBLISHED | 1u << VYRE_ST_CLAIMED | 1u << VYRE_ST_WAIT_IO | \
+      1u << VYRE_ST_YIELD | 1u << VYRE_ST_REQUEUE)
+
 /* Every status that the protocol does not know. */
 #define UNKNOWN (VYRE_ST_FAULT + 1)
 
@@ -147,6 +153,46 @@ set_has (OpcodeSet *set, guint32 opcode)
   set->last = opcode;
   set->has_last = n > 0 && *base == opcode;
   return set->has_last;
+}
+
+/* The table of masks that TENANT_BASE points to, as the kernel reads it: 29
+ * words in the protocol's place, more behind the observables. What lies beyond
+ * table or control block is no mask. */
+typedef struct
+{
+  const guint8 *control;
+  guint32 base, n;
+  guint32 last; /* asked about, and the answer */
+  gboolean may_execute;
+} MaskTable;
+
+static void
+mask_table_init (MaskTable *table, const guint8 *control, gsize control_bytes)
+{
+  gsize n_words = control_bytes / 4;
+
+  table->control = control;
+  table->base = word_at (control, VYRE_C_TENANT_BASE);
+  table->n =
+      table->base == VYRE_C_TENANT_MASK ? VYRE_TENANT_MASK_SLOTS : VYRE_TENANTS;
+  if (table->base >= n_words)
+    table->n = 0;
+  else if (table->n > n_words - table->base)
+    table->n = (guint32) (n_words - table->base);
+  table->last = G_MAXUINT32;
+  table->may_execute = FALSE;
+}
+
+static inline gboolean
+tenant_may_execute (MaskTable *table, guint32 tenant)
+{
+  if (tenant == table->last)
+    return table->may_execute;
+  table->last = tenant;
+  table->may_execute = tenant < table->n &&
+                       (word_at (table->control, (gsize) table->base + tenant) &
+                           VYRE_TENANT_MAY_EXECUTE) != 0;
+  return table->may_execute;
 }
 
 /* Where a window counts a status; EMPTY and unknown ones add nothing to it. */
@@ -180,11 +226,12 @@ count_in_window (VyreWindowSnapshot *window, const VyreSlotSnapshot *slot)
  * stand together. Returns the number of runs.
  */
 static gsize
-decode_slots (VyreTelemetry *t, const guint8 *ring, gsize n_slots,
-    const guint32 *opcodes, gsize n_opcodes)
+decode_slots (VyreTelemetry *t, MaskTable *masks, const guint8 *ring,
+    gsize n_slots, const guint32 *opcodes, gsize n_opcodes)
 {
   OpcodeSet set = { opcodes, n_opcodes, 0, FALSE };
   guint32 counts[UNKNOWN + 1] = { 0 };
+  guint32 runnable = 0, masked = 0;
   guint64 order = 0;
   gsize n_rows = 0;
   gsize i;
@@ -203,6 +250,14 @@ decode_slots (VyreTelemetry *t, const guint8 *ring, gsize n_slots,
     slot->args_prefix[1] = word_at (words, VYRE_W_ARG0 + 1);
     slot->args_prefix[2] = word_at (words, VYRE_W_ARG0 + 2);
     counts[MIN (slot->status, UNKNOWN)]++;
+    if (slot->status <= VYRE_ST_FAULT && (1u << slot->status & ACTIVE) != 0) {
+      /* A CLAIMED one has been taken already. */
+      if (slot->status == VYRE_ST_CLAIMED ||
+          tenant_may_execute (masks, slot->tenant))
+        runnable++;
+      else
+        masked++;
+    }
     if (n_opcodes == 0 || (slot->status == VYRE_ST_EMPTY && !t->count_empty) ||
         !set_has (&set, slot->opcode))
       continue;
@@ -219,6 +274,8 @@ decode_slots (VyreTelemetry *t, const guint8 *ring, gsize n_slots,
     count_in_window (&t->row_scratch[n_rows - 1], slot);
   }
   t->n_slots = n_slots;
+  t->runnable_slots = runnable;
+  t->masked_slots = masked;
   t->occupancy = (VyreRingOccupancy){ .empty = counts[VYRE_ST_EMPTY],
     .published = counts[VYRE_ST_PUBLISHED],
     .claimed = counts[VYRE_ST_CLAIMED],
@@ -378,6 +435,7 @@ vyre_telemetry_decode (VyreTelemetry *t, const void *control,
     const guint32 *window_opcodes, gsize n_window_opcodes, GError **error)
 {
   gsize n_slots = ring_bytes / VYRE_SLOT_BYTES;
+  MaskTable masks;
   gsize n_rows;
   guint64 start, middle;
 
@@ -401,7 +459,9 @@ vyre_telemetry_decode (VyreTelemetry *t, const void *control,
     RESERVE (t->key_scratch, t->key_capacity, 2 * n_slots);
     window_opcodes = ascending (t, window_opcodes, &n_window_opcodes);
   }
-  n_rows = decode_slots (t, ring, n_slots, window_opcodes, n_window_opcodes);
+  mask_table_init (&masks, control, control_bytes);
+  n_rows =
+      decode_slots (t, &masks, ring, n_slots, window_opcodes, n_window_opcodes);
   decode_windows (t, n_rows);
   t->control_decode_ns = middle - start;
   t->ring_decode_ns = now_ns () - middle;

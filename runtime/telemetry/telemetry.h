@@ -83,6 +83,8 @@ typedef struct
 
   VyreControlSnapshot control;
   VyreRingOccupancy occupancy;
+  guint32 runnable_slots; /* active and not waiting for a masked tenant */
+  guint32 masked_slots; /* waiting for a tenant that may not execute */
   VyreSlotSnapshot *slots; /* in slot order */
   gsize n_slots, slots_capacity;
   VyreWindowSnapshot *windows; /* by ticket, then opcode */

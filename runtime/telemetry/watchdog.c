@@ -3,25 +3,12 @@
 
 #include <string.h>
 
-/* The kernel takes none of these slots, so that they wait is no stall. A
- * CLAIMED one has been taken already. */
-static gboolean
-waits_for_masked_tenant (
-    const VyreControlSnapshot *control, const VyreSlotSnapshot *slot)
-{
-  return slot->status != VYRE_ST_CLAIMED &&
-         (slot->tenant >= VYRE_TENANT_MASK_SLOTS ||
-             (control->tenant_mask[slot->tenant] & VYRE_TENANT_MAY_EXECUTE) ==
-                 0);
-}
-
 void
 vyre_watchdog_snapshot (VyreWatchdogSnapshot *snapshot,
     const VyreTelemetry *telemetry, guint64 taken_ns)
 {
   const VyreControlSnapshot *control = &telemetry->control;
   VyreRingCounters counters;
-  gsize i;
 
   vyre_ring_counters (&counters, telemetry);
   *snapshot = (VyreWatchdogSnapshot){ .taken_ns = taken_ns,
@@ -33,17 +20,9 @@ vyre_watchdog_snapshot (VyreWatchdogSnapshot *snapshot,
     .queue_depth = counters.queue_depth,
     .fault_slots = counters.fault_slots,
     .requeue_slots = counters.requeue_slots,
-    .ring_idle_ppm = counters.ring_idle_ppm };
-  for (i = 0; i < telemetry->n_slots; i++) {
-    const VyreSlotSnapshot *slot = &telemetry->slots[i];
-
-    if (!vyre_ring_status_is_active (slot->status))
-      continue;
-    if (waits_for_masked_tenant (control, slot))
-      snapshot->masked_slots++;
-    else
-      snapshot->runnable_slots++;
-  }
+    .ring_idle_ppm = counters.ring_idle_ppm,
+    .runnable_slots = telemetry->runnable_slots,
+    .masked_slots = telemetry->masked_slots };
 }
 
 void

@@ -19,8 +19,7 @@ typedef struct
   guint32 claimed, yielded, faulted; /* wrap */
   guint64 steps;
   guint32 queue_depth, fault_slots, requeue_slots, ring_idle_ppm;
-  guint32 runnable_slots; /* active and not waiting for a masked tenant */
-  guint32 masked_slots; /* waiting for a tenant that may not execute */
+  guint32 runnable_slots, masked_slots; /* as in VyreTelemetry */
 } VyreWatchdogSnapshot;
 
 VYRE_API void vyre_watchdog_snapshot (VyreWatchdogSnapshot *snapshot,

@@ -140,6 +140,9 @@ main (int argc, char **argv)
     fprintf (stderr, "usage: bench-decode [SLOTS [ROUNDS]]\n");
     return 2;
   }
+  b.control[VYRE_C_TENANT_BASE] = VYRE_C_TENANT_MASK;
+  for (guint i = 0; i < VYRE_TENANT_MASK_SLOTS; i++)
+    b.control[VYRE_C_TENANT_MASK + i] = VYRE_TENANT_MAY_EXECUTE;
   fill_table ();
   b.ring = g_new0 (guint32, (gsize) b.n_slots * VYRE_SLOT_WORDS);
   for (guint32 id = 1; id <= VYRE_RING_LAST_TENANT; id++)

@@ -302,6 +302,7 @@ fill (VyreRuntime *runtime)
   guint32 *c = state->control;
   guint i;
 
+  c[VYRE_C_TENANT_BASE] = VYRE_C_TENANT_MASK;
   for (i = 0; i < VYRE_TENANT_MASK_SLOTS; i++)
     c[VYRE_C_TENANT_MASK + i] = G_MAXUINT32;
   c[VYRE_C_DONE_COUNT] = 101;
@@ -341,6 +342,8 @@ fill (VyreRuntime *runtime)
   state->numbers.windows_in_flight = 3;
   state->numbers.kernel_compile_ns = 211;
   state->numbers.capture_ns = 212;
+  state->numbers.idle_exits = 213;
+  state->numbers.unattended_us = 214;
   state->numbers.method = VYRE_SNAPSHOT_TRANSFER;
   state->copied = 1024;
   state->avoided = 3072;
@@ -373,7 +376,9 @@ assert_groups (const GstStructure *s)
   g_assert_cmpstr (
       gst_structure_get_string (g, "snapshot-method"), ==, "transfer");
   g_assert_cmpuint (u64 (g, "snapshot-ns"), ==, 212);
-  g_assert_cmpint (gst_structure_n_fields (g), ==, 18);
+  g_assert_cmpuint (u64 (g, "idle-exits"), ==, 213);
+  g_assert_cmpuint (u64 (g, "unattended-us"), ==, 214);
+  g_assert_cmpint (gst_structure_n_fields (g), ==, 20);
 
   g = group (s, "occupancy");
   g_assert_cmpuint (u32 (g, "total-slots"), ==, FAKE_SLOTS);
@@ -589,6 +594,7 @@ stalls (void)
   FakeState *state;
 
   state = fake_runtime_lock (runtime);
+  state->control[VYRE_C_TENANT_BASE] = VYRE_C_TENANT_MASK;
   state->control[VYRE_C_TENANT_MASK + 1] = G_MAXUINT32;
   fake_runtime_unlock (runtime);
   g_assert_false (is_stalled (&rig));
@@ -796,6 +802,7 @@ set_published (VyreRuntime *runtime)
 {
   FakeState *state = fake_runtime_lock (runtime);
 
+  state->control[VYRE_C_TENANT_BASE] = VYRE_C_TENANT_MASK;
   state->control[VYRE_C_TENANT_MASK + 1] = G_MAXUINT32;
   set_slot (state, 0, VYRE_ST_PUBLISHED, 1, 1);
   fake_runtime_unlock (runtime);

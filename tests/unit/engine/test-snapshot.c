@@ -83,7 +83,6 @@ forget_idling (VyreRuntimeSnapshot *snapshot)
 {
   snapshot->control[VYRE_C_EXITED] = 0;
   snapshot->control[VYRE_C_IDLE_POLLS] = 0;
-  snapshot->control[VYRE_C_LEAVE] = 0;
 }
 
 /* While nothing happens they agree, word by word. */

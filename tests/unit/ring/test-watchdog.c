@@ -12,6 +12,12 @@ typedef struct
   guint32 ring[8 * VYRE_SLOT_WORDS];
 } Words;
 
+/* The masks where the protocol has them. */
+#define WORDS_INIT \
+  { \
+    .control = { [VYRE_C_TENANT_BASE] = VYRE_C_TENANT_MASK } \
+  }
+
 static void
 set_slot (Words *w, guint slot, guint32 status, guint32 tenant)
 {
@@ -43,7 +49,7 @@ vector (void)
   VyreWatchdogSnapshot before, after, later;
   g_autoptr (GError) error = NULL;
   VyreWatchdogReport report;
-  Words w = { { 0 } };
+  Words w = WORDS_INIT;
   guint32 delta = 99;
 
   w.control[VYRE_C_TENANT_MASK] = G_MAXUINT32;
@@ -89,7 +95,7 @@ masked (void)
 {
   VyreWatchdogSnapshot a, b;
   VyreWatchdogReport report;
-  Words w = { { 0 } };
+  Words w = WORDS_INIT;
 
   w.control[VYRE_C_TENANT_MASK + 1] = VYRE_TENANT_MAY_PRINT;
   w.control[VYRE_C_TENANT_MASK + 2] = VYRE_TENANT_MAY_EXECUTE;
@@ -116,6 +122,51 @@ masked (void)
   g_assert_true (report.stalled);
 }
 
+/* More tenants than the protocol's table holds have one elsewhere, and nobody
+ * has a mask beyond it or beyond the control block. */
+static void
+large_table (void)
+{
+  g_autofree guint32 *control = g_new0 (guint32, VYRE_CONTROL_WORDS);
+  guint32 ring[2 * VYRE_SLOT_WORDS] = { 0 };
+  VyreTelemetry t = VYRE_TELEMETRY_INIT;
+  const struct
+  {
+    guint32 tenant, base;
+    gsize words;
+    gboolean runs;
+  } cases[] = {
+    { 500, VYRE_CONTROL_TABLE, VYRE_CONTROL_WORDS, TRUE },
+    { 501, VYRE_CONTROL_TABLE, VYRE_CONTROL_WORDS, FALSE },
+    { VYRE_TENANTS - 1, VYRE_CONTROL_TABLE, VYRE_CONTROL_WORDS, TRUE },
+    { VYRE_TENANTS, VYRE_CONTROL_TABLE, VYRE_CONTROL_WORDS, FALSE },
+    { G_MAXUINT32, VYRE_CONTROL_TABLE, VYRE_CONTROL_WORDS, FALSE },
+    { 500, VYRE_CONTROL_TABLE, VYRE_CONTROL_TABLE + 501, TRUE },
+    { 500, VYRE_CONTROL_TABLE, VYRE_CONTROL_TABLE + 500, FALSE },
+    { 500, VYRE_CONTROL_TABLE, VYRE_CONTROL_MIN_WORDS, FALSE },
+    { 500, G_MAXUINT32, VYRE_CONTROL_WORDS, FALSE },
+    { 1, VYRE_C_TENANT_MASK, VYRE_CONTROL_WORDS, TRUE },
+    { 29, VYRE_C_TENANT_MASK, VYRE_CONTROL_WORDS, FALSE },
+  };
+
+  control[VYRE_CONTROL_TABLE + VYRE_T_MASK + 500] = VYRE_TENANT_MAY_EXECUTE;
+  control[VYRE_CONTROL_TABLE + VYRE_T_MASK + VYRE_TENANTS - 1] = G_MAXUINT32;
+  control[VYRE_CONTROL_TABLE + VYRE_TENANTS] = G_MAXUINT32;
+  control[VYRE_C_TENANT_MASK + 1] = VYRE_TENANT_MAY_EXECUTE;
+  control[VYRE_C_TENANT_MASK + 29] = G_MAXUINT32; /* a quota */
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    control[VYRE_C_TENANT_BASE] = cases[i].base;
+    ring[VYRE_W_STATUS] = ring[VYRE_SLOT_WORDS] = VYRE_ST_PUBLISHED;
+    ring[VYRE_W_TENANT] = cases[i].tenant;
+    g_assert_true (vyre_telemetry_decode (
+        &t, control, cases[i].words * 4, ring, sizeof ring, NULL, 0, NULL));
+    /* The second slot is tenant 0's, who has no mask bit. */
+    g_assert_cmpuint (t.runnable_slots, ==, cases[i].runs ? 1 : 0);
+    g_assert_cmpuint (t.runnable_slots + t.masked_slots, ==, 2);
+  }
+  vyre_telemetry_clear (&t);
+}
+
 /* A long program makes steps, is suspended, claimed again: no stall. */
 static void
 progress (void)
@@ -124,7 +175,7 @@ progress (void)
     VYRE_C_YIELDED, VYRE_C_FAULTED, VYRE_C_STEPS_LO, VYRE_C_STEPS_HI };
   VyreWatchdogSnapshot before, after;
   VyreWatchdogReport report;
-  Words w = { { 0 } };
+  Words w = WORDS_INIT;
   guint i;
 
   w.control[VYRE_C_TENANT_MASK + 2] = G_MAXUINT32;
@@ -170,7 +221,7 @@ static void
 series (void)
 {
   VyreWatchdog dog = { .timeout_ns = 100 };
-  Words w = { { 0 } };
+  Words w = WORDS_INIT;
 
   w.control[VYRE_C_TENANT_MASK + 1] = VYRE_TENANT_MAY_EXECUTE;
   g_assert_cmpint (feed (&dog, &w, 0), ==, VYRE_WATCHDOG_QUIET);
@@ -282,6 +333,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/watchdog/vector", vector);
   g_test_add_func ("/watchdog/masked", masked);
+  g_test_add_func ("/watchdog/large-table", large_table);
   g_test_add_func ("/watchdog/progress", progress);
   g_test_add_func ("/watchdog/series", series);
   g_test_add_func ("/priority/accounting", priority);
