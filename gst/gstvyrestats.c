@@ -104,8 +104,8 @@
  * * `timeout` (#GstClockTime): without progress, until it is a stall; half a
  *   second where #GstVyreStats:watchdog is off
  * * `elapsed-ns` (uint64): since work last went on, or there was none
- * * `stalled` (boolean): there was work for that long, and no slot and no
- *   instruction was done
+ * * `stalled` (boolean): there was work for that long, and no slot was taken,
+ *   suspended or finished
  * * `faulted` (boolean), `fault-slots` (uint): slots stand in fault
  * * `runnable-slots` (uint): unfinished slots that the kernel may take
  * * `masked-slots` (uint): unfinished slots of tenants that may not run
@@ -845,7 +845,8 @@ gst_vyre_stats_class_init (GstVyreStatsClass *klass)
    * GstVyreStats:watchdog:
    *
    * Time in nanoseconds that queued work may make no progress until a warning
-   * goes out, 0 for never. Progress is a slot or an instruction done. It is
+   * goes out, 0 for never. Progress is a slot taken, suspended or finished: a
+   * part of a buffer that keeps the GPU busy for longer looks like none. It is
    * looked for four times in that time, but not more often than every 5 ms,
    * and at least every second, while the pipeline plays and until EOS. Work of
    * tenants that may not run does not count. May change at any time.

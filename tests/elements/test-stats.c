@@ -322,6 +322,31 @@ must_copy (void)
   g_assert_true (flag (evidence, NULL, "complete"));
 }
 
+/* The shadow of a kept buffer that must survive a fault is a copy, each time. */
+static void
+must_copy_kept (void)
+{
+  g_autofree char *histogram = program ("histogram256.vyre");
+  g_autofree char *file = NULL;
+  g_autoptr (GPtrArray) reports = NULL;
+  GstElement *pipeline;
+
+  if (!have_device ())
+    return;
+  file = support_noise_file ("must-copy-kept", 4 * 4096, NULL);
+  pipeline = support_launch (
+      "vyresrc location=%s blocksize=4096 ! vyreinterp program-location=%s "
+      "bindings=histogram=keep on-fault=drop ! vyrestats name=s ! fakesink",
+      file, histogram);
+  reports = reports_of (pipeline, "s");
+  g_assert_cmpuint (counter (last_of (reports), "evidence", "host-copy-bytes"),
+      >=, 4 * 256 * 4);
+  g_assert_cmpuint (
+      counter (last_of (reports), "evidence", "host-copy-avoided-bytes"), ==,
+      4 * 4096);
+  stop (pipeline);
+}
+
 /* A file that is read to where the GPU works on it. */
 static void
 must_not_copy (void)
@@ -378,6 +403,7 @@ main (int argc, char **argv)
   g_test_add_func ("/stats/sees-all-tenants", sees_all_tenants);
   g_test_add_func ("/stats/no-runtime-in-pipeline", no_runtime_in_pipeline);
   g_test_add_func ("/stats/must-copy", must_copy);
+  g_test_add_func ("/stats/must-copy-kept", must_copy_kept);
   g_test_add_func ("/stats/must-not-copy", must_not_copy);
   g_test_add_func ("/stats/over-and-over", over_and_over);
   return support_run ();
