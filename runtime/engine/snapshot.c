@@ -62,9 +62,12 @@ gboolean
 vyre_runtime_use_copy_method (
     VyreRuntime *runtime, VyreCopyMethod method, GError **error)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&runtime->copy_lock);
+  gboolean made;
 
-  return make_copier (runtime, method, error);
+  g_mutex_lock (&runtime->copy_lock);
+  made = make_copier (runtime, method, error);
+  g_mutex_unlock (&runtime->copy_lock);
+  return made;
 }
 
 /* With copy_lock. %FALSE when the GPU did not. */
