@@ -670,8 +670,7 @@ static gboolean
 run_record (Conform *conform, const char *folder, const char *entry)
 {
   g_autofree char *path = g_build_filename (folder, entry, NULL);
-  g_autofree char *name =
-      g_strndup (entry, strlen (entry) - strlen (".json"));
+  g_autofree char *name = g_strndup (entry, strlen (entry) - strlen (".json"));
   g_autoptr (JsonParser) parser = json_parser_new ();
   g_autoptr (GError) error = NULL;
   ConformRecord record = { .name = name, .report = report_record };
