@@ -27,6 +27,7 @@ typedef struct
   guint64 address;              /* of the arena's base, for the GPU */
   gboolean goes_stale;          /* imported: see generation.c */
   gsize n_pages;
+  guint64 copied_before;        /* in the arena, when it was attached */
   /* [lock] by page */
   guint64 *read_generation;     /* newest kernel that may hold lines */
   guint64 *read_stamp;          /* newest foreign write known then */
@@ -90,6 +91,7 @@ struct _VyreRuntime
   gint refs;
 
   /* Constant after construction. */
+  guint64 serial;
   VyreDevice *device;
   const VyreDeviceInfo *info;
   char *key;                    /* in the registry: the device's UUID */
@@ -117,6 +119,13 @@ struct _VyreRuntime
   GMutex compile_lock;
   VyreKernel interpreters[VYRE_KERNELS];        /* by features */
   guint64 kernel_compile_ns;    /* [lock] of all kernels so far */
+
+  /* Snapshots, one after the other; before lock, never under it. */
+  GMutex copy_lock;
+  gboolean copy_chosen;         /* [copy_lock] copier is made, or will not be */
+  VyreCopier *copier;           /* [copy_lock] or NULL: the CPU reads */
+  VyreCopyMethod copy_method;   /* [copy_lock] of copier */
+  gboolean copy_was_late;       /* [copy_lock] said so */
 
   GMutex lock;
   GCond work;                   /* the supervisor has something to do */
@@ -290,6 +299,11 @@ gboolean vyre_kernel_is_served (VyreRuntime *runtime, const VyreKernel *kernel);
 /* executable.c: takes over lowered code, whoever made it. */
 VyreExecutable *vyre_executable_new_lowered (VyreRuntime *runtime,
     VyreLowered *lowered, GError **error);
+
+/* snapshot.c: from now on by this method, whether the device has a queue for
+ * it or not; NONE for the CPU. For tests. */
+gboolean vyre_runtime_use_copy_method (VyreRuntime *runtime,
+    VyreCopyMethod method, GError **error);
 
 /* supervisor.c */
 void vyre_runtime_launch_constants (VyreRuntime *runtime, guint64 generation,
