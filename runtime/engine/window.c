@@ -382,6 +382,7 @@ vyre_tenant_submit (VyreTenant *tenant, VyreExecutable *executable,
 
   VyreWindow *window = g_new0 (VyreWindow, 1);
   window->refs = 1;
+  window->state = VYRE_WINDOW_RUNNING;
   window->runtime = vyre_runtime_ref (runtime);
   window->executable = vyre_executable_ref (executable);
   window->tenant = tenant->id;
