@@ -13,6 +13,7 @@ static const CliCommand commands[] = {
   { "disasm", "turn a program of any form into readable text", cli_disasm },
   { "info", "say what a program contains and needs", cli_info },
   { "run", "run a program on files", cli_run },
+  { "top", "show what a running pipeline does", cli_top },
 };
 
 static void

@@ -6,7 +6,9 @@
 #include "../lower/lower.h"
 #include "../ring/ring.h"
 #include "../ring/tenants.h"
+#include "monitor-private.h"
 #include "runtime.h"
+#include "tenant-stats-private.h"
 
 G_BEGIN_DECLS
 
@@ -72,7 +74,9 @@ struct _VyreRuntime
   guint n_mapped;
   VyreMemory *arena_memory[2];
   VyreRingTenants *tenants;
+  VyreTenantStats *stats;
   GThread *supervisor;
+  VyreRuntimeMonitor *monitor;  /* monitor-runtime.c; its own lock */
 
   /* One thread at a time compiles; a kernel that is there stays. */
   GMutex compile_lock;
@@ -143,6 +147,7 @@ struct _VyreWindow
   guint64 first_sequence;
   guint n_tiles;
   guint next_tile;              /* [lock] tiles before it have been reaped */
+  guint64 published_ns;         /* [lock] for vyre_tenant_stats_finished() */
   gboolean cancel_asked;        /* [lock] */
   VyreWindowState state;        /* [lock] */
   guint code;                   /* [lock] first fault */

@@ -35,6 +35,7 @@ finish_window (VyreRuntime *runtime, VyreWindow *window)
     vyre_generation_note_read (runtime, binding->block, binding->offset,
         binding->length, runtime->generation);
   }
+  vyre_window_note_ended (window);
   runtime->free_descriptors[runtime->n_free_descriptors++] = window->descriptor;
   vyre_ring_tenants_drained (runtime->tenants, window->tenant, window->n_tiles);
   vyre_tenant_retire_locked (runtime, window->tenant);
@@ -163,6 +164,7 @@ vyre_runtime_fail (VyreRuntime *runtime, const char *why)
   while ((window = g_queue_pop_head (&runtime->windows)) != NULL) {
     window->state = VYRE_WINDOW_LOST;
     window->message = g_strdup (runtime->failure);
+    vyre_window_note_ended (window);
     g_queue_push_tail (&runtime->finished, window);
   }
   g_cond_broadcast (&runtime->ended);

@@ -264,6 +264,7 @@ vyre_runtime_need_kernel (VyreRuntime *runtime, guint features, GError **error)
 static void
 destroy (VyreRuntime *runtime)
 {
+  vyre_runtime_end_monitor (runtime);
   if (runtime->supervisor != NULL) {
     g_mutex_lock (&runtime->lock);
     runtime->quit = TRUE;
@@ -284,6 +285,7 @@ destroy (VyreRuntime *runtime)
   for (guint i = 0; i < G_N_ELEMENTS (memories); i++)
     g_clear_pointer (memories[i], vyre_memory_free);
   g_clear_pointer (&runtime->tenants, vyre_ring_tenants_free);
+  g_clear_pointer (&runtime->stats, vyre_tenant_stats_free);
   g_clear_pointer (&runtime->device, vyre_device_unref);
   g_free (runtime->shadow);
   g_free (runtime->residency_reason);
@@ -313,6 +315,7 @@ runtime_new (
   g_queue_init (&runtime->windows);
   g_queue_init (&runtime->finished);
   runtime->tenants = vyre_ring_tenants_new ();
+  runtime->stats = vyre_tenant_stats_new ();
   choose_sizes (runtime);
 
   if (!choose_residency (runtime, wish, error) ||
@@ -326,6 +329,7 @@ runtime_new (
 
   runtime->supervisor =
       g_thread_new ("vyre-supervisor", vyre_supervisor_run, runtime);
+  vyre_runtime_begin_monitor (runtime);
   g_info ("%s: %s, %u workgroups of %u lanes; %s", runtime->info->name,
       runtime->residency == VYRE_RESIDENCY_RESIDENT ? "resident" : "sliced",
       runtime->workgroups, runtime->lanes, runtime->residency_reason);
@@ -414,8 +418,10 @@ vyre_runtime_release (VyreRuntime *runtime)
   g_mutex_unlock (&registry_lock);
   if (!last)
     return;
-  /* The supervisor may let go of the last window: it cannot join itself. */
-  if (g_thread_self () == runtime->supervisor)
+  /* The supervisor or the monitor may let go of the last window: they cannot
+   * join themselves. */
+  if (g_thread_self () == runtime->supervisor ||
+      vyre_runtime_is_monitor_thread (runtime))
     g_thread_unref (g_thread_new ("vyre-end", destroy_elsewhere, runtime));
   else
     destroy (runtime);

@@ -423,6 +423,7 @@ vyre_tenant_submit (VyreTenant *tenant, VyreExecutable *executable,
   runtime->tiles_published += plan.n_tiles;
   for (guint i = 0; i < n_bindings; i++)
     runtime->bytes_bound += window->bindings[i].length;
+  vyre_window_note_published (window);
   g_cond_signal (&runtime->work);
   vyre_runtime_unlock (runtime);
   return window;
