@@ -15,6 +15,8 @@
 #define PROTOCOL_VERSION 1
 #define PERIOD_MS 250
 #define PATIENCE_MS 5000
+/* So many tenants are told of, the first by id: a line stays below a MiB. */
+#define MAX_TENANTS 64
 /* Work without progress for this long is a stall. */
 #define WATCH_NS (500 * G_GINT64_CONSTANT (1000000))
 
@@ -23,7 +25,7 @@ struct _VyreRuntimeMonitor
 {
   VyreRuntime *runtime; /* which owns this: not a reference */
   VyreMonitor *monitor;
-  VyreTenantReading *readings; /* VYRE_MAX_TENANTS */
+  VyreTenantReading *readings; /* MAX_TENANTS */
   /* As of now, and of at least WATCH_NS ago, for the watchdog. */
   VyreTelemetry current, baseline;
   gint64 baseline_time; /* monotonic, µs; 0: none */
@@ -288,8 +290,7 @@ make_sample (gpointer user_data)
   guint n;
 
   vyre_runtime_snapshot (self->runtime, &snapshot);
-  n = vyre_runtime_read_tenants (
-      self->runtime, self->readings, VYRE_MAX_TENANTS);
+  n = vyre_runtime_read_tenants (self->runtime, self->readings, MAX_TENANTS);
 
   json_builder_begin_object (builder);
   add_string (builder, "type", "sample");
@@ -337,7 +338,7 @@ monitor_new (VyreRuntime *runtime, GError **error)
       vyre_runtime_get_device_info (runtime)->index);
 
   self->runtime = runtime;
-  self->readings = g_new (VyreTenantReading, VYRE_MAX_TENANTS);
+  self->readings = g_new (VyreTenantReading, MAX_TENANTS);
   self->monitor = vyre_monitor_new (name, &source, error);
   if (self->monitor == NULL)
     g_clear_pointer (&self, monitor_free);

@@ -22,14 +22,14 @@ void vyre_tenant_stats_begin (
     VyreTenantStats *stats, guint id, const char *name);
 void vyre_tenant_stats_end (VyreTenantStats *stats, guint id);
 
-/* A window is published. Returns the time, monotonic, in ns, for its end. */
-guint64 vyre_tenant_stats_submitted (
+/* A window is published. */
+void vyre_tenant_stats_submitted (
     VyreTenantStats *stats, guint id, guint64 bytes, guint tiles);
 
 typedef struct
 {
   VyreWindowState state;        /* DONE, FAULT, CANCELLED or LOST */
-  guint64 published_ns;         /* what vyre_tenant_stats_submitted() returned */
+  guint64 latency_ns;           /* since it was published */
   guint code;                   /* of a FAULT */
   guint32 address;
   guint64 steps;
@@ -44,8 +44,8 @@ guint vyre_tenant_stats_read (
     VyreTenantStats *stats, VyreTenantReading *readings, guint n);
 
 /* What the engine calls, with the runtime's lock: whenever a window has been
- * published, and when its state has become a final one. */
+ * published, and before its state becomes a final one. */
 void vyre_window_note_published (VyreWindow *window);
-void vyre_window_note_ended (VyreWindow *window);
+void vyre_window_note_ended (VyreWindow *window, VyreWindowState state);
 
 G_END_DECLS

@@ -6,25 +6,18 @@
 #include "tenant-stats-private.h"
 
 #include <string.h>
-#include <time.h>
 
-G_STATIC_ASSERT (VYRE_MAX_TENANTS == VYRE_TENANT_MASK_SLOTS);
+typedef struct
+{
+  gboolean present; /* or gone, with windows in flight perhaps */
+  VyreTenantReading reading;
+} Entry;
 
 struct _VyreTenantStats
 {
   GMutex lock;
-  gboolean present[VYRE_MAX_TENANTS];
-  VyreTenantReading readings[VYRE_MAX_TENANTS];
+  Entry *entries[VYRE_TENANTS]; /* by id; %NULL: never used */
 };
-
-static guint64
-now_ns (void)
-{
-  struct timespec now;
-
-  clock_gettime (CLOCK_MONOTONIC, &now);
-  return (guint64) now.tv_sec * 1000000000u + (guint64) now.tv_nsec;
-}
 
 VyreTenantStats *
 vyre_tenant_stats_new (void)
@@ -40,6 +33,8 @@ vyre_tenant_stats_free (VyreTenantStats *stats)
 {
   if (stats == NULL)
     return;
+  for (guint id = 0; id < VYRE_TENANTS; id++)
+    g_free (stats->entries[id]);
   g_mutex_clear (&stats->lock);
   g_free (stats);
 }
@@ -49,10 +44,12 @@ vyre_tenant_stats_begin (VyreTenantStats *stats, guint id, const char *name)
 {
   const char *end;
 
-  if (id >= VYRE_MAX_TENANTS)
+  if (id >= VYRE_TENANTS)
     return;
   g_mutex_lock (&stats->lock);
-  VyreTenantReading *reading = &stats->readings[id];
+  if (stats->entries[id] == NULL)
+    stats->entries[id] = g_new (Entry, 1);
+  VyreTenantReading *reading = &stats->entries[id]->reading;
   memset (reading, 0, sizeof *reading);
   reading->id = id;
   reading->since = g_get_monotonic_time ();
@@ -60,45 +57,44 @@ vyre_tenant_stats_begin (VyreTenantStats *stats, guint id, const char *name)
   /* No character is left that was cut, or was none. */
   if (!g_utf8_validate (reading->name, -1, &end))
     reading->name[end - reading->name] = '\0';
-  stats->present[id] = TRUE;
+  stats->entries[id]->present = TRUE;
   g_mutex_unlock (&stats->lock);
+}
+
+/* Lock held. */
+static Entry *
+find_entry (VyreTenantStats *stats, guint id)
+{
+  return id < VYRE_TENANTS ? stats->entries[id] : NULL;
 }
 
 void
 vyre_tenant_stats_end (VyreTenantStats *stats, guint id)
 {
-  if (id >= VYRE_MAX_TENANTS)
-    return;
   g_mutex_lock (&stats->lock);
-  stats->present[id] = FALSE;
+  Entry *entry = find_entry (stats, id);
+  if (entry != NULL)
+    entry->present = FALSE;
   g_mutex_unlock (&stats->lock);
 }
 
-guint64
+void
 vyre_tenant_stats_submitted (
     VyreTenantStats *stats, guint id, guint64 bytes, guint tiles)
 {
-  if (id < VYRE_MAX_TENANTS) {
-    g_mutex_lock (&stats->lock);
-    stats->readings[id].submitted++;
-    stats->readings[id].bytes += bytes;
-    stats->readings[id].tiles += tiles;
-    g_mutex_unlock (&stats->lock);
+  g_mutex_lock (&stats->lock);
+  Entry *entry = find_entry (stats, id);
+  if (entry != NULL) {
+    entry->reading.submitted++;
+    entry->reading.bytes += bytes;
+    entry->reading.tiles += tiles;
   }
-  return now_ns ();
+  g_mutex_unlock (&stats->lock);
 }
 
-void
-vyre_tenant_stats_finished (
-    VyreTenantStats *stats, guint id, const VyreTenantEnd *end)
+static void
+count_end (VyreTenantReading *reading, const VyreTenantEnd *end)
 {
-  guint64 now = now_ns ();
-  guint64 latency = now > end->published_ns ? now - end->published_ns : 0;
-
-  if (id >= VYRE_MAX_TENANTS)
-    return;
-  g_mutex_lock (&stats->lock);
-  VyreTenantReading *reading = &stats->readings[id];
   switch (end->state) {
     case VYRE_WINDOW_DONE:
       reading->done++;
@@ -107,7 +103,7 @@ vyre_tenant_stats_finished (
       reading->faulted++;
       reading->fault_code = end->code;
       reading->fault_address = end->address;
-      reading->fault_at = (gint64) (now / 1000);
+      reading->fault_at = g_get_monotonic_time ();
       break;
     case VYRE_WINDOW_CANCELLED:
       reading->cancelled++;
@@ -120,9 +116,19 @@ vyre_tenant_stats_finished (
     reading->compiled++;
   reading->steps += end->steps;
   reading->slices += end->slices;
-  reading->latency_sum_ns += latency;
-  reading->latency_max_ns = MAX (reading->latency_max_ns, latency);
-  reading->latency[vyre_latency_bucket (latency)]++;
+  reading->latency_sum_ns += end->latency_ns;
+  reading->latency_max_ns = MAX (reading->latency_max_ns, end->latency_ns);
+  reading->latency[vyre_latency_bucket (end->latency_ns)]++;
+}
+
+void
+vyre_tenant_stats_finished (
+    VyreTenantStats *stats, guint id, const VyreTenantEnd *end)
+{
+  g_mutex_lock (&stats->lock);
+  Entry *entry = find_entry (stats, id);
+  if (entry != NULL)
+    count_end (&entry->reading, end);
   g_mutex_unlock (&stats->lock);
 }
 
@@ -133,9 +139,10 @@ vyre_tenant_stats_read (
   guint written = 0;
 
   g_mutex_lock (&stats->lock);
-  for (guint id = 0; id < VYRE_MAX_TENANTS && written < n; id++) {
-    if (stats->present[id])
-      readings[written++] = stats->readings[id];
+  for (guint id = 0; id < VYRE_TENANTS && written < n; id++) {
+    const Entry *entry = stats->entries[id];
+    if (entry != NULL && entry->present)
+      readings[written++] = entry->reading;
   }
   g_mutex_unlock (&stats->lock);
   return written;
@@ -148,20 +155,22 @@ vyre_window_note_published (VyreWindow *window)
 
   for (guint i = 0; i < window->n_bindings; i++)
     bytes += window->bindings[i].length;
-  window->published_ns = vyre_tenant_stats_submitted (
+  vyre_tenant_stats_submitted (
       window->runtime->stats, window->tenant, bytes, window->n_tiles);
 }
 
 void
-vyre_window_note_ended (VyreWindow *window)
+vyre_window_note_ended (VyreWindow *window, VyreWindowState state)
 {
+  gint64 latency = g_get_monotonic_time () - window->published_at;
   const VyreTenantEnd end = {
-    .state = window->state,
-    .published_ns = window->published_ns,
+    .state = state,
+    .latency_ns = (guint64) MAX (latency, 0) * 1000,
     .code = window->code,
     .address = window->address,
     .steps = window->steps,
     .slices = window->slices,
+    .compiled = window->kernel->id != 0,
   };
 
   vyre_tenant_stats_finished (window->runtime->stats, window->tenant, &end);

@@ -11,9 +11,6 @@ G_BEGIN_DECLS
  * while the tenant lives; subtract two readings for a rate.
  */
 
-/* Ids of tenants are below this: as many as there are mask words. */
-#define VYRE_MAX_TENANTS 29
-
 typedef struct
 {
   guint id;
@@ -38,7 +35,7 @@ VYRE_API guint64 vyre_tenant_reading_in_flight (
     const VyreTenantReading *reading);
 
 /* Readings of the first n tenants, by id, into the caller's array. Returns how
- * many were written. Cheap; any thread. */
+ * many were written. Any thread. */
 VYRE_API guint vyre_runtime_read_tenants (VyreRuntime *runtime,
     VyreTenantReading *readings, guint n);
 
