@@ -140,6 +140,37 @@ write_telemetry (void)
 }
 
 static void
+write_formats (void)
+{
+  static const char *const texts[] = { "%u of %u", "%08x|%4d|%X", "%c%c%c",
+    "%f%% %f", "100%% \303\244 %64u\n", "%s", "%u%u%u%u" };
+  static const char *const tables[] = { "1 one %u\n0x2 two\\n%08x\n",
+    "# none\n\n3 %f\r\n" };
+  guint32 log[2 * 257] = { 8, 1, 2, 3, 4, 0, 5, 6, 7 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++) {
+    g_autofree char *seed = g_strconcat ("\x30"
+                                         "abcdefghijkl",
+        texts[i], NULL);
+
+    write_seed (seed, strlen (seed));
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (tables); i++) {
+    g_autofree char *seed = g_strconcat ("\x31", tables[i], NULL);
+
+    write_seed (seed, strlen (seed));
+  }
+  log[257] = 1000;
+  for (gsize words = 2; words < G_N_ELEMENTS (log); words += 64) {
+    g_autofree guint8 *seed = g_malloc (1 + 4 * words);
+
+    seed[0] = 2;
+    memcpy (seed + 1, log, 4 * words);
+    write_seed (seed, 1 + 4 * words);
+  }
+}
+
+static void
 write_changes (void)
 {
   for (guint8 program = 0; program < 2; program++) {
@@ -169,6 +200,8 @@ main (int argc, char **argv)
     write_bindings ();
   else if (strcmp (argv[1], "telemetry") == 0)
     write_telemetry ();
+  else if (strcmp (argv[1], "format") == 0)
+    write_formats ();
   else if (strcmp (argv[1], "verify") == 0)
     write_changes ();
   else
