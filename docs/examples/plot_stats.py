@@ -65,7 +65,7 @@ def draw(columns, path, title):
                                    columns["stalled"][1:]):
         if stalled:
             bottom.axvspan(begin, end, color="red", alpha=0.2)
-    figure.savefig(path, format="png", dpi=100)
+    figure.savefig(path, format="png", dpi=90)
 
 
 def main():

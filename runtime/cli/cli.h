@@ -27,6 +27,7 @@ int cli_conform (int argc, char **argv);
 int cli_devices (int argc, char **argv);
 int cli_disasm (int argc, char **argv);
 int cli_info (int argc, char **argv);
+int cli_replay (int argc, char **argv);
 int cli_run (int argc, char **argv);
 int cli_top (int argc, char **argv);
 

@@ -7,6 +7,7 @@
 #include "../ring/ring.h"
 #include "../ring/tenants.h"
 #include "monitor-private.h"
+#include "replay-private.h"
 #include "runtime.h"
 #include "tenant-stats-private.h"
 
@@ -114,6 +115,7 @@ struct _VyreRuntime
   VyreRingTenants *tenants;
   VyreTenantStats *stats;
   GThread *supervisor;
+  VyreReplayWriter *replay;     /* replay.c; set once, atomic */
   VyreRuntimeMonitor *monitor;  /* monitor-runtime.c; its own lock */
 
   /* One thread at a time compiles; a kernel that is there stays. */
@@ -209,6 +211,7 @@ struct _VyreWindow
   guint64 steps;                /* [lock] */
   guint slices;                 /* [lock] */
   gint64 published_at;          /* monotonic, µs */
+  VyreReplayCapture *replay;    /* replay.c; [lock] while in flight */
 };
 
 static inline VyreWindowState

@@ -236,6 +236,7 @@ destroy (VyreRuntime *runtime)
     g_mutex_unlock (&runtime->lock);
     g_thread_join (runtime->supervisor);
   }
+  vyre_runtime_end_recording (runtime);
   vyre_runtime_clear_kernels (runtime);
   for (guint i = 0; i < runtime->n_mapped; i++) {
     g_clear_pointer (&runtime->arena_memory[i], vyre_memory_free);
@@ -298,6 +299,7 @@ runtime_new (
 
   runtime->supervisor =
       g_thread_new ("vyre-supervisor", vyre_supervisor_run, runtime);
+  vyre_runtime_begin_recording (runtime);
   vyre_runtime_begin_monitor (runtime);
   g_info ("%s: %s, %u workgroups of %u lanes; %s", runtime->info->name,
       runtime->residency == VYRE_RESIDENCY_RESIDENT ? "resident" : "sliced",

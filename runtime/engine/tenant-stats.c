@@ -157,6 +157,7 @@ vyre_window_note_published (VyreWindow *window)
     bytes += window->bindings[i].length;
   vyre_tenant_stats_submitted (
       window->runtime->stats, window->tenant, bytes, window->n_tiles);
+  vyre_replay_note_published (window);
 }
 
 void
@@ -174,6 +175,7 @@ vyre_window_note_ended (VyreWindow *window, VyreWindowState state)
   };
 
   vyre_tenant_stats_finished (window->runtime->stats, window->tenant, &end);
+  vyre_replay_note_ended (window, state);
 }
 
 guint64

@@ -88,7 +88,7 @@ def plot():
     with open(picture, "rb") as file:
         data = file.read()
     check(data[:8] == b"\x89PNG\r\n\x1a\n", "it is a PNG")
-    check(struct.unpack(">II", data[16:24]) == (700, 420), "of that size")
+    check(struct.unpack(">II", data[16:24]) == (630, 378), "of that size")
     with open(table, "w") as file:
         file.write(",".join(titles) + "\n")
     few = run(sys.executable, script, table, picture, status=1)
