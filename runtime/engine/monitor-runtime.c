@@ -141,6 +141,8 @@ add_runtime (
   add_int (builder, "bytes-bound", s->bytes_bound);
   add_int (builder, "launches", s->launches);
   add_int (builder, "generations", s->generations);
+  add_int (builder, "idle-exits", s->idle_exits);
+  add_int (builder, "unattended-us", s->unattended_us);
   add_int (builder, "host-copy-bytes", copied);
   add_int (builder, "host-copy-avoided-bytes", avoided);
   add_int (builder, "resident-device-bytes", s->resident_device_bytes);

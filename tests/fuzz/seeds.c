@@ -8,7 +8,9 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "engine/replay-data.h"
 #include "generate.h"
+#include "ring/replay-log.h"
 #include "ring/ring.h"
 #include "ring/words.h"
 #include "vir0/text.h"
@@ -170,6 +172,33 @@ write_formats (void)
   }
 }
 
+/* A byte that is passed over goes before each. */
+static void
+write_replay (void)
+{
+  const VyreReplayHeader header = { 8, 3 };
+  const VyreReplayRecord record = { .time_ns = 1, .slot = 2, .status = 3 };
+  const VyreReplayChunk chunk = { VYRE_REPLAY_CHUNK_WINDOW, 96, { 7 } };
+  guint8 bytes[1 + VYRE_REPLAY_RECORD_BYTES] = { 0 };
+
+  vyre_replay_encode_header (&header, bytes + 1);
+  write_seed (bytes, 1 + VYRE_REPLAY_HEADER_BYTES);
+  vyre_replay_encode_record (&record, bytes + 1);
+  write_seed (bytes, 1 + VYRE_REPLAY_RECORD_BYTES);
+  vyre_replay_encode_chunk (&chunk, bytes + 1);
+  write_seed (bytes, 1 + VYRE_REPLAY_CHUNK_HEADER_BYTES);
+  for (guint n = 0; n < 4; n++) {
+    VyreReplayEntry entry = { .n_buffers = n };
+    g_autoptr (GByteArray) encoded = NULL;
+
+    entry.buffers = g_new0 (VyreReplayBuffer, n + 1);
+    encoded = vyre_replay_entry_encode (&entry);
+    g_byte_array_prepend (encoded, bytes, 1);
+    write_seed (encoded->data, encoded->len);
+    vyre_replay_entry_clear (&entry);
+  }
+}
+
 static void
 write_changes (void)
 {
@@ -202,6 +231,8 @@ main (int argc, char **argv)
     write_telemetry ();
   else if (strcmp (argv[1], "format") == 0)
     write_formats ();
+  else if (strcmp (argv[1], "replay") == 0)
+    write_replay ();
   else if (strcmp (argv[1], "verify") == 0)
     write_changes ();
   else
