@@ -54,7 +54,7 @@ typedef struct
   guint left_out[N_LEFT_OUT];
 } Replay;
 
-/* --- programs ------------------------------------------------------------------ */
+/* --- programs ------------------------------------------------------------ */
 
 static VyreProgram *
 find_program (Replay *replay, const guint8 digest[32], GError **error)
@@ -94,7 +94,7 @@ find_executable (Replay *replay, VyreProgram *program, GError **error)
   return executable;
 }
 
-/* --- one window ----------------------------------------------------------------- */
+/* --- one window ---------------------------------------------------------- */
 
 /* FALSE: it is to be left out, for that reason. */
 static gboolean
@@ -270,7 +270,7 @@ replay_window (Replay *replay, const VyreReplayEntry *entry, char **difference,
   return ok;
 }
 
-/* --- all of them ------------------------------------------------------------------ */
+/* --- all of them --------------------------------------------------------- */
 
 static void
 say (const ReplayStep *step, guint number, const char *what)

@@ -43,7 +43,7 @@ typedef struct
   int signals; /* signalfd */
 } TopRun;
 
-/* --- terminal ------------------------------------------------------------------ */
+/* --- terminal ------------------------------------------------------------ */
 
 /* Alternate screen, no cursor; and back. */
 #define ENTER "\033[?1049h\033[?25l"
@@ -117,7 +117,7 @@ draw (TopRun *run)
   fflush (stdout);
 }
 
-/* --- showing ------------------------------------------------------------------- */
+/* --- showing ------------------------------------------------------------- */
 
 static void
 print_lines (TopRun *run)
@@ -190,7 +190,7 @@ take_object (TopRun *run, JsonObject *object, gint64 now, GError **error)
   return TRUE;
 }
 
-/* --- loop ---------------------------------------------------------------------- */
+/* --- loop ---------------------------------------------------------------- */
 
 /* TRUE when the user wants to leave. */
 static gboolean
@@ -300,7 +300,7 @@ watch_path (const char *path, const TopArgs *args, GError **error)
   return ok;
 }
 
-/* --- what to watch -------------------------------------------------------------- */
+/* --- what to watch ------------------------------------------------------- */
 
 static void
 print_entries (const GPtrArray *entries, FILE *out)

@@ -79,7 +79,7 @@ read_at (int fd, void *bytes, gsize length, guint64 offset)
   return TRUE;
 }
 
-/* --- FILE ---------------------------------------------------------------------- */
+/* --- FILE ---------------------------------------------------------------- */
 
 static void
 add_step (ReplayFile *file, int log, guint64 place)
@@ -126,7 +126,7 @@ read_log (ReplayFile *file, const char *path, GError **error)
   return TRUE;
 }
 
-/* --- FILE.data ------------------------------------------------------------------ */
+/* --- FILE.data ----------------------------------------------------------- */
 
 static void G_GNUC_PRINTF (2, 3)
     note_damage (ReplayFile *file, const char *format, ...)

@@ -23,7 +23,7 @@ struct _TopSource
   gsize searched; /* of it: no newline in there */
 };
 
-/* --- sockets --------------------------------------------------------------- */
+/* --- sockets ------------------------------------------------------------- */
 
 static int
 connect_to (const char *path, GError **error)
@@ -138,7 +138,7 @@ top_source_get_fd (TopSource *source)
   return source->fd;
 }
 
-/* --- lines ------------------------------------------------------------------ */
+/* --- lines --------------------------------------------------------------- */
 
 static gboolean
 is_shallow (const char *text, gsize length)
@@ -241,7 +241,7 @@ failed:
   return TOP_READ_FAILED;
 }
 
-/* --- members ----------------------------------------------------------------- */
+/* --- members ------------------------------------------------------------- */
 
 static JsonNode *
 get_value (JsonObject *object, const char *name)

@@ -61,7 +61,7 @@ top_view_has_rates (const TopView *view)
   return view->before != NULL;
 }
 
-/* --- rates ------------------------------------------------------------------- */
+/* --- rates --------------------------------------------------------------- */
 
 /* Never negative: what comes may be nonsense. */
 static guint64
@@ -189,7 +189,7 @@ find_tenant_rates (const TopView *view, JsonObject *tenant)
   return rates;
 }
 
-/* --- text -------------------------------------------------------------------- */
+/* --- text ---------------------------------------------------------------- */
 
 /* One column for each character, none that a terminal obeys. */
 static char *
@@ -426,7 +426,7 @@ top_view_lines (const TopView *view, guint columns)
   return lines;
 }
 
-/* --- JSON -------------------------------------------------------------------- */
+/* --- JSON ---------------------------------------------------------------- */
 
 static JsonObject *
 copy_members (JsonObject *object)

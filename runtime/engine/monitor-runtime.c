@@ -35,7 +35,7 @@ struct _VyreRuntimeMonitor
 /* Guards the pointers to monitors of all runtimes. */
 static GMutex offer_lock;
 
-/* --- JSON ------------------------------------------------------------------ */
+/* --- JSON ---------------------------------------------------------------- */
 
 static void
 add_int (JsonBuilder *builder, const char *name, guint64 value)
@@ -114,7 +114,7 @@ make_hello (gpointer user_data)
   return finish_line (builder);
 }
 
-/* --- groups of a sample ----------------------------------------------------- */
+/* --- groups of a sample -------------------------------------------------- */
 
 static void
 add_runtime (
@@ -316,7 +316,7 @@ make_sample (gpointer user_data)
   return finish_line (builder);
 }
 
-/* --- life ------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------- */
 
 static void
 monitor_free (VyreRuntimeMonitor *self)

@@ -41,7 +41,7 @@ struct _VyreMonitor
   gint64 next_accept; /* not before: accepting failed */
 };
 
-/* --- clients --------------------------------------------------------------- */
+/* --- clients ------------------------------------------------------------- */
 
 static void
 drop_client (VyreMonitor *monitor, guint i, const char *why)
@@ -174,7 +174,7 @@ serve_clients (VyreMonitor *monitor, const struct pollfd *fds, gint64 now)
   }
 }
 
-/* --- thread ---------------------------------------------------------------- */
+/* --- thread -------------------------------------------------------------- */
 
 /* Milliseconds, rounded up; -1: for ever. */
 static int

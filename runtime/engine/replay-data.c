@@ -16,7 +16,7 @@
 
 G_DEFINE_QUARK (vyre_replay_data_error, vyre_replay_data_error)
 
-/* --- numbers ----------------------------------------------------------------- */
+/* --- numbers ------------------------------------------------------------- */
 
 static void
 put32 (guint8 *at, guint32 value)
@@ -50,7 +50,7 @@ get64 (const guint8 *at)
   return GUINT64_FROM_LE (value);
 }
 
-/* --- frames ------------------------------------------------------------------- */
+/* --- frames -------------------------------------------------------------- */
 
 void
 vyre_replay_encode_data_header (
@@ -105,7 +105,7 @@ vyre_replay_decode_chunk (
   return TRUE;
 }
 
-/* --- windows ------------------------------------------------------------------ */
+/* --- windows ------------------------------------------------------------- */
 
 void
 vyre_replay_entry_clear (VyreReplayEntry *entry)

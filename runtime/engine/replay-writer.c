@@ -51,7 +51,7 @@ struct _VyreReplayWriter
   GHashTable *programs; /* VyreProgram -> GBytes with its digest */
 };
 
-/* --- files -------------------------------------------------------------------- */
+/* --- files --------------------------------------------------------------- */
 
 static gboolean
 write_at (int fd, const void *bytes, gsize length, guint64 offset)
@@ -166,7 +166,7 @@ write_blob (VyreReplayWriter *writer, GBytes *blob, guint8 digest[32])
   return TRUE;
 }
 
-/* --- windows ------------------------------------------------------------------ */
+/* --- windows ------------------------------------------------------------- */
 
 static gboolean
 write_program (
@@ -295,7 +295,7 @@ run (gpointer data)
   }
 }
 
-/* --- other threads -------------------------------------------------------------- */
+/* --- other threads ------------------------------------------------------- */
 
 void
 vyre_replay_capture_free (VyreReplayCapture *capture)
@@ -375,7 +375,7 @@ vyre_replay_writer_get_counts (
   g_mutex_unlock (&writer->lock);
 }
 
-/* --- life ------------------------------------------------------------------------ */
+/* --- life ---------------------------------------------------------------- */
 
 static int
 open_file (const char *path, GError **error)

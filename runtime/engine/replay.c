@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* --- publishing ---------------------------------------------------------------- */
+/* --- publishing ---------------------------------------------------------- */
 
 /* Copies within what may be held; FALSE: there is no room. */
 static gboolean
@@ -163,7 +163,7 @@ vyre_replay_note_published (VyreWindow *window)
   vyre_replay_writer_begin (runtime->replay, capture);
 }
 
-/* --- the end --------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------- */
 
 static void
 copy_outputs (VyreReplayWriter *writer, VyreWindow *window)
@@ -235,7 +235,7 @@ vyre_replay_forget (VyreWindow *window)
   vyre_replay_capture_free (capture);
 }
 
-/* --- life ------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------- */
 
 gboolean
 vyre_runtime_record (VyreRuntime *runtime, const char *path,

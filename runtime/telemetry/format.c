@@ -40,7 +40,7 @@ struct _VyreFormats
 
 G_DEFINE_QUARK (vyre_format_error, vyre_format_error)
 
-/* --- parsing ---------------------------------------------------------------- */
+/* --- parsing ------------------------------------------------------------- */
 
 static gboolean
 fail_at (GError **error, gsize at, const char *what)
@@ -169,7 +169,7 @@ parse (const char *text, gsize length, GArray *pieces, GError **error)
   return TRUE;
 }
 
-/* --- table ------------------------------------------------------------------ */
+/* --- table --------------------------------------------------------------- */
 
 static void
 format_free (Format *format)
@@ -352,7 +352,7 @@ vyre_formats_add_table (
   return TRUE;
 }
 
-/* --- rendering -------------------------------------------------------------- */
+/* --- rendering ----------------------------------------------------------- */
 
 static void
 append_number (GString *out, const Piece *piece, guint32 word)
@@ -451,7 +451,7 @@ vyre_formats_render (VyreFormats *formats, const VyreRingDebugRecord *record)
   return g_string_free (out, FALSE);
 }
 
-/* --- log -------------------------------------------------------------------- */
+/* --- log ----------------------------------------------------------------- */
 
 struct _VyreDebugReader
 {

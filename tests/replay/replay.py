@@ -366,10 +366,10 @@ class Damaged(Files):
         return done.returncode
 
     def test_cut(self):
-        for n in range(0, len(self.good_log), 7):
+        for n in range(0, len(self.good_log), 11):
             self.put(log=self.good_log[:n])
             self.assertEqual(self.check_survives(f"log cut at {n}"), 1)
-        for n in range(0, len(self.good_data), 41):
+        for n in range(0, len(self.good_data), 83):
             self.put(data=self.good_data[:n])
             self.assertEqual(self.check_survives(f"data cut at {n}"), 1)
         os.unlink(self.log + ".data")
@@ -377,7 +377,7 @@ class Damaged(Files):
 
     def test_noise(self):
         rng = random.Random(5)
-        for i in range(60):
+        for i in range(30):
             log, data = bytearray(self.good_log), bytearray(self.good_data)
             for target in ((log, data), (log,), (data,))[i % 3]:
                 for _ in range(rng.choice((1, 3, 20))):
@@ -390,7 +390,7 @@ class Damaged(Files):
         rng = random.Random(6)
         parts = chunks(self.good_data)
         window = parts[-1][1]
-        for i in range(60):
+        for i in range(30):
             noise = bytearray(window)
             for _ in range(rng.choice((1, 2, 8))):
                 at = rng.randrange(16, 64 if i % 2 else len(noise))

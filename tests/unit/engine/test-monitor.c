@@ -19,7 +19,7 @@
 
 static char *folder; /* vyre_monitor_folder() */
 
-/* --- both sides ------------------------------------------------------------- */
+/* --- both sides ---------------------------------------------------------- */
 
 typedef struct
 {
@@ -148,7 +148,7 @@ exists (const char *name)
   return lstat (path, &info) == 0;
 }
 
-/* --- folder and name ---------------------------------------------------------- */
+/* --- folder and name ----------------------------------------------------- */
 
 static void
 test_name (void)
@@ -281,7 +281,7 @@ test_bad_folder (void)
   g_assert_error (error, VYRE_MONITOR_ERROR, VYRE_MONITOR_ERROR_FOLDER);
 }
 
-/* --- clients ------------------------------------------------------------------- */
+/* --- clients ------------------------------------------------------------- */
 
 static void
 test_lines (void)

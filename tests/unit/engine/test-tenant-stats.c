@@ -8,7 +8,7 @@
 
 #define N_READINGS 8
 
-/* --- histogram -------------------------------------------------------------- */
+/* --- histogram ----------------------------------------------------------- */
 
 static void
 test_buckets (void)
@@ -82,7 +82,7 @@ test_percentiles (void)
       vyre_latency_lower (VYRE_LATENCY_BUCKETS - 1));
 }
 
-/* --- recording -------------------------------------------------------------- */
+/* --- recording ----------------------------------------------------------- */
 
 static void
 test_counting (void)
