@@ -6,7 +6,10 @@
 #include "../lower/lower.h"
 #include "../ring/ring.h"
 #include "../ring/tenants.h"
+#include "monitor-private.h"
+#include "replay-private.h"
 #include "runtime.h"
+#include "tenant-stats-private.h"
 
 G_BEGIN_DECLS
 
@@ -113,7 +116,10 @@ struct _VyreRuntime
   guint n_mapped;
   VyreMemory *arena_memory[2];
   VyreRingTenants *tenants;
+  VyreTenantStats *stats;
   GThread *supervisor;
+  VyreReplayWriter *replay;     /* replay.c; set once, atomic */
+  VyreRuntimeMonitor *monitor;  /* monitor-runtime.c; its own lock */
 
   /* One thread at a time compiles; a kernel that is there stays. */
   GMutex compile_lock;
@@ -216,6 +222,7 @@ struct _VyreWindow
   guint64 steps;                /* [lock] */
   guint slices;                 /* [lock] */
   gint64 published_at;          /* monotonic, µs */
+  VyreReplayCapture *replay;    /* replay.c; [lock] while in flight */
 };
 
 static inline VyreWindowState

@@ -245,6 +245,7 @@ vyre_window_enqueue (VyreWindow *window, gint64 now, GError **error)
   runtime->tiles_published += n_tiles;
   for (guint i = 0; i < window->n_bindings; i++)
     runtime->bytes_bound += window->bindings[i].length;
+  vyre_window_note_published (window);
   return TRUE;
 }
 

@@ -137,6 +137,7 @@ vyre_window_reap (VyreWindow *window)
     vyre_generation_note_read (runtime, binding->block, binding->offset,
         binding->length, runtime->generation);
   }
+  vyre_window_note_ended (window, state);
   leave_flight (runtime, window);
   g_atomic_int_set (&window->state, state);
   if (runtime->n_sleepers > 0)
@@ -242,6 +243,7 @@ vyre_runtime_fail (VyreRuntime *runtime, const char *why)
     VyreWindow *window = g_queue_peek_head (&runtime->windows);
 
     window->message = g_strdup (runtime->failure);
+    vyre_window_note_ended (window, VYRE_WINDOW_LOST);
     leave_flight (runtime, window);
     g_atomic_int_set (&window->state, VYRE_WINDOW_LOST);
   }

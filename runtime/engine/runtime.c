@@ -228,6 +228,7 @@ make_tables (VyreRuntime *runtime)
 static void
 destroy (VyreRuntime *runtime)
 {
+  vyre_runtime_end_monitor (runtime);
   if (runtime->supervisor != NULL) {
     g_mutex_lock (&runtime->lock);
     runtime->quit = TRUE;
@@ -236,6 +237,7 @@ destroy (VyreRuntime *runtime)
     g_thread_join (runtime->supervisor);
   }
   g_clear_pointer (&runtime->copier, vyre_copier_free);
+  vyre_runtime_end_recording (runtime);
   vyre_runtime_clear_kernels (runtime);
   for (guint i = 0; i < runtime->n_mapped; i++) {
     g_clear_pointer (&runtime->arena_memory[i], vyre_memory_free);
@@ -248,6 +250,7 @@ destroy (VyreRuntime *runtime)
   for (guint i = 0; i < G_N_ELEMENTS (memories); i++)
     g_clear_pointer (memories[i], vyre_memory_free);
   g_clear_pointer (&runtime->tenants, vyre_ring_tenants_free);
+  g_clear_pointer (&runtime->stats, vyre_tenant_stats_free);
   g_clear_pointer (&runtime->device, vyre_device_unref);
   g_free (runtime->shadow);
   g_free (runtime->owners);
@@ -287,6 +290,7 @@ runtime_new (
   g_queue_init (&runtime->windows);
   g_queue_init (&runtime->finished);
   runtime->tenants = vyre_ring_tenants_new ();
+  runtime->stats = vyre_tenant_stats_new ();
   choose_sizes (runtime);
   make_tables (runtime);
 
@@ -301,6 +305,8 @@ runtime_new (
 
   runtime->supervisor =
       g_thread_new ("vyre-supervisor", vyre_supervisor_run, runtime);
+  vyre_runtime_begin_recording (runtime);
+  vyre_runtime_begin_monitor (runtime);
   g_info ("%s: %s, %u workgroups of %u lanes; %s", runtime->info->name,
       runtime->residency == VYRE_RESIDENCY_RESIDENT ? "resident" : "sliced",
       runtime->workgroups, runtime->lanes, runtime->residency_reason);
@@ -409,8 +415,10 @@ vyre_runtime_release (VyreRuntime *runtime)
   g_mutex_unlock (&registry_lock);
   if (!last)
     return;
-  /* The supervisor may let go of the last window: it cannot join itself. */
-  if (g_thread_self () == runtime->supervisor)
+  /* The supervisor or the monitor may let go of the last window: they cannot
+   * join themselves. */
+  if (g_thread_self () == runtime->supervisor ||
+      vyre_runtime_is_monitor_thread (runtime))
     g_thread_unref (g_thread_new ("vyre-end", destroy_elsewhere, runtime));
   else
     destroy (runtime);
