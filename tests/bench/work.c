@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Using libvyre as an application does. */
+
+#include "work.h"
+
+#include "programs.h"
+#include "vir0/text.h"
+
+#define DEADLINE_US (30 * G_USEC_PER_SEC)
+
+gint64
+bench_deadline (void)
+{
+  return g_get_monotonic_time () + DEADLINE_US;
+}
+
+const char *
+bench_residency_name (VyreResidency residency)
+{
+  return residency == VYRE_RESIDENCY_RESIDENT ? "resident" : "sliced";
+}
+
+BenchWork *
+bench_work_open (Bench *bench, VyreResidency residency, GError **error)
+{
+  VyreRuntimeOptions options = VYRE_RUNTIME_OPTIONS_DEFAULT;
+  g_autoptr (BenchWork) work = g_new0 (BenchWork, 1);
+  const char *reason = NULL;
+
+  options.device_index = bench->device_index;
+  options.residency = residency;
+  work->runtime = vyre_runtime_acquire (&options, error);
+  if (work->runtime == NULL)
+    return NULL;
+  work->residency = vyre_runtime_get_residency (work->runtime, &reason);
+  if (residency != VYRE_RESIDENCY_AUTO && work->residency != residency)
+    goto other;
+  work->tenant = vyre_tenant_new (work->runtime, "bench", error);
+  return work->tenant != NULL ? g_steal_pointer (&work) : NULL;
+
+other:
+  g_set_error (error, BENCH_ERROR, BENCH_ERROR_UNAVAILABLE,
+      "the runtime is %s: %s", bench_residency_name (work->residency), reason);
+  return NULL;
+}
+
+void
+bench_work_close (BenchWork *work)
+{
+  g_clear_pointer (&work->tenant, vyre_tenant_free);
+  g_clear_pointer (&work->runtime, vyre_runtime_unref);
+  g_free (work);
+}
+
+VyreBlock *
+bench_work_alloc (
+    BenchWork *work, VyreArenaKind kind, gsize size, GError **error)
+{
+  VyreArena *arena = kind == VYRE_ARENA_DEVICE
+                         ? vyre_runtime_get_device_arena (work->runtime)
+                         : vyre_runtime_get_host_arena (work->runtime);
+  const char *name = kind == VYRE_ARENA_DEVICE ? "device" : "host";
+  VyreBlock *block = NULL;
+
+  if (arena == NULL)
+    goto none;
+  block = vyre_arena_alloc (arena, size);
+  if (block == NULL)
+    goto full;
+  return block;
+
+none:
+  g_set_error (error, BENCH_ERROR, BENCH_ERROR_UNAVAILABLE,
+      "the runtime has no %s arena on this device", name);
+  return NULL;
+full:
+  g_set_error (error, BENCH_ERROR, BENCH_ERROR_UNAVAILABLE,
+      "no %" G_GSIZE_FORMAT " bytes free in the %s arena of %" G_GSIZE_FORMAT,
+      size, name, vyre_arena_get_size (arena));
+  return NULL;
+}
+
+VyreExecutable *
+bench_work_load (
+    BenchWork *work, const char *text, VyreEngine engine, GError **error)
+{
+  VyreProgram *program = vyre_program_parse (text, strlen (text), error);
+  g_autoptr (VyreExecutable) executable = NULL;
+  g_autofree char *reason = NULL;
+
+  if (program == NULL)
+    return NULL;
+  executable = vyre_executable_new (work->runtime, program, error);
+  vyre_program_unref (program);
+  if (executable == NULL)
+    return NULL;
+#ifdef BENCH_HAS_TIERS
+  vyre_executable_set_engine (executable, engine);
+  if (engine == VYRE_ENGINE_JIT && vyre_executable_wait_compiled (executable,
+                                       bench_deadline ()) != VYRE_TIER_COMPILED)
+    goto refused;
+#else
+  if (engine == VYRE_ENGINE_JIT)
+    goto refused;
+#endif
+  return g_steal_pointer (&executable);
+
+refused:
+#ifdef BENCH_HAS_TIERS
+  vyre_executable_get_tier (executable, &reason);
+#endif
+  g_set_error (error, BENCH_ERROR, BENCH_ERROR_UNAVAILABLE, "not compiled: %s",
+      reason != NULL ? reason : "no reason given");
+  return NULL;
+}
+
+static void
+drop_item (BenchItems *items, guint i)
+{
+  g_clear_pointer (&items->windows[i], vyre_window_unref);
+  g_clear_pointer (&items->in[i], vyre_block_unref);
+  g_clear_pointer (&items->out[i], vyre_block_unref);
+}
+
+static VyreWindow *
+prepare (BenchWork *work, VyreExecutable *executable, VyreBlock *in,
+    VyreBlock *out, gsize bytes, GError **error)
+{
+  VyreBinding bindings[] = { { in, 0, bytes }, { out, 0, bytes } };
+
+  return vyre_window_prepare (
+      work->tenant, executable, bindings, G_N_ELEMENTS (bindings), NULL, error);
+}
+
+BenchItems *
+bench_items_new (BenchWork *work, VyreExecutable *executable,
+    VyreArenaKind kind, gsize bytes, guint min, guint max, GError **error)
+{
+  g_autoptr (BenchItems) items = g_new0 (BenchItems, 1);
+  g_autoptr (GError) refused = NULL;
+
+  items->bytes = bytes;
+  items->in = g_new0 (VyreBlock *, max);
+  items->out = g_new0 (VyreBlock *, max);
+  items->windows = g_new0 (VyreWindow *, max);
+  for (guint i = 0; i < max && refused == NULL; i++) {
+    items->n = i + 1; /* for bench_items_free() */
+    items->in[i] = bench_work_alloc (work, kind, bytes, &refused);
+    if (items->in[i] != NULL)
+      items->out[i] = bench_work_alloc (work, kind, bytes, &refused);
+    if (items->out[i] == NULL)
+      break;
+    bench_fill (items->in[i]->data, bytes);
+    vyre_block_note_write (items->in[i]);
+    items->windows[i] = prepare (
+        work, executable, items->in[i], items->out[i], bytes, &refused);
+  }
+  if (refused != NULL && items->n - 1 < min)
+    goto too_few;
+  if (refused != NULL)
+    drop_item (items, --items->n);
+  return g_steal_pointer (&items);
+
+too_few:
+  g_propagate_error (error, g_steal_pointer (&refused));
+  return NULL;
+}
+
+void
+bench_items_free (BenchItems *items)
+{
+  for (guint i = 0; i < items->n; i++)
+    drop_item (items, i);
+  g_free (items->windows);
+  g_free (items->out);
+  g_free (items->in);
+  g_free (items);
+}
+
+gboolean
+bench_publish (
+    BenchWork *work, VyreWindow *const *windows, guint n, GError **error)
+{
+  gint64 deadline = 0;
+
+  for (guint done = 0; done < n;) {
+    g_autoptr (GError) busy = NULL;
+    done += vyre_windows_publish (windows + done, n - done, &busy);
+    if (busy == NULL)
+      continue;
+    if (deadline == 0)
+      deadline = bench_deadline ();
+    if (!g_error_matches (busy, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY) ||
+        g_get_monotonic_time () > deadline) {
+      g_propagate_error (error, g_steal_pointer (&busy));
+      return FALSE;
+    }
+    vyre_tenant_wait_room (work->tenant, deadline);
+  }
+  return TRUE;
+}
+
+gboolean
+bench_wait (VyreWindow *const *windows, guint n, GError **error)
+{
+  guint ended = vyre_windows_wait (windows, n, bench_deadline ());
+
+  if (ended < n)
+    goto timeout;
+  return TRUE;
+
+timeout:
+  g_set_error (error, BENCH_ERROR, BENCH_ERROR_TIMEOUT,
+      "%u of %u windows did not end within %d seconds", n - ended, n,
+      (int) (DEADLINE_US / G_USEC_PER_SEC));
+  return FALSE;
+}
+
+gboolean
+bench_all_done (VyreWindow *const *windows, guint n, GError **error)
+{
+  for (guint i = 0; i < n; i++) {
+    VyreWindowResult result = { 0 };
+    if (vyre_window_wait (windows[i], 0, &result) == VYRE_WINDOW_DONE)
+      continue;
+    g_set_error (error, BENCH_ERROR, BENCH_ERROR_FAILED,
+        "window %u of %u is not done (state %d): %s", i, n, result.state,
+        result.message != NULL ? result.message : "no message");
+    return FALSE;
+  }
+  return TRUE;
+}
