@@ -24,10 +24,17 @@ typedef struct
   gboolean more_is_better;
 } BenchMetric;
 
+typedef enum
+{
+  BENCH_MEASURED,
+  BENCH_BASELINE,               /* the same work, done without gstvyre */
+  BENCH_REFERENCE,              /* less work: shows how far one could get */
+} BenchKind;
+
 typedef struct
 {
   char *name;
-  gboolean is_baseline;
+  BenchKind kind;
   char *skipped;                /* why there are no values, or %NULL */
   GArray **samples;             /* of double, one array per metric */
 } BenchRow;
@@ -89,7 +96,7 @@ typedef enum
 /* Ownership goes to bench_table_finish(), which must be called. */
 BenchTable *bench_table_new (const char *part, const BenchMetric *metrics,
     guint n_metrics, const char *title, ...) G_GNUC_PRINTF (4, 5);
-BenchRow *bench_table_row (BenchTable *table, gboolean is_baseline,
+BenchRow *bench_table_row (BenchTable *table, BenchKind kind,
     const char *name, ...) G_GNUC_PRINTF (3, 4);
 void bench_row_add (BenchRow *row, guint metric, double value);
 /* Takes what the row has away: a row that failed once has no figures. */

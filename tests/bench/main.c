@@ -15,6 +15,8 @@ static const struct
 } parts[] = {
   { "handover", bench_handover, "small items to the device and back" },
   { "engines", bench_engines, "programs against hand-written kernels" },
+  { "stream", bench_stream, "files through pipelines" },
+  { "peers", bench_peers, "vyreinterp beside other elements" },
 };
 
 static gboolean

@@ -191,13 +191,13 @@ fill_table (const Engines *e, const BenchProgram *program, BenchTable *table,
   bench_settle ();
   for (guint i = 0; i < G_N_ELEMENTS (widths); i++) {
     plain[i].row = bench_table_row (
-        table, TRUE, "by hand, %u bit an access", widths[i] * 32);
+        table, BENCH_BASELINE, "by hand, %u bit an access", widths[i] * 32);
     if (!plain_prepare (&plain[i], e, program, widths[i], error))
       return FALSE;
   }
   for (guint i = 0; i < G_N_ELEMENTS (engines); i++) {
     g_autoptr (GError) refused = NULL;
-    programs[i].row = bench_table_row (table, FALSE, "%s",
+    programs[i].row = bench_table_row (table, BENCH_MEASURED, "%s",
         engines[i] == VYRE_ENGINE_JIT ? "compiled" : "interpreted");
     if (program_prepare (&programs[i], e, program, engines[i], &refused))
       continue;

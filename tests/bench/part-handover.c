@@ -303,13 +303,18 @@ fill_table (Handover *h, GError **error)
 
   if (jobs == NULL)
     return FALSE;
-  rows[0] = bench_table_row (h->table, TRUE, "submit each, vkWaitForFences");
-  rows[1] = bench_table_row (h->table, TRUE, "submit each, spin on the fence");
-  rows[2] = bench_table_row (h->table, TRUE, "  the same, input rewritten");
-  rows[3] =
-      bench_table_row (h->table, TRUE, "16 submits in flight, a fence each");
-  rows[4] = bench_table_row (h->table, TRUE, "16 items a submit, 4 in flight");
-  rows[5] = bench_table_row (h->table, TRUE, "64 items a submit, 4 in flight");
+  rows[0] = bench_table_row (
+      h->table, BENCH_BASELINE, "submit each, vkWaitForFences");
+  rows[1] = bench_table_row (
+      h->table, BENCH_BASELINE, "submit each, spin on the fence");
+  rows[2] =
+      bench_table_row (h->table, BENCH_BASELINE, "  the same, input rewritten");
+  rows[3] = bench_table_row (
+      h->table, BENCH_BASELINE, "16 submits in flight, a fence each");
+  rows[4] = bench_table_row (
+      h->table, BENCH_BASELINE, "16 items a submit, 4 in flight");
+  rows[5] = bench_table_row (
+      h->table, BENCH_BASELINE, "64 items a submit, 4 in flight");
 
   interp = make_items (h, VYRE_ENGINE_INTERP, error);
   if (interp == NULL)
@@ -323,11 +328,12 @@ fill_table (Handover *h, GError **error)
     const char *engine =
         c->engine == VYRE_ENGINE_JIT ? "compiled" : "interpreted";
     if (c->batch == 1)
-      c->row = bench_table_row (h->table, FALSE, "%s, one by one%s", engine,
-          c->rewrite ? ", input rewritten" : "");
+      c->row = bench_table_row (h->table, BENCH_MEASURED, "%s, one by one%s",
+          engine, c->rewrite ? ", input rewritten" : "");
     else
-      c->row = bench_table_row (h->table, FALSE, "%s, %u at once, %u in flight",
-          engine, c->batch, items != NULL ? MIN (items->n / c->batch, 4) : 4);
+      c->row = bench_table_row (h->table, BENCH_MEASURED,
+          "%s, %u at once, %u in flight", engine, c->batch,
+          items != NULL ? MIN (items->n / c->batch, 4) : 4);
     if (items == NULL)
       bench_row_skip (c->row, no_jit->message);
   }

@@ -62,8 +62,10 @@ bench_print_machine (Bench *bench)
     const BenchFact *fact = &g_array_index (bench->facts, BenchFact, i);
     g_print ("%-16s %s\n", fact->key, fact->value);
   }
-  g_print ("\nRows with = are baselines; NUMBERx is how many times better than "
-           "the table's best\nbaseline, median of %u run%s.\n",
+  g_print (
+      "\nRows with = are baselines, with ~ references that do less; NUMBERx "
+      "is how many times\nbetter than the table's best baseline, median "
+      "of %u run%s.\n",
       bench->runs, bench->runs == 1 ? "" : "s");
 }
 
@@ -134,7 +136,7 @@ add_metric (JsonBuilder *json, const BenchTable *table, const BenchRow *row,
   json_builder_begin_object (json);
   for (guint i = 0; i < table->rows->len; i++) {
     const BenchRow *other = table->rows->pdata[i];
-    if (other->is_baseline)
+    if (other->kind != BENCH_MEASURED)
       add_number (
           json, other->name, bench_row_ratio (table, row, other, metric));
   }
@@ -145,10 +147,11 @@ add_metric (JsonBuilder *json, const BenchTable *table, const BenchRow *row,
 static void
 add_row (JsonBuilder *json, const BenchTable *table, const BenchRow *row)
 {
+  static const char *const kinds[] = { "measured", "baseline", "reference" };
+
   json_builder_begin_object (json);
   add_string (json, "name", row->name);
-  json_builder_set_member_name (json, "baseline");
-  json_builder_add_boolean_value (json, row->is_baseline);
+  add_string (json, "kind", kinds[row->kind]);
   if (row->skipped != NULL) {
     add_string (json, "skipped", row->skipped);
   } else {

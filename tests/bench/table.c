@@ -23,7 +23,7 @@ bench_table_new (const char *part, const BenchMetric *metrics, guint n_metrics,
 }
 
 BenchRow *
-bench_table_row (BenchTable *table, gboolean is_baseline, const char *name, ...)
+bench_table_row (BenchTable *table, BenchKind kind, const char *name, ...)
 {
   BenchRow *row = g_new0 (BenchRow, 1);
   va_list args;
@@ -31,7 +31,7 @@ bench_table_row (BenchTable *table, gboolean is_baseline, const char *name, ...)
   va_start (args, name);
   row->name = g_strdup_vprintf (name, args);
   va_end (args);
-  row->is_baseline = is_baseline;
+  row->kind = kind;
   row->samples = g_new0 (GArray *, table->n_metrics);
   for (guint i = 0; i < table->n_metrics; i++)
     row->samples[i] = g_array_new (FALSE, FALSE, sizeof (double));
@@ -108,7 +108,7 @@ bench_table_best_baseline (const BenchTable *table, guint metric)
   for (guint i = 0; i < table->rows->len; i++) {
     BenchRow *row = table->rows->pdata[i];
     double value = bench_row_median (table, row, metric);
-    if (!row->is_baseline || isnan (value))
+    if (row->kind != BENCH_BASELINE || isnan (value))
       continue;
     if (best == NULL || (more ? value > best_value : value < best_value)) {
       best = row;
@@ -163,7 +163,7 @@ bench_table_finish (Bench *bench, BenchTable *table)
   g_print ("\n");
   for (guint i = 0; i < table->rows->len; i++) {
     const BenchRow *row = table->rows->pdata[i];
-    g_print ("%c %-44s", row->is_baseline ? '=' : ' ', row->name);
+    g_print ("%c %-44s", " =~"[row->kind], row -> name);
     if (row->skipped != NULL)
       g_print (" not measured: %s", row->skipped);
     for (guint m = 0; m < table->n_metrics && row->skipped == NULL; m++)
