@@ -17,6 +17,9 @@ static const struct
   { "engines", bench_engines, "programs against hand-written kernels" },
   { "stream", bench_stream, "files through pipelines" },
   { "peers", bench_peers, "vyreinterp beside other elements" },
+  { "swap", bench_swap, "a new program's first result" },
+  { "fairness", bench_fairness, "small buffers beside endless programs" },
+  { "growth", bench_growth, "more tenants, windows, bytes" },
 };
 
 static gboolean

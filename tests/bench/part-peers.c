@@ -231,7 +231,9 @@ bench_peers (Bench *bench, GError **error)
 {
   g_autoptr (BenchWork) work = NULL;
   g_autofree char *shader = NULL, *caps = NULL;
-  guint width = bench->on_cpu ? 320 : 1920, height = bench->on_cpu ? 240 : 1080;
+  gboolean small = bench->on_cpu && bench->quick;
+  guint width = small ? 128 : bench->on_cpu ? 320 : 1920;
+  guint height = small ? 72 : bench->on_cpu ? 180 : 1080;
   guint frames = bench->on_cpu ? 6 : bench->quick ? 40 : 120;
 
   if (!bench_gst_init (bench, error))
@@ -243,7 +245,7 @@ bench_peers (Bench *bench, GError **error)
   if (shader == NULL)
     return FALSE;
 
-  gsize sound_bytes = bench->on_cpu ? 64 << 10 : 1 << 20;
+  gsize sound_bytes = small ? 8 << 10 : bench->on_cpu ? 64 << 10 : 1 << 20;
   gsize image_bytes = (gsize) width * height * 4;
   g_autoptr (GBytes) image = noise (image_bytes, FALSE);
   g_autoptr (GBytes) negative = noise (image_bytes, TRUE);

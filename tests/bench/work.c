@@ -6,6 +6,7 @@
 #include "programs.h"
 #include "vir0/text.h"
 
+#define MIN_BATCHES 5
 #define DEADLINE_US (30 * G_USEC_PER_SEC)
 
 gint64
@@ -133,12 +134,17 @@ prepare (BenchWork *work, VyreExecutable *executable, VyreBlock *in,
 }
 
 BenchItems *
-bench_items_new (BenchWork *work, VyreExecutable *executable,
-    VyreArenaKind kind, gsize bytes, guint min, guint max, GError **error)
+bench_items_new (BenchWork *work, VyreEngine engine, VyreArenaKind kind,
+    gsize bytes, guint min, guint max, GError **error)
 {
   g_autoptr (BenchItems) items = g_new0 (BenchItems, 1);
+  g_autofree char *text = bench_program_text (&bench_programs[0], 0);
+  g_autoptr (VyreExecutable) executable =
+      bench_work_load (work, text, engine, error);
   g_autoptr (GError) refused = NULL;
 
+  if (executable == NULL)
+    return NULL;
   items->bytes = bytes;
   items->in = g_new0 (VyreBlock *, max);
   items->out = g_new0 (VyreBlock *, max);
@@ -214,6 +220,56 @@ timeout:
       "%u of %u windows did not end within %d seconds", n - ended, n,
       (int) (DEADLINE_US / G_USEC_PER_SEC));
   return FALSE;
+}
+
+gboolean
+bench_items_stream (BenchWork *work, BenchItems *items, guint batch,
+    guint depth, gint64 duration_us, double *rate, GError **error)
+{
+  guint64 start = bench_now (), now = start;
+  guint published = 0, waited = 0;
+
+  g_assert (batch * depth <= items->n);
+  while (
+      published < MIN_BATCHES || now - start < (guint64) duration_us * 1000) {
+    if (published - waited == depth &&
+        !bench_wait (items->windows + waited++ % depth * batch, batch, error))
+      return FALSE;
+    if (!bench_publish (
+            work, items->windows + published++ % depth * batch, batch, error))
+      return FALSE;
+    now = bench_now ();
+  }
+  for (; waited < published; waited++) {
+    if (!bench_wait (items->windows + waited % depth * batch, batch, error))
+      return FALSE;
+  }
+  if (rate != NULL)
+    *rate = (double) published * batch * 1e9 / (bench_now () - start);
+  return bench_all_done (items->windows, batch * depth, error);
+}
+
+gboolean
+bench_items_verify (
+    BenchWork *work, BenchItems *items, const char *what, GError **error)
+{
+  for (guint i = 0; i < items->n; i++) {
+    bench_fill (items->in[i]->data, items->bytes);
+    ((guint32 *) items->in[i]->data)[i % (items->bytes / 4)] = i;
+    memset (items->out[i]->data, 0, items->bytes);
+    vyre_block_note_write (items->in[i]);
+    vyre_block_note_write (items->out[i]);
+  }
+  if (!bench_publish (work, items->windows, items->n, error) ||
+      !bench_wait (items->windows, items->n, error) ||
+      !bench_all_done (items->windows, items->n, error))
+    return FALSE;
+  for (guint i = 0; i < items->n; i++) {
+    if (!bench_verify (&bench_programs[0], 0, items->in[i]->data,
+            items->out[i]->data, items->bytes, what, error))
+      return FALSE;
+  }
+  return TRUE;
 }
 
 gboolean

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "bench.h"
-#include "compat.h"
 #include "engine/runtime.h"
 
 G_BEGIN_DECLS
@@ -33,7 +32,8 @@ VyreBlock *bench_work_alloc (BenchWork *work, VyreArenaKind kind, gsize size,
 VyreExecutable *bench_work_load (BenchWork *work, const char *text,
     VyreEngine engine, GError **error);
 
-/* n windows over n pieces of memory, prepared; all run one program. */
+/* n windows over n pieces of memory, prepared; all run the first of
+ * bench_programs. */
 typedef struct
 {
   gsize bytes;                  /* of the input, and of the output */
@@ -44,7 +44,7 @@ typedef struct
 
 /* At least min and at most max of them: as many as the runtime gives
  * descriptors and memory for. The input is filled. */
-BenchItems *bench_items_new (BenchWork *work, VyreExecutable *executable,
+BenchItems *bench_items_new (BenchWork *work, VyreEngine engine,
     VyreArenaKind kind, gsize bytes, guint min, guint max, GError **error);
 void bench_items_free (BenchItems *items);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (BenchItems, bench_items_free)
@@ -54,6 +54,13 @@ gboolean bench_publish (BenchWork *work, VyreWindow *const *windows, guint n,
     GError **error);
 /* Waits for n windows to end. */
 gboolean bench_wait (VyreWindow *const *windows, guint n, GError **error);
+/* Publishes @batch items at once, @depth such batches in flight, for at least
+ * duration_us. rate: items a second, may be %NULL. Needs batch * depth items. */
+gboolean bench_items_stream (BenchWork *work, BenchItems *items, guint batch,
+    guint depth, gint64 duration_us, double *rate, GError **error);
+/* Once more with other data, and compares all that comes out. */
+gboolean bench_items_verify (BenchWork *work, BenchItems *items,
+    const char *what, GError **error);
 /* Did these windows, which have ended, end well? Not for hot paths. */
 gboolean bench_all_done (VyreWindow *const *windows, guint n, GError **error);
 
