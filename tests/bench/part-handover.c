@@ -205,6 +205,8 @@ fill_table (Handover *h, GError **error)
     VyreCase *c = &cases[i];
     BenchItems *items;
     *c = vyre_cases[i];
+    if (c->batch == 64 && h->bench->on_cpu && h->bench->quick)
+      continue; /* seconds, there */
     items = c->engine == VYRE_ENGINE_JIT ? jit : interp;
     const char *engine =
         c->engine == VYRE_ENGINE_JIT ? "compiled" : "interpreted";
@@ -224,7 +226,8 @@ fill_table (Handover *h, GError **error)
       return FALSE;
     for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
       BenchItems *items = cases[i].engine == VYRE_ENGINE_JIT ? jit : interp;
-      if (items != NULL && !run_vyre_case (h, &cases[i], items, error))
+      if (items != NULL && cases[i].row != NULL &&
+          !run_vyre_case (h, &cases[i], items, error))
         return FALSE;
     }
   }
