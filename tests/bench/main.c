@@ -129,10 +129,13 @@ main (int argc, char **argv)
     bench.runs = bench.quick ? 3 : 7;
   bench.sample_us = bench.quick ? 8000 : 30000;
   bench_init (&bench);
+  /* Sixteen 8 MiB buffers in flight, and as many results. */
+  g_setenv ("VYRE_ARENA_SIZE", "512M", FALSE);
 
   if (!choose_device (&bench, &error))
     goto failed;
   bench_describe_machine (&bench);
+  bench_fact (&bench, "host-arena", "%s", g_getenv ("VYRE_ARENA_SIZE"));
   bench_print_machine (&bench);
   for (guint i = 0; i < G_N_ELEMENTS (parts); i++) {
     if (is_asked_for (parts[i].name, argv + 1, argc - 1))

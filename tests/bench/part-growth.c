@@ -195,6 +195,17 @@ run_tenants (GArray *tenants, double *rate, GError **error)
 }
 
 static gboolean
+verify_tenants (GArray *tenants, const char *what, GError **error)
+{
+  for (guint i = 0; i < tenants->len; i++) {
+    TenantThread *tenant = &g_array_index (tenants, TenantThread, i);
+    if (!bench_items_verify (tenant->work, tenant->items, what, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
 fill_tenants (
     Bench *bench, BaselineItems *jobs, BenchTable *table, GError **error)
 {
@@ -221,6 +232,8 @@ fill_tenants (
         return FALSE;
       add_rate (row, rate, ITEM_BYTES);
     }
+    if (!verify_tenants (tenants, row->name, error))
+      return FALSE;
   }
   return TRUE;
 }

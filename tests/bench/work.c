@@ -7,6 +7,7 @@
 #include "vir0/text.h"
 
 #define MIN_BATCHES 5
+#define VERIFIED_ITEMS 16
 #define DEADLINE_US (30 * G_USEC_PER_SEC)
 
 gint64
@@ -264,7 +265,7 @@ bench_items_verify (
       !bench_wait (items->windows, items->n, error) ||
       !bench_all_done (items->windows, items->n, error))
     return FALSE;
-  for (guint i = 0; i < items->n; i++) {
+  for (guint i = 0; i < items->n; i += 1 + items->n / VERIFIED_ITEMS) {
     if (!bench_verify (&bench_programs[0], 0, items->in[i]->data,
             items->out[i]->data, items->bytes, what, error))
       return FALSE;

@@ -58,7 +58,7 @@ gboolean bench_wait (VyreWindow *const *windows, guint n, GError **error);
  * duration_us. rate: items a second, may be %NULL. Needs batch * depth items. */
 gboolean bench_items_stream (BenchWork *work, BenchItems *items, guint batch,
     guint depth, gint64 duration_us, double *rate, GError **error);
-/* Once more with other data, and compares all that comes out. */
+/* Once more with other data, and compares what comes out of a few of them. */
 gboolean bench_items_verify (BenchWork *work, BenchItems *items,
     const char *what, GError **error);
 /* Did these windows, which have ended, end well? Not for hot paths. */
