@@ -196,16 +196,12 @@ fill_table (const Engines *e, const BenchProgram *program, BenchTable *table,
       return FALSE;
   }
   for (guint i = 0; i < G_N_ELEMENTS (engines); i++) {
-    g_autoptr (GError) refused = NULL;
+    GError *refused = NULL;
     programs[i].row = bench_table_row (table, BENCH_MEASURED, "%s",
         engines[i] == VYRE_ENGINE_JIT ? "compiled" : "interpreted");
-    if (program_prepare (&programs[i], e, program, engines[i], &refused))
-      continue;
-    if (!g_error_matches (refused, BENCH_ERROR, BENCH_ERROR_UNAVAILABLE)) {
-      g_propagate_error (error, g_steal_pointer (&refused));
+    if (!program_prepare (&programs[i], e, program, engines[i], &refused) &&
+        !bench_skip_or_fail (programs[i].row, refused, error))
       return FALSE;
-    }
-    bench_row_skip (programs[i].row, refused->message);
   }
 
   for (guint run = 0; run < e->bench->runs; run++) {

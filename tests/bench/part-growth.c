@@ -98,11 +98,12 @@ fill_windows (Bench *bench, BenchWork *work, BaselineItems *jobs,
   for (guint n = 1; n <= most; n *= 4) {
     BenchRow *row =
         bench_table_row (table, BENCH_MEASURED, "%u windows in flight", n);
-    g_autoptr (GError) refused = NULL;
+    GError *refused = NULL;
     g_autoptr (BenchItems) items = make_windows (work, n, &refused);
     double rate;
     if (items == NULL) {
-      bench_row_skip (row, refused->message);
+      if (!bench_skip_or_fail (row, refused, error))
+        return FALSE;
       continue;
     }
     for (guint run = 0; run < bench->runs; run++) {
@@ -220,11 +221,12 @@ fill_tenants (
   for (guint n = 1; n <= most; n *= 2) {
     BenchRow *row = bench_table_row (
         table, BENCH_MEASURED, "%u tenant%s", n, n == 1 ? "" : "s");
-    g_autoptr (GError) refused = NULL;
+    GError *refused = NULL;
     g_autoptr (GArray) tenants = make_tenants (bench, n, &refused);
     double rate;
     if (tenants == NULL) {
-      bench_row_skip (row, refused->message);
+      if (!bench_skip_or_fail (row, refused, error))
+        return FALSE;
       continue;
     }
     for (guint run = 0; run < bench->runs; run++) {
@@ -262,7 +264,7 @@ measure_size (Bench *bench, BenchWork *work, Baseline *baseline, gsize bytes,
   g_autoptr (BaselineItems) jobs =
       baseline_items_new (baseline, TRUE, bytes, n, error);
   g_autoptr (BenchItems) items = NULL;
-  g_autoptr (GError) refused = NULL;
+  GError *refused = NULL;
   BenchTable *table;
   BenchRow *plain, *row;
   gboolean ok = TRUE;
@@ -279,7 +281,7 @@ measure_size (Bench *bench, BenchWork *work, Baseline *baseline, gsize bytes,
   row = bench_table_row (
       table, BENCH_MEASURED, "interpreted, %u windows in flight", n);
   if (items == NULL)
-    bench_row_skip (row, refused->message);
+    ok = bench_skip_or_fail (row, refused, error);
   else
     ok = run_size (bench, work, jobs, items, plain, row, error);
   if (ok)

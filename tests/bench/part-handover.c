@@ -154,6 +154,16 @@ run_baseline_stream (const Handover *h, BaselineItems *jobs, guint batch,
   return TRUE;
 }
 
+static const char *const baseline_names[] = {
+  "submit each, vkWaitForFences",
+  "submit each, spin on the fence",
+  "  the same, input rewritten",
+  "16 submits in flight, a fence each",
+  "16 items a submit, 4 in flight",
+  "64 items a submit, 4 in flight",
+};
+
+/* rows: as baseline_names. */
 static gboolean
 run_baseline (
     const Handover *h, BaselineItems *jobs, BenchRow **rows, GError **error)
@@ -170,61 +180,35 @@ run_baseline (
          run_baseline_stream (h, jobs, 64, DEPTH, rows[5], error);
 }
 
-static gboolean
-fill_table (Handover *h, GError **error)
+/* items: of the case's engine; %NULL: there are none, and why. */
+static void
+add_vyre_row (
+    const Handover *h, VyreCase *c, const BenchItems *items, const char *why)
 {
-  g_autoptr (BaselineItems) jobs = baseline_items_new (
-      h->baseline, h->kind == VYRE_ARENA_HOST, h->bytes, MAX_ITEMS, error);
-  g_autoptr (BenchItems) interp = NULL, jit = NULL;
-  g_autoptr (GError) no_jit = NULL;
-  VyreCase cases[G_N_ELEMENTS (vyre_cases)];
-  BenchRow *rows[6];
+  const char *engine =
+      c->engine == VYRE_ENGINE_JIT ? "compiled" : "interpreted";
 
-  if (jobs == NULL)
-    return FALSE;
-  rows[0] = bench_table_row (
-      h->table, BENCH_BASELINE, "submit each, vkWaitForFences");
-  rows[1] = bench_table_row (
-      h->table, BENCH_BASELINE, "submit each, spin on the fence");
-  rows[2] =
-      bench_table_row (h->table, BENCH_BASELINE, "  the same, input rewritten");
-  rows[3] = bench_table_row (
-      h->table, BENCH_BASELINE, "16 submits in flight, a fence each");
-  rows[4] = bench_table_row (
-      h->table, BENCH_BASELINE, "16 items a submit, 4 in flight");
-  rows[5] = bench_table_row (
-      h->table, BENCH_BASELINE, "64 items a submit, 4 in flight");
+  if (c->batch == 64 && h->bench->on_cpu && h->bench->quick)
+    return; /* seconds, there */
+  if (c->batch == 1)
+    c->row = bench_table_row (h->table, BENCH_MEASURED, "%s, one by one%s",
+        engine, c->rewrite ? ", input rewritten" : "");
+  else
+    c->row = bench_table_row (h->table, BENCH_MEASURED,
+        "%s, %u at once, %u in flight", engine, c->batch,
+        items != NULL ? depth_of (items, c->batch) : DEPTH);
+  if (items == NULL)
+    bench_row_skip (c->row, why);
+}
 
-  interp = bench_items_new (
-      h->work, VYRE_ENGINE_INTERP, h->kind, h->bytes, 64, MAX_ITEMS, error);
-  if (interp == NULL)
-    return FALSE;
-  jit = bench_items_new (
-      h->work, VYRE_ENGINE_JIT, h->kind, h->bytes, 64, MAX_ITEMS, &no_jit);
-  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
-    VyreCase *c = &cases[i];
-    BenchItems *items;
-    *c = vyre_cases[i];
-    if (c->batch == 64 && h->bench->on_cpu && h->bench->quick)
-      continue; /* seconds, there */
-    items = c->engine == VYRE_ENGINE_JIT ? jit : interp;
-    const char *engine =
-        c->engine == VYRE_ENGINE_JIT ? "compiled" : "interpreted";
-    if (c->batch == 1)
-      c->row = bench_table_row (h->table, BENCH_MEASURED, "%s, one by one%s",
-          engine, c->rewrite ? ", input rewritten" : "");
-    else
-      c->row = bench_table_row (h->table, BENCH_MEASURED,
-          "%s, %u at once, %u in flight", engine, c->batch,
-          items != NULL ? depth_of (items, c->batch) : DEPTH);
-    if (items == NULL)
-      bench_row_skip (c->row, no_jit->message);
-  }
-
+static gboolean
+run_all (const Handover *h, BaselineItems *jobs, BenchRow **rows,
+    BenchItems *interp, BenchItems *jit, VyreCase *cases, GError **error)
+{
   for (guint run = 0; run < h->bench->runs; run++) {
     if (!run_baseline (h, jobs, rows, error))
       return FALSE;
-    for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    for (guint i = 0; i < G_N_ELEMENTS (vyre_cases); i++) {
       BenchItems *items = cases[i].engine == VYRE_ENGINE_JIT ? jit : interp;
       if (items != NULL && cases[i].row != NULL &&
           !run_vyre_case (h, &cases[i], items, error))
@@ -236,6 +220,45 @@ fill_table (Handover *h, GError **error)
              bench_items_verify (h->work, jit, "compiled", error)) &&
          bench_verify (&bench_programs[0], 0, jobs->in->map, jobs->out->map,
              h->bytes, "handover baseline", error);
+}
+
+static gboolean
+fill_table (const Handover *h, GError **error)
+{
+  g_autoptr (BaselineItems) jobs = baseline_items_new (
+      h->baseline, h->kind == VYRE_ARENA_HOST, h->bytes, MAX_ITEMS, error);
+  g_autoptr (BenchItems) interp = NULL, jit = NULL;
+  g_autoptr (GError) no_jit = NULL;
+  VyreCase cases[G_N_ELEMENTS (vyre_cases)];
+  BenchRow *rows[G_N_ELEMENTS (baseline_names)];
+  guint most = h->bench->on_cpu && h->bench->quick ? 64 : MAX_ITEMS;
+
+  if (jobs == NULL)
+    return FALSE;
+  interp = bench_items_new (
+      h->work, VYRE_ENGINE_INTERP, h->kind, h->bytes, 64, most, error);
+  if (interp == NULL)
+    return FALSE;
+  jit = bench_items_new (
+      h->work, VYRE_ENGINE_JIT, h->kind, h->bytes, 64, most, &no_jit);
+  if (jit == NULL && !bench_is_refusal (no_jit))
+    goto failed;
+
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
+    rows[i] =
+        bench_table_row (h->table, BENCH_BASELINE, "%s", baseline_names[i]);
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    cases[i] = vyre_cases[i];
+    if (cases[i].engine == VYRE_ENGINE_JIT)
+      add_vyre_row (h, &cases[i], jit, no_jit != NULL ? no_jit->message : NULL);
+    else
+      add_vyre_row (h, &cases[i], interp, NULL);
+  }
+  return run_all (h, jobs, rows, interp, jit, cases, error);
+
+failed:
+  g_propagate_error (error, g_steal_pointer (&no_jit));
+  return FALSE;
 }
 
 static gboolean
@@ -293,9 +316,7 @@ bench_handover (Bench *bench, GError **error)
     g_autoptr (GError) refused = NULL;
     if (measure_residency (bench, modes[i], &refused))
       continue;
-    if (!g_error_matches (refused, BENCH_ERROR, BENCH_ERROR_UNAVAILABLE) &&
-        !g_error_matches (
-            refused, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_RESIDENCY)) {
+    if (!bench_is_refusal (refused)) {
       g_propagate_error (error, g_steal_pointer (&refused));
       return FALSE;
     }

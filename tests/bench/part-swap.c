@@ -100,7 +100,7 @@ fill_table (const Swap *s, BenchTable *table, GError **error)
   if (!warm_up (s, error))
     return FALSE;
   for (guint run = 0; run < s->bench->runs; run++) {
-    g_autoptr (GError) refused = NULL;
+    GError *refused = NULL;
     double us;
     bench_settle ();
     if (!swap_baseline (s, &us, error))
@@ -111,15 +111,10 @@ fill_table (const Swap *s, BenchTable *table, GError **error)
     bench_row_add (interp, 0, us);
     if (jit->skipped != NULL)
       continue;
-    if (swap_vyre (s, VYRE_ENGINE_JIT, &us, &refused)) {
+    if (swap_vyre (s, VYRE_ENGINE_JIT, &us, &refused))
       bench_row_add (jit, 0, us);
-    } else if (g_error_matches (
-                   refused, BENCH_ERROR, BENCH_ERROR_UNAVAILABLE)) {
-      bench_row_skip (jit, refused->message);
-    } else {
-      g_propagate_error (error, g_steal_pointer (&refused));
+    else if (!bench_skip_or_fail (jit, refused, error))
       return FALSE;
-    }
   }
   return TRUE;
 }

@@ -22,6 +22,29 @@ bench_residency_name (VyreResidency residency)
   return residency == VYRE_RESIDENCY_RESIDENT ? "resident" : "sliced";
 }
 
+gboolean
+bench_is_refusal (const GError *error)
+{
+  return g_error_matches (error, BENCH_ERROR, BENCH_ERROR_UNAVAILABLE) ||
+         g_error_matches (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY) ||
+         g_error_matches (
+             error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LIMIT) ||
+         g_error_matches (
+             error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_RESIDENCY);
+}
+
+gboolean
+bench_skip_or_fail (BenchRow *row, GError *refused, GError **error)
+{
+  if (!bench_is_refusal (refused)) {
+    g_propagate_error (error, refused);
+    return FALSE;
+  }
+  bench_row_skip (row, refused->message);
+  g_error_free (refused);
+  return TRUE;
+}
+
 BenchWork *
 bench_work_open (Bench *bench, VyreResidency residency, GError **error)
 {
@@ -124,14 +147,29 @@ drop_item (BenchItems *items, guint i)
   g_clear_pointer (&items->out[i], vyre_block_unref);
 }
 
-static VyreWindow *
-prepare (BenchWork *work, VyreExecutable *executable, VyreBlock *in,
-    VyreBlock *out, gsize bytes, GError **error)
+/* Prepares it and runs it once: it has what it needs from then on. */
+static gboolean
+make_item (BenchWork *work, VyreExecutable *executable, VyreArenaKind kind,
+    BenchItems *items, guint i, GError **error)
 {
-  VyreBinding bindings[] = { { in, 0, bytes }, { out, 0, bytes } };
+  gsize bytes = items->bytes;
 
-  return vyre_window_prepare (
+  items->in[i] = bench_work_alloc (work, kind, bytes, error);
+  if (items->in[i] == NULL)
+    return FALSE;
+  items->out[i] = bench_work_alloc (work, kind, bytes, error);
+  if (items->out[i] == NULL)
+    return FALSE;
+  bench_fill (items->in[i]->data, bytes);
+  vyre_block_note_write (items->in[i]);
+
+  VyreBinding bindings[] = { { items->in[i], 0, bytes },
+    { items->out[i], 0, bytes } };
+  items->windows[i] = vyre_window_prepare (
       work->tenant, executable, bindings, G_N_ELEMENTS (bindings), NULL, error);
+  return items->windows[i] != NULL &&
+         vyre_windows_publish (&items->windows[i], 1, error) == 1 &&
+         bench_wait (&items->windows[i], 1, error);
 }
 
 BenchItems *
@@ -150,26 +188,23 @@ bench_items_new (BenchWork *work, VyreEngine engine, VyreArenaKind kind,
   items->in = g_new0 (VyreBlock *, max);
   items->out = g_new0 (VyreBlock *, max);
   items->windows = g_new0 (VyreWindow *, max);
-  for (guint i = 0; i < max && refused == NULL; i++) {
-    items->n = i + 1; /* for bench_items_free() */
-    items->in[i] = bench_work_alloc (work, kind, bytes, &refused);
-    if (items->in[i] != NULL)
-      items->out[i] = bench_work_alloc (work, kind, bytes, &refused);
-    if (items->out[i] == NULL)
-      break;
-    bench_fill (items->in[i]->data, bytes);
-    vyre_block_note_write (items->in[i]);
-    items->windows[i] = prepare (
-        work, executable, items->in[i], items->out[i], bytes, &refused);
+  while (items->n < max && refused == NULL) {
+    if (!make_item (work, executable, kind, items, items->n++, &refused))
+      drop_item (items, --items->n);
   }
-  if (refused != NULL && items->n - 1 < min)
+  if (refused != NULL && !bench_is_refusal (refused))
+    goto failed;
+  if (items->n < min)
     goto too_few;
-  if (refused != NULL)
-    drop_item (items, --items->n);
   return g_steal_pointer (&items);
 
-too_few:
+failed:
   g_propagate_error (error, g_steal_pointer (&refused));
+  return NULL;
+too_few:
+  g_set_error (error, BENCH_ERROR, BENCH_ERROR_UNAVAILABLE,
+      "the runtime refuses more than %u of %u windows: %s", items->n, min,
+      refused->message);
   return NULL;
 }
 

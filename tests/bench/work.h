@@ -21,6 +21,12 @@ BenchWork *bench_work_open (Bench *bench, VyreResidency residency,
 void bench_work_close (BenchWork *work);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (BenchWork, bench_work_close)
 
+/* Is this what a device or a bounded runtime does not have, and no fault? */
+gboolean bench_is_refusal (const GError *error);
+/* Notes a refusal in its row; anything else becomes the caller's error and
+ * makes it FALSE. Takes refused. */
+gboolean bench_skip_or_fail (BenchRow *row, GError *refused, GError **error);
+
 /* For people: "resident" or "sliced". */
 const char *bench_residency_name (VyreResidency residency);
 
@@ -42,8 +48,9 @@ typedef struct
   VyreWindow **windows;
 } BenchItems;
 
-/* At least min and at most max of them: as many as the runtime gives
- * descriptors and memory for. The input is filled. */
+/* At least min and at most max of them: as many as the runtime gives memory
+ * and, when they are published, descriptors for; UNAVAILABLE when that is less
+ * than min. The input is filled, and each has run once. */
 BenchItems *bench_items_new (BenchWork *work, VyreEngine engine,
     VyreArenaKind kind, gsize bytes, guint min, guint max, GError **error);
 void bench_items_free (BenchItems *items);
