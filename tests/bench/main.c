@@ -68,25 +68,19 @@ is_part (const char *name)
 }
 
 /* A part that fails is told at once and in the report; the others run. */
-static gboolean
+static void
 run_part (Bench *bench, guint i, const char *json_path)
 {
   g_autoptr (GError) error = NULL, unwritten = NULL;
   gint64 start = g_get_monotonic_time ();
-  gboolean ok = parts[i].run (bench, &error);
 
-  if (!ok) {
-    g_printerr ("vyre-bench: %s: %s\n", parts[i].name, error->message);
+  if (!parts[i].run (bench, &error))
     bench_failure (bench, parts[i].name, error->message);
-  }
   g_print ("\n%s took %.1f s\n", parts[i].name,
       (g_get_monotonic_time () - start) / 1e6);
   /* After each part: what is measured stays, whatever the next one does. */
-  if (json_path != NULL && !bench_write_json (bench, json_path, &unwritten)) {
-    g_printerr ("vyre-bench: %s: %s\n", json_path, unwritten->message);
-    ok = FALSE;
-  }
-  return ok;
+  if (json_path != NULL && !bench_write_json (bench, json_path, &unwritten))
+    bench_failure (bench, "json", unwritten->message);
 }
 
 int
@@ -110,7 +104,7 @@ main (int argc, char **argv)
   g_autoptr (GOptionContext) context = g_option_context_new ("[PART…]");
   g_autoptr (GString) summary = g_string_new ("Parts, all unless named:\n");
   g_autoptr (GError) error = NULL;
-  gboolean ok = TRUE;
+  gboolean ok;
 
   for (guint i = 0; i < G_N_ELEMENTS (parts); i++)
     g_string_append_printf (
@@ -139,8 +133,9 @@ main (int argc, char **argv)
   bench_print_machine (&bench);
   for (guint i = 0; i < G_N_ELEMENTS (parts); i++) {
     if (is_asked_for (parts[i].name, argv + 1, argc - 1))
-      ok = run_part (&bench, i, json_path) && ok;
+      run_part (&bench, i, json_path);
   }
+  ok = bench.failures->len == 0;
   bench_clear (&bench);
   return ok ? 0 : 1;
 

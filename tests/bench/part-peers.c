@@ -123,15 +123,17 @@ run_quietly (const BenchPipeline *pipeline, double *per_second, GError **error)
 
 /* An element whose bytes differ does other work, and is not compared. */
 static void
-compare (BenchRow *row, const BenchPipeline *pipeline, GBytes *expected)
+compare (Bench *bench, BenchRow *row, const BenchPipeline *pipeline,
+    GBytes *expected)
 {
   g_autoptr (GError) refused = NULL;
   g_autoptr (GBytes) first = bench_pipeline_first (pipeline, &refused);
 
-  if (first == NULL)
-    bench_row_skip (row, refused->message);
-  else if (!g_bytes_equal (expected, first))
-    bench_row_skip (row, "its output is not the expected one");
+  if (first != NULL && !g_bytes_equal (expected, first))
+    g_set_error (&refused, BENCH_ERROR, BENCH_ERROR_WRONG,
+        "its output is not the expected one");
+  if (refused != NULL)
+    bench_pipeline_skip (bench, "peers", row, refused);
 }
 
 static char *
@@ -165,7 +167,7 @@ measure (Bench *bench, BenchTable *table, const Peer *peers, guint n,
         (BenchPipeline){ lines->pdata[2 * i], peer->sink, peer->element,
           peer->property, peer->text, frame, lines->pdata[2 * i + 1], buffers };
     if (peer->same)
-      compare (row, &pipelines[i], expected);
+      compare (bench, row, &pipelines[i], expected);
   }
   for (guint run = 0; run < bench->runs; run++) {
     for (guint i = 0; i < n; i++) {
@@ -179,7 +181,7 @@ measure (Bench *bench, BenchTable *table, const Peer *peers, guint n,
       if (run_quietly (&pipelines[i], &per_second, &refused))
         bench_row_add (row, 0, per_second);
       else
-        bench_row_skip (row, refused->message);
+        bench_pipeline_skip (bench, "peers", row, refused);
     }
   }
   bench_table_finish (bench, table);

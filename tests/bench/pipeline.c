@@ -334,3 +334,13 @@ failed:
         pipeline->launch);
   return NULL;
 }
+
+void
+bench_pipeline_skip (
+    Bench *bench, const char *part, BenchRow *row, const GError *why)
+{
+  bench_row_skip (row, why->message);
+  if (row->kind == BENCH_MEASURED &&
+      !g_error_matches (why, BENCH_ERROR, BENCH_ERROR_UNAVAILABLE))
+    bench_failure (bench, part, why->message);
+}

@@ -32,6 +32,11 @@ typedef struct
 gboolean bench_pipeline_run (const BenchPipeline *pipeline, double *per_second,
     GError **error);
 
+/* Notes in the row why a pipeline did not run. Where it is one of ours that
+ * failed, and not something that is missing here, the part has failed, too. */
+void bench_pipeline_skip (Bench *bench, const char *part, BenchRow *row,
+    const GError *why);
+
 /* The first buffer that comes out. */
 GBytes *bench_pipeline_first (const BenchPipeline *pipeline, GError **error);
 

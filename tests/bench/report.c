@@ -52,6 +52,7 @@ bench_failure (Bench *bench, const char *part, const char *why)
 {
   BenchFact failure = { part, g_strdup (why) };
 
+  g_printerr ("vyre-bench: %s failed: %s\n", part, why);
   g_array_append_val (bench->failures, failure);
 }
 
@@ -190,15 +191,31 @@ add_table (JsonBuilder *json, const BenchTable *table)
 }
 
 static void
-add_facts (JsonBuilder *json, const char *name, const GArray *facts)
+add_machine (JsonBuilder *json, const GArray *facts)
 {
-  json_builder_set_member_name (json, name);
+  json_builder_set_member_name (json, "machine");
   json_builder_begin_object (json);
   for (guint i = 0; i < facts->len; i++) {
     const BenchFact *fact = &g_array_index (facts, BenchFact, i);
     add_string (json, fact->key, fact->value);
   }
   json_builder_end_object (json);
+}
+
+/* An array: a part may fail more than once. */
+static void
+add_failures (JsonBuilder *json, const GArray *failures)
+{
+  json_builder_set_member_name (json, "failures");
+  json_builder_begin_array (json);
+  for (guint i = 0; i < failures->len; i++) {
+    const BenchFact *failure = &g_array_index (failures, BenchFact, i);
+    json_builder_begin_object (json);
+    add_string (json, "part", failure->key);
+    add_string (json, "message", failure->value);
+    json_builder_end_object (json);
+  }
+  json_builder_end_array (json);
 }
 
 gboolean
@@ -208,8 +225,8 @@ bench_write_json (Bench *bench, const char *path, GError **error)
   g_autoptr (JsonGenerator) generator = json_generator_new ();
 
   json_builder_begin_object (json);
-  add_facts (json, "machine", bench->facts);
-  add_facts (json, "failed", bench->failures);
+  add_machine (json, bench->facts);
+  add_failures (json, bench->failures);
   json_builder_set_member_name (json, "runs");
   json_builder_add_int_value (json, bench->runs);
   json_builder_set_member_name (json, "quick");
