@@ -38,7 +38,7 @@ gigabytes_per_second (gsize bytes, guint times, guint64 ns)
   return 2.0 * bytes * times / MAX (ns, 1);
 }
 
-/* --- written by hand ---------------------------------------------------------- */
+/* --- written by hand -- */
 
 typedef struct
 {
@@ -107,7 +107,7 @@ plain_clear (Plain *plain)
   g_clear_pointer (&plain->pipeline, baseline_pipeline_free);
 }
 
-/* --- libvyre -------------------------------------------------------------------- */
+/* --- libvyre -- */
 
 typedef struct
 {
@@ -180,7 +180,7 @@ program_sample (Program *p, const Engines *e, GError **error)
   return TRUE;
 }
 
-/* --- tables ----------------------------------------------------------------------- */
+/* --- tables -- */
 
 static gboolean
 fill_table (const Engines *e, const BenchProgram *program, BenchTable *table,

@@ -51,7 +51,7 @@ run_items (Bench *bench, BenchWork *work, BenchItems *items, double *rate,
              work, items, batch, depth, bench->sample_us, rate, error);
 }
 
-/* --- windows -------------------------------------------------------------------- */
+/* --- windows -- */
 
 /* UNAVAILABLE when so many cannot be in flight at once. */
 static gboolean
@@ -117,7 +117,7 @@ fill_windows (Bench *bench, BenchWork *work, BaselineItems *jobs,
   return TRUE;
 }
 
-/* --- tenants -------------------------------------------------------------------- */
+/* --- tenants -- */
 
 typedef struct
 {
@@ -240,7 +240,7 @@ fill_tenants (
   return TRUE;
 }
 
-/* --- sizes ---------------------------------------------------------------------- */
+/* --- sizes -- */
 
 static gboolean
 run_size (Bench *bench, BenchWork *work, BaselineItems *jobs, BenchItems *items,
@@ -291,7 +291,7 @@ measure_size (Bench *bench, BenchWork *work, Baseline *baseline, gsize bytes,
   return ok;
 }
 
-/* --- the part --------------------------------------------------------------------- */
+/* --- the part -- */
 
 gboolean
 bench_growth (Bench *bench, GError **error)

@@ -95,7 +95,7 @@ vyre_single (const Handover *h, BenchItems *items, gboolean rewrite,
   return TRUE;
 }
 
-/* --- a table ------------------------------------------------------------------ */
+/* --- a table -- */
 
 typedef struct
 {

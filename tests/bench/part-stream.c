@@ -72,7 +72,7 @@ static const Line inverting[] = {
       SOURCE ("vyresrc") " ! " INTERP " engine=jit async-depth=16", TRUE },
 };
 
-/* --- the file --------------------------------------------------------------- */
+/* --- the file -- */
 
 /* In memory where there is room, so that no disk is measured. */
 static char *
@@ -130,7 +130,7 @@ failed:
   return NULL;
 }
 
-/* --- lines ------------------------------------------------------------------- */
+/* --- lines -- */
 
 static char *
 fill_in (const Bench *bench, const char *launch, const char *file, gsize block,
