@@ -226,7 +226,7 @@ run_imported (
   return job != NULL && run_job (job, rounded, error);
 }
 
-/* --- the element ------------------------------------------------------------- */
+/* --- the element -- */
 
 static gboolean
 gst_vyre_bench_submit_start (GstBaseTransform *trans)

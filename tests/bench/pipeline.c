@@ -22,7 +22,7 @@ typedef struct
   guint64 started, ended;
 } Run;
 
-/* --- plugins --------------------------------------------------------------- */
+/* --- plugins -- */
 
 static gboolean
 load_plugin (const char *folder, const char *name, GError **error)
@@ -79,7 +79,7 @@ bench_gst_init (Bench *bench, GError **error)
   return TRUE;
 }
 
-/* --- a run ------------------------------------------------------------------- */
+/* --- a run -- */
 
 static void
 on_need_data (GstAppSrc *source, guint length, gpointer data)
