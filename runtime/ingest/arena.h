@@ -66,6 +66,8 @@ VYRE_API gsize vyre_arena_get_size (VyreArena *arena);
 /* Bytes in blocks now, the most there ever were, and blocks now. */
 VYRE_API void vyre_arena_get_usage (VyreArena *arena, gsize *used,
     gsize *peak, guint *blocks);
+/* Bytes in blocks, at some moment during the call; takes no lock. */
+VYRE_API gsize vyre_arena_get_used (VyreArena *arena);
 
 /* A block of at least size bytes (0 counts as 1), contents undefined, one
  * reference; %NULL when there is no room now. Never waits. Allocation goes

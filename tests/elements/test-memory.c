@@ -121,6 +121,56 @@ test_parts (void)
   drop_arena (arena);
 }
 
+/* Memories with pages of their own on one block see nothing of each other. */
+static void
+check_own_pages (VyreArenaKind kind)
+{
+  VyreArena *arena = new_arena (kind);
+  VyreBlock *block = new_block (arena, 4 * VYRE_PAGE_SIZE);
+  g_autofree guint8 *before = g_memdup2 (block->data, block->size);
+  GstMemory *mem =
+      gst_vyre_memory_new_part (vyre_block_ref (block), VYRE_PAGE_SIZE, 5000);
+  GstMemory *next =
+      gst_vyre_memory_new_part (block, 3 * VYRE_PAGE_SIZE, VYRE_PAGE_SIZE);
+  GstMemory *sub = gst_memory_share (mem, 50, 60);
+  GstMapInfo map;
+  gsize at, used;
+
+  g_assert_cmpuint (gst_memory_get_sizes (mem, &at, &used), ==, 5000);
+  g_assert_cmpuint (at, ==, 0);
+  g_assert_cmpuint (used, ==, 2 * VYRE_PAGE_SIZE);
+  g_assert_false (gst_memory_is_span (mem, next, &at));
+  g_assert_true (gst_vyre_memory_peek_block (sub, &at) == block);
+  g_assert_cmpuint (at, ==, VYRE_PAGE_SIZE + 50);
+  g_assert_true (gst_memory_map (sub, &map, GST_MAP_READ));
+  g_assert_cmpmem (map.data, map.size, before + VYRE_PAGE_SIZE + 50, 60);
+  gst_memory_unmap (sub, &map);
+  gst_memory_unref (sub);
+
+  gst_memory_resize (mem, 0, 2 * VYRE_PAGE_SIZE);
+  g_assert_true (gst_memory_map (mem, &map, GST_MAP_READWRITE));
+  g_assert_cmpmem (
+      map.data, map.size, before + VYRE_PAGE_SIZE, 2 * VYRE_PAGE_SIZE);
+  memset (map.data, 0xee, map.size);
+  gst_memory_unmap (mem, &map);
+  for (gsize i = 0; i < block->size; i++)
+    g_assert_cmpuint (block->data[i], ==,
+        i / VYRE_PAGE_SIZE == 1 || i / VYRE_PAGE_SIZE == 2 ? 0xee : before[i]);
+
+  /* The block goes with the last of them. */
+  gst_memory_unref (mem);
+  g_assert_cmpuint (vyre_arena_get_used (arena), ==, 4 * VYRE_PAGE_SIZE);
+  gst_memory_unref (next);
+  drop_arena (arena);
+}
+
+static void
+test_own_pages (void)
+{
+  check_own_pages (VYRE_ARENA_HOST);
+  check_own_pages (VYRE_ARENA_DEVICE);
+}
+
 static void
 test_device (void)
 {
@@ -304,6 +354,7 @@ main (int argc, char **argv)
   GST_ELEMENT_REGISTER (vyresrc, NULL);
   g_test_add_func ("/memory/host", test_host);
   g_test_add_func ("/memory/parts", test_parts);
+  g_test_add_func ("/memory/own-pages", test_own_pages);
   g_test_add_func ("/memory/device", test_device);
   g_test_add_func ("/memory/allocator", test_allocator);
   g_test_add_func ("/memory/proposal/host", test_proposal_host);
