@@ -16,10 +16,12 @@ shared uint registers[VYRE_I_MAX_REGISTERS * LANES];
 /* The window's bindings with absolute addresses. */
 shared uvec4 bindings[VYRE_MAX_BINDINGS];
 
-/* Lane state. */
-bool executing, alive;
+/* Lane state: which of the lane's invocations execute, and which have not
+ * ended; bit 0 where it runs one. */
+uint executing, alive;
 uvec2 entered, taken; /* per level of control flow */
 uvec3 workgroup_id, local_id, invocation_id;
+uint first_invocation; /* where the lane runs several: of the first */
 
 /* Uniform state. */
 uint pc;
@@ -205,6 +207,7 @@ interpret (uint lane, inout uint allowance)
 {
   Code code = Code (code_address);
   uint event = EV_SLICE;
+  bool on = executing != 0u, live = alive != 0u;
 
   while (allowance > 0u) {
     allowance--;
@@ -220,74 +223,74 @@ interpret (uint lane, inout uint allowance)
         op == VYRE_I_FAULT_IF;
     uint c = R (uses_dst ? dst : op == VYRE_I_ATOMIC ?
             VYRE_IA_EXPECTED (x) & 63u : x & 63u);
-    bool writes = executing;
+    bool writes = on;
     uint target = dst;
     uint result = 0u;
 
     if (op < VYRE_I_MOV) {
       uvec2 bit = level_bit (dst);
-      bool was = test (entered, bit) && alive;
+      bool was = test (entered, bit) && live;
       bool may_jump = false, on_any = false, restore = false;
       writes = false;
       switch (op) {
         case VYRE_I_IF:
-          entered = assign (entered, bit, executing);
-          executing = executing && a != 0u;
-          taken = assign (taken, bit, executing);
+          entered = assign (entered, bit, on);
+          on = on && a != 0u;
+          taken = assign (taken, bit, on);
           may_jump = true;
           break;
         case VYRE_I_ELSE:
-          executing = was && !test (taken, bit);
+          on = was && !test (taken, bit);
           may_jump = true;
           break;
         case VYRE_I_ENDIF:
-          executing = was;
+          on = was;
           break;
         case VYRE_I_LOOP:
-          entered = assign (entered, bit, executing);
-          was = executing;
-          executing = executing && a < b;
+          entered = assign (entered, bit, on);
+          was = on;
+          on = on && a < b;
           may_jump = true;
           restore = true;
           break;
         case VYRE_I_NEXT:
           result = a + 1u;
-          writes = executing;
+          writes = on;
           target = ins.x >> 16 & 63u;
-          executing = executing && result < b;
+          on = on && result < b;
           may_jump = true;
           on_any = true;
           restore = true;
           break;
         case VYRE_I_RETURN:
-          alive = alive && !executing;
-          executing = false;
+          live = live && !on;
+          on = false;
           break;
         case VYRE_I_FAULT_IF:
-          if (executing && a != 0u) {
+          if (on && a != 0u) {
             fault_code = ins.x >> 24;
             fault_address = c;
-            executing = false;
-            alive = false;
+            on = false;
+            live = false;
           }
           break;
         case VYRE_I_TRAP:
-          if (executing) {
+          if (on) {
             fault_code = VYRE_FAULT_TRAP;
             fault_address = a;
             fault_tag = x;
-            executing = false;
-            alive = false;
+            on = false;
+            live = false;
           }
           break;
       }
       bool leaves = op == VYRE_I_RETURN || op == VYRE_I_TRAP ||
           op == VYRE_I_FAULT_IF;
-      bool any = subgroupAny (leaves ? alive : executing);
+      bool any = subgroupAny (leaves ? live : on);
       if (may_jump && any == on_any)
         pc = x;
       if (restore && !any)
-        executing = was;
+        on = was;
       if (op == VYRE_I_END || leaves && !any)
         event = EV_END;
       if (op == VYRE_I_BARRIER)
@@ -301,13 +304,13 @@ interpret (uint lane, inout uint allowance)
       uint offset = atomic ? 0u : VYRE_IM_OFFSET (x);
       uint64_t base = packUint2x32 (binding.xy);
       uint byte = (a << stride) + offset;
-      bool ok = executing && a < binding.z >> stride;
+      bool ok = on && a < binding.z >> stride;
       if (spill) {
         base = spill_address;
         byte = (x * LANES + lane) * 4u;
-        ok = executing;
+        ok = on;
       }
-      writes = executing && !uses_dst;
+      writes = on && !uses_dst;
       if (op == VYRE_I_SPECIAL)
         result = special_value (x);
       else if (op == VYRE_I_BUFLEN)
@@ -339,11 +342,11 @@ interpret (uint lane, inout uint allowance)
       else if ((KERNEL_FEATURES & VYRE_KERNEL_TRANSCENDENTAL) != 0u)
         result = transcendental (op, a);
       bool division = op == VYRE_I_DIVS || op == VYRE_I_MODS;
-      if (division && executing &&
+      if (division && on &&
           (b == 0u || a == 0x80000000u && b == 0xffffffffu)) {
         fault_code = VYRE_FAULT_DIVISION;
-        executing = false;
-        alive = false;
+        on = false;
+        live = false;
       }
     }
     if (writes)
@@ -351,5 +354,7 @@ interpret (uint lane, inout uint allowance)
     if (event != EV_SLICE)
       break;
   }
+  executing = uint (on);
+  alive = uint (live);
   return event;
 }

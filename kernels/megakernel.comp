@@ -14,6 +14,7 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_buffer_reference : require
+#extension GL_EXT_control_flow_attributes : require
 #extension GL_EXT_scalar_block_layout : require
 #extension GL_EXT_shader_8bit_storage : require
 #extension GL_EXT_shader_16bit_storage : require
@@ -24,6 +25,7 @@
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_vote : require
 #extension GL_KHR_shader_subgroup_ballot : require
+#extension GL_KHR_shader_subgroup_shuffle : require
 #pragma use_vulkan_memory_model
 
 #include "ring/words.h"
@@ -35,181 +37,52 @@ layout(constant_id = VYRE_SPEC_LANES) const uint LANES = 32;
 layout(constant_id = VYRE_SPEC_FEATURES) const uint KERNEL_FEATURES =
     VYRE_KERNEL_ALL;
 
+layout(constant_id = VYRE_SPEC_PARALLEL) const bool PARALLEL = true;
+
 #include "memory.glsl"
 #include "float.glsl"
 #include "transcendental.glsl"
+#include "tile.glsl"
 #include "interp.glsl"
+#include "interp-wide.glsl"
+#include "state.glsl"
+#include "claim.glsl"
 
-layout(push_constant, scalar) uniform Launch
-{
-  uint64_t control, ring, records, descriptors, areas, area_map;
-  uint slots;           /* a power of two */
-  uint n_areas;
-  uint area_words;
-  uint generation;      /* of residency */
-  uint fuel;            /* loop passes this workgroup may make */
-  uint slice;           /* instructions between two looks at the host */
-  uint idle_limit;      /* polls without work before leaving; 0: leave at once */
-  uint n_descriptors;
-} launch;
-
-#define NONE 0xffffffffu
 /* Loop passes of one turn of the outer loop beside those that are counted where
- * they are made: its own, and one each for the end of the loops that claim,
- * interpret and read bindings, since devices that count passes also count the
- * one that finds nothing left to do. */
-#define TURN_PASSES 4u
+ * they are made: its own, those over the priority levels, and one each for the
+ * end of the loops that claim, interpret and read bindings, since devices that
+ * count passes also count the one that finds nothing left to do. */
+#define TURN_PASSES 24u
 #define PC_ENDED 0xffffffffu
 #define PHASE_FRESH 0xffffffffu /* the workgroup has not begun */
-
-uint lane;
-
-/* The tile in hand; uniform. */
-uint slot, sequence, descriptor_index;
-uint64_t descriptor;
-uint tile_first, tile_count;
-uint code_length, n_registers, n_spills, n_warps, n_shared, group_size, flags;
-uint tenant, window_generation;
-uvec3 size, grid;
-uint64_t step_limit;
-uint done_groups, warp, phase, active_warps, total_steps, slices;
-uint64_t steps;
-uint64_t area_address;
-
-/* --- save areas ---------------------------------------------------------- */
-
-uint
-take_area (uint start)
-{
-  uint found = NONE;
-  if (lane == 0u) {
-    Words map = Words (launch.area_map);
-    uint words = (launch.n_areas + 31u) / 32u;
-    for (uint k = 0u; k < words && found == NONE; k++) {
-      uint i = (start + k) % words;
-      uint free_bits = load_relaxed (map, i);
-      if (free_bits != 0u) {
-        uint bit = uint (findLSB (free_bits));
-        uint old = atomicAnd (map.w[i], ~(1u << bit), SCOPE, 0, 0);
-        if ((old & 1u << bit) != 0u)
-          found = i * 32u + bit;
-      }
-    }
-  }
-  return subgroupBroadcastFirst (found);
-}
-
-void
-give_area (uint area)
-{
-  if (lane == 0u)
-    atomicOr (Words (launch.area_map).w[area / 32u], 1u << area % 32u, SCOPE,
-        0, 0);
-}
-
-uint64_t
-area_base (uint area)
-{
-  return launch.areas + uint64_t (area) * uint64_t (launch.area_words) * 4UL;
-}
-
-uint
-warp_words ()
-{
-  return (VYRE_S_LANE_ROWS + n_registers + n_spills) * LANES;
-}
-
-/* Where the lane group in hand keeps its state: flat tiles have one place,
- * workgroups one per lane group. */
-uint
-lanes_base ()
-{
-  return VYRE_S_HEADER_WORDS + n_shared +
-      ((flags & VYRE_XF_GROUPED) != 0u ? warp * warp_words () : 0u);
-}
-
-void
-locate_spills ()
-{
-  spill_address = area_address + uint64_t ((lanes_base () +
-          (VYRE_S_LANE_ROWS + n_registers) * LANES) * 4u);
-}
-
-void
-save_lanes ()
-{
-  Words area = Words (area_address);
-  uint base = lanes_base () + lane;
-  area.w[base] = pc;
-  area.w[base + LANES] = uint (executing) | uint (alive) << 1;
-  area.w[base + 2u * LANES] = entered.x;
-  area.w[base + 3u * LANES] = entered.y;
-  area.w[base + 4u * LANES] = taken.x;
-  area.w[base + 5u * LANES] = taken.y;
-  for (uint r = 0u; r < n_registers; r++)
-    area.w[base + (VYRE_S_LANE_ROWS + r) * LANES] = R (r);
-}
-
-void
-restore_lanes ()
-{
-  Words area = Words (area_address);
-  uint base = lanes_base () + lane;
-  pc = subgroupBroadcastFirst (area.w[base]);
-  uint bits = area.w[base + LANES];
-  executing = (bits & 1u) != 0u;
-  alive = (bits & 2u) != 0u;
-  entered = uvec2 (area.w[base + 2u * LANES], area.w[base + 3u * LANES]);
-  taken = uvec2 (area.w[base + 4u * LANES], area.w[base + 5u * LANES]);
-  for (uint r = 0u; r < n_registers; r++)
-    R (r) = area.w[base + (VYRE_S_LANE_ROWS + r) * LANES];
-}
-
-void
-save_header ()
-{
-  if (lane == 0u) {
-    Words area = Words (area_address);
-    area.w[VYRE_S_WORKGROUP] = done_groups;
-    area.w[VYRE_S_WARP] = warp;
-    area.w[VYRE_S_PHASE] = phase;
-    area.w[VYRE_S_STEPS_LO] = uint (steps);
-    area.w[VYRE_S_STEPS_HI] = uint (steps >> 32);
-    area.w[VYRE_S_TOTAL] = total_steps;
-    area.w[VYRE_S_SLICES] = slices + 1u;
-    area.w[VYRE_S_ACTIVE] = active_warps;
-  }
-}
-
-void
-restore_header ()
-{
-  Words area = Words (area_address);
-  done_groups = area.w[VYRE_S_WORKGROUP];
-  warp = area.w[VYRE_S_WARP];
-  phase = area.w[VYRE_S_PHASE];
-  steps = uint64_t (area.w[VYRE_S_STEPS_LO]) |
-      uint64_t (area.w[VYRE_S_STEPS_HI]) << 32;
-  total_steps = area.w[VYRE_S_TOTAL];
-  slices = area.w[VYRE_S_SLICES];
-  active_warps = area.w[VYRE_S_ACTIVE];
-}
+/* Looks at the host after which a tile leaves its workgroup to others. */
+#define ROTATE_LOOKS 4u
 
 /* --- lane groups of a tile ------------------------------------------------ */
 
-bool
-grouped ()
+/* Invocations that the lane group runs at once. */
+uint
+batch_width ()
 {
-  return (flags & VYRE_XF_GROUPED) != 0u;
+  return wide () ? LANES * VYRE_WIDE : LANES;
 }
 
-/* Ids of this lane for the lane group or batch in hand. FALSE: the lane has no
- * invocation. */
-bool
+/* Ids of this lane for the lane group or batch in hand. Returns which of its
+ * invocations exist, a bit each. */
+uint
 locate ()
 {
   uint group, local;
   bool valid;
+  if (wide ()) {
+    uint first = warp * LANES * VYRE_WIDE + lane;
+    uint limit = tile_count * group_size;
+    first_invocation = tile_first * group_size + first;
+    uint valid_bits = 0u;
+    for (uint k = 0u; k < VYRE_WIDE; k++)
+      valid_bits |= first + k * LANES < limit ? 1u << k : 0u;
+    return valid_bits;
+  }
   if (grouped ()) {
     group = done_groups;
     local = warp * LANES + lane;
@@ -226,7 +99,7 @@ locate ()
   local_id = uvec3 (local % size.x, local / size.x % size.y,
       local / size.x / size.y);
   invocation_id = workgroup_id * size + local_id;
-  return valid;
+  return uint (valid);
 }
 
 void
@@ -239,125 +112,24 @@ begin_lanes ()
   taken = uvec2 (0u);
 }
 
-/* --- claiming -------------------------------------------------------------- */
-
-bool
-older (uint a, uint b)
-{
-  return int (a - b) < 0;
-}
-
-/* A slot of a tenant that may not run stays published. */
-bool
-may_execute (uint tenant)
-{
-  return tenant < VYRE_TENANT_MASK_SLOTS &&
-      (load_relaxed (Words (launch.control), VYRE_C_TENANT_MASK + tenant) &
-          VYRE_TENANT_MAY_EXECUTE) != 0u;
-}
-
-/* May this kernel run what is in the slot? */
-bool
-may_run (uint base)
-{
-  Words ring = Words (launch.ring);
-
-  return !older (launch.generation,
-          load_relaxed (ring, base + VYRE_A_RESIDENCY)) &&
-      (load_relaxed (ring, base + VYRE_A_KERNEL) & ~KERNEL_FEATURES) == 0u &&
-      may_execute (load_relaxed (ring, base + VYRE_W_TENANT));
-}
-
-/* Looks through the slots in flight, a lane group's width at a time, and claims
- * one that this kernel may run. Oldest first: slots are taken back in order, so
- * one that waits long would block the ring. But fresh: only tiles that have
- * not begun, so that suspended ones, however long, leave some workgroups of
- * some launches to the others; suspended: only those, for want of a save area.
- * passes: loop passes used. */
-uint
-claim (inout uint passes, uint spread, bool fresh, bool suspended)
-{
-  Words control = Words (launch.control);
-  Words ring = Words (launch.ring);
-  uint tail = load_relaxed (control, VYRE_C_TAIL);
-  uint oldest = load_relaxed (control, VYRE_C_OLDEST);
-  uint available = tail - load_relaxed (control, VYRE_C_SKIPPED) +
-      load_relaxed (control, VYRE_C_YIELDED) -
-      load_relaxed (control, VYRE_C_CLAIMED);
-  tail = subgroupBroadcastFirst (tail);
-  oldest = subgroupBroadcastFirst (oldest);
-  available = subgroupBroadcastFirst (available);
-  uint span = tail - oldest;
-  uint got = NONE;
-  if (span == 0u || span > launch.slots || int (available) <= 0)
-    span = 0u;
-  /* A tile that is suspended among others that never end gets its turn only
-   * if not all look from the oldest on. */
-  bool turning = !fresh &&
-      ((gl_WorkGroupID.x >> 1) + (launch.generation >> 1) & 1u) != 0u;
-  uint rows = (span + LANES - 1u) / LANES;
-  uint first = turning ? launch.generation * 5u + spread : 0u;
-  for (uint k = 0u; k < rows && got == NONE; k++) {
-    passes++;
-    uint at = (first + k) % rows * LANES + lane;
-    uint candidate = oldest + at & launch.slots - 1u;
-    uint base = candidate * VYRE_SLOT_WORDS;
-    bool ready = at < span;
-    uint status = VYRE_ST_EMPTY;
-    if (ready) {
-      status = load_relaxed (ring, base + VYRE_W_STATUS);
-      ready = status == VYRE_ST_YIELD ? !fresh :
-          (status == VYRE_ST_PUBLISHED || status == VYRE_ST_REQUEUE) &&
-          !suspended;
-    }
-    if (ready)
-      ready = may_run (base);
-    uvec4 votes = subgroupBallot (ready);
-    uint n = subgroupBallotBitCount (votes);
-    if (n > 0u) {
-      /* Spread the workgroups over the candidates; suspended tiles first
-       * would be fairer, but they are found all the same. */
-      uint rank = subgroupBallotExclusiveBitCount (votes);
-      bool mine = ready && rank == spread % n;
-      uint won = NONE;
-      if (mine && atomicCompSwap (ring.w[base + VYRE_W_STATUS], status,
-              VYRE_ST_CLAIMED, SCOPE, BUFFERS, gl_SemanticsAcquire |
-              gl_SemanticsMakeVisible, 0, gl_SemanticsRelaxed) == status)
-        won = candidate | (status == VYRE_ST_YIELD ? 0x80000000u : 0u);
-      /* Between looking and claiming the slot may have been finished and
-       * published anew, for another kernel than this. */
-      if (won != NONE && !may_run (base)) {
-        atomicStore (ring.w[base + VYRE_W_STATUS], status, SCOPE, BUFFERS,
-            gl_SemanticsRelease | gl_SemanticsMakeAvailable);
-        won = NONE;
-      }
-      uvec4 winners = subgroupBallot (won != NONE);
-      got = subgroupBallotBitCount (winners) != 0u ?
-          subgroupBroadcast (won, subgroupBallotFindLSB (winners)) : NONE;
-    }
-  }
-  return got;
-}
-
 /* --- completion ------------------------------------------------------------ */
 
 void
+count_end (uint tenant_id)
+{
+  add_relaxed (Words (tenant_table ()), VYRE_T_HELD + tenant_id, 0xffffffffu);
+  add_relaxed (Words (launch.door), VYRE_DOOR_LAUNCH +
+      launch.index * VYRE_LAUNCH_WORDS + VYRE_LAUNCH_ACTIVE, 0xffffffffu);
+}
+
+/* The tile in hand has ended. Called in one place: what is called often is in
+ * the kernel often, and some devices compile slowly. */
+void
 complete (uint status, uint code, uint address, uint tag)
 {
-  fence_release ();
+  Words record = Words (launch.records +
+      uint64_t (slot) * uint64_t (VYRE_COMPLETION_WORDS * 4));
   if (lane == 0u) {
-    Words control = Words (launch.control);
-    Words ring = Words (launch.ring);
-    Words record = Words (launch.records +
-        uint64_t (slot) * uint64_t (VYRE_COMPLETION_WORDS * 4));
-    uint base = slot * VYRE_SLOT_WORDS;
-    if (status == VYRE_ST_FAULT) {
-      store_relaxed (ring, base + VYRE_A_ERROR, code);
-      add_relaxed (control, VYRE_C_FAULTED, 1u);
-    }
-    uint old = add_relaxed (control, VYRE_C_STEPS_LO, total_steps);
-    if (old + total_steps < old)
-      add_relaxed (control, VYRE_C_STEPS_HI, 1u);
     record.w[VYRE_R_STATUS] = status;
     record.w[VYRE_R_CODE] = code;
     record.w[VYRE_R_ADDRESS] = address;
@@ -365,9 +137,20 @@ complete (uint status, uint code, uint address, uint tag)
     record.w[VYRE_R_STEPS] = total_steps;
     record.w[VYRE_R_PC] = pc;
     record.w[VYRE_R_SLICES] = slices;
+  }
+  fence_release ();
+  if (lane == 0u) {
+    Words control = Words (launch.control);
+    Words ring = Words (launch.ring);
+    uint base = slot * VYRE_SLOT_WORDS;
+    if (status == VYRE_ST_FAULT) {
+      store_relaxed (ring, base + VYRE_A_ERROR, code);
+      add_relaxed (control, VYRE_C_FAULTED, 1u);
+    }
+    add_relaxed (Words (tenant_table ()), VYRE_T_FUEL + tenant, total_steps);
+    count_end (tenant);
     /* DONE first, then the count, then the host's record. */
-    atomicStore (ring.w[base + VYRE_W_STATUS], status, SCOPE, BUFFERS,
-        gl_SemanticsRelease | gl_SemanticsMakeAvailable);
+    store_relaxed (ring, base + VYRE_W_STATUS, status);
     if (status == VYRE_ST_DONE)
       add_relaxed (control, VYRE_C_DONE_COUNT, 1u);
     atomicStore (record.w[VYRE_R_SEQUENCE], sequence, SCOPE, BUFFERS,
@@ -377,63 +160,109 @@ complete (uint status, uint code, uint address, uint tag)
 
 /* --- tiles ------------------------------------------------------------------ */
 
+uint
+header_word (uint i)
+{
+  return PARALLEL ? subgroupBroadcast (header_line, i) :
+      Words (descriptor).w[i];
+}
+
+void
+read_slot ()
+{
+  tenant = slot_word (VYRE_W_TENANT);
+  sequence = slot_word (VYRE_A_SEQUENCE);
+  descriptor_index = slot_word (VYRE_A_DESCRIPTOR);
+  window_generation = slot_word (VYRE_A_WINDOW_GENERATION);
+  tile_first = slot_word (VYRE_A_TILE_FIRST);
+  tile_count = slot_word (VYRE_A_TILE_COUNT);
+}
+
+/* The descriptor's first words, unless they are there. */
+bool
+read_header ()
+{
+  descriptor = launch.descriptors +
+      uint64_t (descriptor_index) * uint64_t (VYRE_DESCRIPTOR_WORDS * 4);
+  if (descriptor_index >= launch.n_descriptors)
+    return false;
+  if (PARALLEL && fetched_descriptor != descriptor_index)
+    fetch_descriptor (descriptor_index);
+  return header_word (VYRE_X_GENERATION) == window_generation &&
+      header_word (VYRE_X_TENANT) == tenant;
+}
+
+void
+read_bindings (inout uint passes)
+{
+  Words d = Words (descriptor);
+  uint n_bindings = min (header_word (VYRE_X_BINDINGS), VYRE_MAX_BINDINGS);
+  uint turns = (n_bindings + LANES - 1u) / LANES;
+  /* Workgroup memory lives in the save area of this tile. */
+  for (uint turn = 0u; turn < turns; turn++) {
+    uint k = turn * LANES + lane;
+    uint at = VYRE_X_BINDING0 + k * VYRE_BINDING_WORDS;
+    uvec4 binding;
+    if (PARALLEL && n_bindings <= 8u)
+      binding = uvec4 (subgroupShuffle (bindings_line, k * 4u & 31u),
+          subgroupShuffle (bindings_line, k * 4u + 1u & 31u),
+          subgroupShuffle (bindings_line, k * 4u + 2u & 31u),
+          subgroupShuffle (bindings_line, k * 4u + 3u & 31u));
+    else if (k < n_bindings)
+      binding = uvec4 (d.w[at], d.w[at + 1u], d.w[at + 2u], d.w[at + 3u]);
+    if (k < n_bindings) {
+      if (binding.y == VYRE_B_SHARED)
+        binding.xy = unpackUint2x32 (area_address +
+            uint64_t (VYRE_S_HEADER_WORDS * 4u + binding.x));
+      bindings[k] = binding;
+    }
+  }
+  passes += turns;
+  memoryBarrier (gl_ScopeSubgroup, gl_StorageSemanticsShared,
+      gl_SemanticsAcquireRelease);
+  subgroupBarrier ();
+}
+
 /* Reads slot and descriptor, every word once. Returns a fault code. */
 uint
 open_tile (inout uint passes)
 {
-  Words ring = Words (launch.ring);
-  uint base = slot * VYRE_SLOT_WORDS;
-  uint opcode = ring.w[base + VYRE_W_OPCODE];
-  tenant = ring.w[base + VYRE_W_TENANT];
-  sequence = ring.w[base + VYRE_A_SEQUENCE];
-  descriptor_index = ring.w[base + VYRE_A_DESCRIPTOR];
-  window_generation = ring.w[base + VYRE_A_WINDOW_GENERATION];
-  tile_first = ring.w[base + VYRE_A_TILE_FIRST];
-  tile_count = ring.w[base + VYRE_A_TILE_COUNT];
   total_steps = 0u;
   slices = 0u;
   pc = 0u;
+  read_slot ();
+  uint opcode = slot_word (VYRE_W_OPCODE);
   if (opcode == VYRE_OP_NOP)
     return VYRE_FAULT_NONE;
-  if (tenant >= VYRE_TENANT_MASK_SLOTS || opcode != VYRE_TENANT_OP_BASE +
+  if (tenant >= VYRE_TENANTS || opcode != VYRE_TENANT_OP_BASE +
           tenant * VYRE_TENANT_OP_WINDOW + VYRE_TENANT_OP_RUN_TILE)
     return VYRE_FAULT_BAD_OPCODE;
-  if (descriptor_index >= launch.n_descriptors)
-    return VYRE_FAULT_BAD_DESCRIPTOR;
-  descriptor = launch.descriptors +
-      uint64_t (descriptor_index) * uint64_t (VYRE_DESCRIPTOR_WORDS * 4);
-  Words d = Words (descriptor);
-  if (d.w[VYRE_X_GENERATION] != window_generation ||
-      d.w[VYRE_X_TENANT] != tenant)
-    return VYRE_FAULT_BAD_DESCRIPTOR;
-  code_address = packUint2x32 (uvec2 (d.w[VYRE_X_CODE_LO],
-      d.w[VYRE_X_CODE_HI]));
-  code_length = d.w[VYRE_X_CODE_LENGTH];
-  flags = d.w[VYRE_X_FLAGS];
-  n_registers = min (d.w[VYRE_X_REGISTERS], VYRE_I_MAX_REGISTERS);
-  n_spills = d.w[VYRE_X_SPILLS];
-  size = uvec3 (d.w[VYRE_X_SIZE_X], d.w[VYRE_X_SIZE_Y], d.w[VYRE_X_SIZE_Z]);
-  group_size = d.w[VYRE_X_INVOCATIONS];
-  grid = uvec3 (d.w[VYRE_X_GRID_X], d.w[VYRE_X_GRID_Y], d.w[VYRE_X_GRID_Z]);
-  n_shared = d.w[VYRE_X_SHARED_WORDS];
-  n_warps = d.w[VYRE_X_WARPS];
-  step_limit = uint64_t (d.w[VYRE_X_MAX_STEPS_LO]) |
-      uint64_t (d.w[VYRE_X_MAX_STEPS_HI]) << 32;
-  uint n_bindings = min (d.w[VYRE_X_BINDINGS], VYRE_MAX_BINDINGS);
-
-  /* Workgroup memory lives in the save area of this tile. */
-  for (uint k = lane; k < n_bindings; k += LANES) {
-    uint at = VYRE_X_BINDING0 + k * VYRE_BINDING_WORDS;
-    uvec4 binding = uvec4 (d.w[at], d.w[at + 1u], d.w[at + 2u], d.w[at + 3u]);
-    if (binding.y == VYRE_B_SHARED)
-      binding.xy = unpackUint2x32 (area_address +
-          uint64_t (VYRE_S_HEADER_WORDS * 4u + binding.x));
-    bindings[k] = binding;
+  bool good = read_header ();
+  if (!good && PARALLEL) {
+    /* What was seen before the claim may have been older than it. */
+    look_at_slot (slot);
+    read_slot ();
+    fetched_descriptor = NONE;
+    good = slot_word (VYRE_W_OPCODE) == opcode && read_header ();
   }
-  passes += (n_bindings + LANES - 1u) / LANES;
-  memoryBarrier (gl_ScopeSubgroup, gl_StorageSemanticsShared,
-      gl_SemanticsAcquireRelease);
-  subgroupBarrier ();
+  if (!good)
+    return VYRE_FAULT_BAD_DESCRIPTOR;
+  code_address = packUint2x32 (uvec2 (header_word (VYRE_X_CODE_LO),
+      header_word (VYRE_X_CODE_HI)));
+  code_length = header_word (VYRE_X_CODE_LENGTH);
+  flags = header_word (VYRE_X_FLAGS);
+  n_registers = min (header_word (VYRE_X_REGISTERS), VYRE_I_MAX_REGISTERS);
+  n_spills = header_word (VYRE_X_SPILLS);
+  size = uvec3 (header_word (VYRE_X_SIZE_X), header_word (VYRE_X_SIZE_Y),
+      header_word (VYRE_X_SIZE_Z));
+  group_size = header_word (VYRE_X_INVOCATIONS);
+  grid = uvec3 (header_word (VYRE_X_GRID_X), header_word (VYRE_X_GRID_Y),
+      header_word (VYRE_X_GRID_Z));
+  n_shared = header_word (VYRE_X_SHARED_WORDS);
+  n_warps = header_word (VYRE_X_WARPS);
+  step_limit = uint64_t (header_word (VYRE_X_MAX_STEPS_LO)) |
+      uint64_t (header_word (VYRE_X_MAX_STEPS_HI)) << 32;
+  read_bindings (passes);
   return VYRE_FAULT_NONE;
 }
 
@@ -444,15 +273,45 @@ cancelled ()
           VYRE_X_CANCEL)) == window_generation;
 }
 
-/* Zeroes workgroup memory; the caller has made sure of the fuel. */
-void
-clear_shared ()
+/* Is there work that is as urgent as the tile in hand and waits for a
+ * workgroup? */
+bool
+others_wait ()
 {
-  Words area = Words (area_address);
-  for (uint k = lane; k < n_shared; k += LANES)
-    area.w[VYRE_S_HEADER_WORDS + k] = 0u;
-  memoryBarrier (gl_ScopeSubgroup, BUFFERS, gl_SemanticsAcquireRelease);
-  subgroupBarrier ();
+  look_at_door ();
+  return (waiting_levels () & (2u << level) - 1u) != 0u;
+}
+
+/* --- main -------------------------------------------------------------------- */
+
+/* Runs the lane group or batch in hand. steps of allowance are used. */
+uint
+run (inout uint allowance)
+{
+  if (pc == PC_ENDED)
+    return EV_END;
+  if (wide ())
+    return interpret_wide (lane, allowance);
+  return interpret (lane, allowance);
+}
+
+void
+suspend (uint area)
+{
+  if (phase != PHASE_FRESH)
+    save_lanes ();
+  save_header ();
+  fence_release ();
+  if (lane == 0u) {
+    Words ring = Words (launch.ring);
+    Words words = Words (launch.door);
+    uint base = slot * VYRE_SLOT_WORDS;
+    store_relaxed (ring, base + VYRE_A_SAVE_AREA, area + 1u);
+    count_end (tenant);
+    atomicStore (ring.w[base + VYRE_W_STATUS], uint (VYRE_ST_YIELD), SCOPE,
+        BUFFERS, gl_SemanticsRelease | gl_SemanticsMakeAvailable);
+    add_relaxed (words, VYRE_DOOR_YIELDED + level, 1u);
+  }
 }
 
 void
@@ -460,60 +319,99 @@ main ()
 {
   lane = gl_SubgroupInvocationID;
   Words control = Words (launch.control);
-  Words ring = Words (launch.ring);
+  Words words = Words (launch.door);
   uint fuel = launch.fuel;
   uint looked = fuel; /* what was left at the last look at the host */
+  uint looks = 0u; /* since the tile was claimed */
   uint idle = 0u, polls = 0u;
   uint spread = gl_WorkGroupID.x;
   uint area = take_area (spread / 32u);
   bool have_tile = false;
   bool leaving = false;
+  bool eager = false;
+
+  have_ticket = false;
+  ticket = 0u;
+  ticket_level = home_level ();
+  waiting_before = 0u;
+  tail_before = 0u;
+  urgent_run = 0u;
+  slot_line = 0u;
+  seen_slot = 0u;
+  fetched_descriptor = NONE;
 
   /* Saving a tile takes one pass per register; claiming may look at every
    * slot once. Both always fit into what is kept back. */
-  uint reserve = VYRE_I_MAX_REGISTERS + launch.slots / LANES + 32u;
+  uint n_slots = 0u;
+  for (uint p = 0u; p < VYRE_PRI_LEVELS; p++)
+    n_slots += level_slots (p);
+  uint reserve = VYRE_I_MAX_REGISTERS + n_slots / LANES + 2u * TURN_PASSES +
+      32u;
   if (launch.fuel <= 2u * reserve)
     leaving = true;
 
   while (!leaving) {
     uint passes = TURN_PASSES;
     uint event = EV_SLICE;
+    /* Not CLAIMED: how the tile in hand has ended. */
+    uint end = VYRE_ST_CLAIMED;
+    uint code = VYRE_FAULT_NONE, address = 0u, tag = 0u;
+    bool suspending = false;
 
     if (!have_tile) {
-      bool told = load_relaxed (control, VYRE_C_SHUTDOWN) != 0u ||
-          older (launch.generation, load_relaxed (control, VYRE_C_LEAVE));
-      told = subgroupBroadcastFirst (uint (told)) != 0u;
+      if (PARALLEL) {
+        if (area == NONE)
+          area = take_area (spread / 32u);
+        if (!have_ticket)
+          next_ticket ();
+      }
+      look_at_door ();
+      if (PARALLEL)
+        look_at_slot (slot_of (ticket_level, ticket));
+      bool told = told_to_leave ();
+      bool closing = PARALLEL && launch_word (VYRE_LAUNCH_CLOSING) != 0u;
       uint got = NONE;
-      if (!told)
-        got = claim (passes, spread, area != NONE &&
+      if (!told && !closing)
+        got = find_work (passes, spread, area != NONE &&
             (gl_WorkGroupID.x + launch.generation + idle & 1u) == 0u,
-            area == NONE);
+            area == NONE, eager, polls);
+      eager = false;
       if (got != NONE) {
-        fence_acquire ();
         slot = got & 0x7fffffffu;
         bool resumed = (got & 0x80000000u) != 0u;
-        uint base = slot * VYRE_SLOT_WORDS;
         idle = 0u;
+        looks = 0u;
         spread += 7u;
-        if (lane == 0u)
-          add_relaxed (control, VYRE_C_CLAIMED, 1u);
+        if (lane == 0u) {
+          add_relaxed (words, VYRE_DOOR_CLAIMED + level, 1u);
+          add_relaxed (words, VYRE_DOOR_LAUNCH +
+              launch.index * VYRE_LAUNCH_WORDS + VYRE_LAUNCH_ACTIVE, 1u);
+        }
+        fence_acquire ();
         if (resumed) {
-          uint kept = load_relaxed (ring, base + VYRE_A_SAVE_AREA) - 1u;
+          uint kept = slot_word (VYRE_A_SAVE_AREA) - 1u;
           if (area != NONE)
             give_area (area);
-          area = subgroupBroadcastFirst (min (kept, launch.n_areas - 1u));
+          area = min (kept, launch.n_areas - 1u);
+          if (lane == 0u)
+            add_relaxed (words, VYRE_DOOR_RESUMED + level, 1u);
         }
         area_address = area_base (area);
         uint bad = open_tile (passes);
+        fetched_descriptor = NONE;
         if (bad != VYRE_FAULT_NONE) {
-          complete (VYRE_ST_FAULT, bad, slot, 0u);
-        } else if (ring.w[base + VYRE_W_OPCODE] == VYRE_OP_NOP) {
-          complete (VYRE_ST_DONE, VYRE_FAULT_NONE, 0u, 0u);
+          end = VYRE_ST_FAULT;
+          code = bad;
+          address = slot;
+        } else if (slot_word (VYRE_W_OPCODE) == VYRE_OP_NOP) {
+          end = VYRE_ST_DONE;
         } else {
           if (lane == 0u) {
             add_relaxed (control, VYRE_C_TENANT_FAIRNESS +
                 tenant % VYRE_TENANT_FAIRNESS_SLOTS, 1u);
-            add_relaxed (control, VYRE_C_PRI_FAIRNESS + VYRE_PRI_NORMAL, 1u);
+            add_relaxed (control, VYRE_C_PRI_FAIRNESS + level, 1u);
+            add_relaxed (Words (tenant_table ()), VYRE_T_FAIRNESS + tenant, 1u);
+            store_relaxed (control, VYRE_C_STARVATION, urgent_run);
           }
           have_tile = true;
           fault_code = 0u;
@@ -528,31 +426,38 @@ main ()
           locate_spills ();
           if (phase != PHASE_FRESH) {
             restore_lanes ();
-            passes += n_registers;
+            passes += register_rows ();
             locate ();
           }
         }
       } else {
         idle++;
         polls++;
-        leaving = told || idle > launch.idle_limit;
+        leaving = told || closing || idle > launch.idle_limit &&
+            (!PARALLEL || launch_word (VYRE_LAUNCH_ACTIVE) == 0u);
+        if (leaving && !told && !closing && PARALLEL && lane == 0u) {
+          /* The others have found nothing for as long; the host shall know. */
+          store_relaxed (words, VYRE_DOOR_LAUNCH +
+              launch.index * VYRE_LAUNCH_WORDS + VYRE_LAUNCH_CLOSING, 1u);
+          store_relaxed (Words (launch.records), launch.closed, 1u);
+        }
       }
     }
 
     if (have_tile) {
       /* A workgroup (grouped) or a batch (flat) that has not begun. */
-      bool run = true;
+      bool ready = true;
       if (phase == PHASE_FRESH) {
         uint cost = (n_shared + LANES - 1u) / LANES;
         if (warp == 0u && grouped () && n_shared != 0u) {
           if (fuel < cost + passes + reserve) {
-            run = false;
+            ready = false;
           } else {
             clear_shared ();
             passes += cost;
           }
         }
-        if (run) {
+        if (ready) {
           phase = 0u;
           active_warps = 0u;
           steps = 0UL;
@@ -560,15 +465,12 @@ main ()
         }
       }
       /* With nothing left to run with, fall through to suspending. */
-      bool stop = fuel <= passes + reserve || !run;
+      bool stop = fuel <= passes + reserve || !ready;
       fuel -= min (passes, fuel);
       if (!stop) {
         uint allowance = min (launch.slice, fuel - reserve);
         uint before = allowance;
-        if (pc != PC_ENDED)
-          event = interpret (lane, allowance);
-        else
-          event = EV_END;
+        event = run (allowance);
         uint used = before - allowance;
         fuel -= used;
         steps += uint64_t (used);
@@ -580,14 +482,15 @@ main ()
       if (subgroupAny (fault_code != 0u)) {
         uvec4 votes = subgroupBallot (fault_code != 0u);
         uint who = subgroupBallotFindLSB (votes);
-        complete (VYRE_ST_FAULT, subgroupBroadcast (fault_code, who),
-            subgroupBroadcast (fault_address, who),
-            subgroupBroadcast (fault_tag, who));
-        have_tile = false;
+        end = VYRE_ST_FAULT;
+        code = subgroupBroadcast (fault_code, who);
+        address = subgroupBroadcast (fault_address, who);
+        tag = subgroupBroadcast (fault_tag, who);
       } else if (event == EV_END && !grouped ()) {
         warp++;
         phase = PHASE_FRESH;
-        finished = warp >= (tile_count * group_size + LANES - 1u) / LANES;
+        finished = warp >= (tile_count * group_size + batch_width () - 1u) /
+            batch_width ();
       } else if (event == EV_END || event == EV_BARRIER) {
         /* The turn goes to the workgroup's next lane group. */
         if (event == EV_BARRIER)
@@ -632,50 +535,49 @@ main ()
         }
       }
 
-      if (finished) {
-        complete (VYRE_ST_DONE, VYRE_FAULT_NONE, 0u, 0u);
-        have_tile = false;
-      }
-      if (have_tile && step_limit != 0UL && steps > step_limit) {
-        complete (VYRE_ST_FAULT, VYRE_FAULT_STEP_LIMIT, 0u, 0u);
-        have_tile = false;
-      }
       /* Short lane groups, and turns between barriers, never use a slice up:
        * together they do. */
       bool look = event == EV_SLICE || looked - fuel >= launch.slice;
       if (look)
         looked = fuel;
-      if (have_tile && look && cancelled ()) {
-        complete (VYRE_ST_EMPTY, VYRE_FAULT_CANCELLED, 0u, 0u);
-        have_tile = false;
+      if (finished) {
+        end = VYRE_ST_DONE;
+      } else if (end == VYRE_ST_CLAIMED) {
+        if (step_limit != 0UL && steps > step_limit) {
+          end = VYRE_ST_FAULT;
+          code = VYRE_FAULT_STEP_LIMIT;
+        } else if (look && cancelled ()) {
+          end = VYRE_ST_EMPTY;
+          code = VYRE_FAULT_CANCELLED;
+        } else if (look) {
+          looks++;
+          bool waited_for = PARALLEL && others_wait ();
+          leaving = told_to_leave () ||
+              PARALLEL && launch_word (VYRE_LAUNCH_CLOSING) != 0u;
+          /* Its turn is over. */
+          suspending = waited_for && looks >= ROTATE_LOOKS;
+        }
       }
-      if (have_tile && look) {
-        bool told = load_relaxed (control, VYRE_C_SHUTDOWN) != 0u ||
-            older (launch.generation, load_relaxed (control, VYRE_C_LEAVE));
-        leaving = subgroupBroadcastFirst (uint (told)) != 0u;
-      }
-      leaving = leaving || fuel <= 2u * reserve;
     } else {
       fuel -= min (passes, fuel);
-      leaving = leaving || fuel <= 2u * reserve;
+    }
+    if (end != VYRE_ST_CLAIMED) {
+      complete (end, code, address, tag);
+      have_tile = false;
+      eager = true;
+    }
+    leaving = leaving || fuel <= 2u * reserve;
+    if (have_tile && (suspending || leaving)) {
+      /* The area stays with it. */
+      suspend (area);
+      area = NONE;
+      have_tile = false;
+      eager = true;
     }
   }
 
-  if (have_tile) {
-    if (phase != PHASE_FRESH)
-      save_lanes ();
-    save_header ();
-    fence_release ();
-    if (lane == 0u) {
-      uint base = slot * VYRE_SLOT_WORDS;
-      store_relaxed (ring, base + VYRE_A_SAVE_AREA, area + 1u);
-      atomicStore (ring.w[base + VYRE_W_STATUS], uint (VYRE_ST_YIELD), SCOPE, BUFFERS,
-          gl_SemanticsRelease | gl_SemanticsMakeAvailable);
-      add_relaxed (control, VYRE_C_YIELDED, 1u);
-    }
-  } else if (area != NONE) {
+  if (area != NONE)
     give_area (area);
-  }
   if (lane == 0u) {
     add_relaxed (control, VYRE_C_IDLE_POLLS, polls);
     add_relaxed (control, VYRE_C_EXITED, 1u);

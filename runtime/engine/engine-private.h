@@ -14,12 +14,11 @@ G_BEGIN_DECLS
  * Inside of the engine. One lock, VyreRuntime.lock, guards everything marked
  * [lock] below; it is never held while waiting for the GPU, compiling,
  * allocating device memory or calling out. The supervisor thread alone starts
- * and frees launches. Any thread may publish (submit.c) and reap (reap.c)
+ * and frees launches. Any thread may publish (publish.c) and reap (reap.c)
  * under the lock.
  */
 
-#define VYRE_DESCRIPTORS 256
-#define VYRE_MAX_LAUNCHES 3
+#define VYRE_MAX_TILES 1024     /* of a window */
 
 /* What the GPU may still hold of an arena: per page, when it was last read. */
 typedef struct
@@ -28,23 +27,61 @@ typedef struct
   guint64 address;              /* of the arena's base, for the GPU */
   gboolean goes_stale;          /* imported: see generation.c */
   gsize n_pages;
-  guint32 *read_generation;     /* [lock] newest kernel that may hold lines */
-  guint64 *read_stamp;          /* [lock] newest foreign write known then */
+  /* [lock] by page */
+  guint64 *read_generation;     /* newest kernel that may hold lines */
+  guint64 *read_stamp;          /* newest foreign write known then */
+  guint64 *clean_generation;    /* kernels before may hold older lines */
 } VyreMappedArena;
+
+/* A kernel that serves slots: the interpreter with some features, or one
+ * compiled program. */
+typedef struct
+{
+  guint features;               /* of an interpreter */
+  guint32 id;                   /* of a compiled one: VYRE_KERNEL_COMPILED | n; or 0 */
+  VyrePipeline *pipeline;       /* [lock] to read; %NULL: not compiled (yet) */
+  guint n_windows;              /* [lock] in flight for it */
+  guint64 required;             /* [lock] newest generation that a slot asks for */
+} VyreKernel;
 
 typedef struct
 {
-  VyreLaunch *launch;
-  guint32 generation;
-  guint features;
+  VyreLaunch *launch;           /* %NULL: this place is free */
+  VyreKernel *kernel;
+  guint64 generation;
+  guint queue;
+  gboolean leaving;             /* it has been told to */
+  gint64 started;               /* monotonic, µs */
 } VyreActiveLaunch;
+
+/* A priority level has its own part of the ring and its own sequence numbers. */
+typedef struct
+{
+  guint first, slots;           /* constant; slots is a power of two */
+  guint64 next_sequence;        /* [lock] of the next slot */
+  guint64 oldest_sequence;      /* [lock] all before are free */
+  guint32 published;            /* [lock] slots, wraps */
+  guint used;                   /* [lock] slots in flight */
+  gboolean touched;             /* [lock] the doorbell is to be rung */
+} VyreLevel;
+
+/* What a tenant has in flight. */
+typedef struct
+{
+  guint slots, windows, descriptors;
+  guint serial;                 /* ids are given out again */
+  guint level;                  /* VYRE_PRI_* of what it publishes */
+  gboolean dead;                /* unregistered, but not drained */
+} VyreTenantUse;
 
 /* The megakernel's push constants; the order is the shader's. */
 typedef struct
 {
-  guint64 control, ring, records, descriptors, areas, area_map;
-  guint32 slots, n_areas, area_words, generation;
+  guint64 control, ring, records, descriptors, areas, area_map, door;
+  guint32 n_areas, area_words, generation;
   guint32 fuel, slice, idle_limit, n_descriptors;
+  guint32 index, kernel, closed;
+  guint32 levels[VYRE_PRI_LEVELS];
 } VyreLaunchConstants;
 
 struct _VyreRuntime
@@ -57,15 +94,16 @@ struct _VyreRuntime
   char *key;                    /* in the registry: the device's UUID */
   VyreResidency residency;
   char *residency_reason;
-  guint32 slots;                /* of the ring; a power of two */
+  gboolean parallel;            /* VYRE_SPEC_PARALLEL */
+  guint32 slots;                /* of all levels */
   guint32 lanes;
   guint32 workgroups;           /* of a launch */
-  guint32 max_tiles;            /* of a window */
   guint32 pass_budget;          /* loop passes of one launch */
   guint32 slice;                /* instructions between looks at the host */
   guint32 idle_limit;
   guint32 n_areas, area_words;
-  VyreMemory *control, *ring, *records, *descriptors, *areas, *area_map;
+  guint32 n_descriptors;
+  VyreMemory *control, *ring, *records, *descriptors, *areas, *area_map, *door;
   VyreMemory *code_memory;
   VyreArena *code_arena;
   VyreMappedArena mapped[2];    /* host arena, device arena */
@@ -76,7 +114,7 @@ struct _VyreRuntime
 
   /* One thread at a time compiles; a kernel that is there stays. */
   GMutex compile_lock;
-  VyrePipeline *pipelines[VYRE_KERNELS]; /* [lock] to read; by features */
+  VyreKernel interpreters[VYRE_KERNELS];        /* by features */
   guint64 kernel_compile_ns;    /* [lock] of all kernels so far */
 
   GMutex lock;
@@ -85,31 +123,32 @@ struct _VyreRuntime
   gboolean quit;                /* [lock] */
   gboolean failed;              /* [lock] the device is gone or misbehaves */
   char *failure;                /* [lock] why */
+  VyreLevel levels[VYRE_PRI_LEVELS];
   guint32 *shadow;              /* [lock] what the host wrote into the ring */
-  guint64 next_sequence;        /* [lock] of the next slot */
-  guint64 oldest_sequence;      /* [lock] first not reaped */
-  guint32 skipped_sequences;    /* [lock] whose slots were taken by others */
-  GQueue windows;               /* [lock] in flight, by sequence; references */
+  VyreWindow **owners;          /* [lock] by slot: what is in flight there */
+  guint32 *publishing;          /* [lock] slots about to be published */
+  guint n_publishing;
+  GQueue windows;               /* [lock] in flight, as published; references */
   guint n_releasing; /* [lock] threads that drop such references */
   GQueue finished;              /* [lock] references to drop after unlocking */
-  guint32 descriptor_generation[VYRE_DESCRIPTORS];      /* [lock] */
-  guint free_descriptors[VYRE_DESCRIPTORS];     /* [lock] a stack */
+  guint32 *descriptor_generation;       /* [lock] by descriptor */
+  guint32 *free_descriptors;    /* [lock] a stack */
   guint n_free_descriptors;
-  guint32 generation;           /* [lock] of the newest launch */
-  guint32 required_generation;  /* [lock] newest that a slot asks for */
+  guint64 generation;           /* [lock] of the newest launch */
   guint32 next_ticket;          /* [lock] */
   guint n_tenants;              /* [lock] */
-  guint32 dead_tenants;         /* [lock] bit per id: gone, not drained */
-  guint n_waiters;              /* [lock] threads in vyre_window_wait() */
+  VyreTenantUse uses[VYRE_TENANTS];     /* [lock] by tenant id */
+  guint n_sleepers;             /* [lock] threads that wait for windows asleep */
+  GPtrArray *compiled;          /* [lock] VyreKernel, in use by executables */
 
-  /* Supervisor only. */
-  VyreActiveLaunch launches[VYRE_MAX_LAUNCHES];
+  VyreActiveLaunch launches[VYRE_MAX_LAUNCHES]; /* [lock] to write */
   guint n_launches;             /* [lock] to write */
+  gint64 unattended_since;      /* [lock] work waits without a kernel; or 0 */
 
   /* Statistics [lock]. */
-  guint64 n_launched, n_generations;
+  guint64 n_launched, n_generations, n_idle_exits, unattended_us;
   guint64 windows_submitted, windows_done, windows_faulted, windows_cancelled;
-  guint64 tiles_published, tiles_done, bytes_bound;
+  guint64 tiles_published, tiles_done, bytes_bound, steps;
   guint64 copied, avoided;
 };
 
@@ -117,6 +156,7 @@ struct _VyreTenant
 {
   VyreRuntime *runtime;         /* a reference */
   guint32 id;
+  guint serial;                 /* as in VyreTenantUse */
   char *name;
 };
 
@@ -127,31 +167,51 @@ struct _VyreExecutable
   VyreLowered *lowered;
   VyreBlock *code;
   guint64 code_address;
-  guint features;               /* VYRE_KERNEL_* that it needs */
+  gboolean wide;                /* VYRE_XF_WIDE */
+  VyreKernel *interpreter;      /* of the runtime */
 };
 
+/* Used by one thread at a time, but for what is marked. */
 struct _VyreWindow
 {
   gint refs;
+  GList link;                   /* [lock] in runtime->windows or ->finished */
   VyreRuntime *runtime;         /* a reference */
   VyreExecutable *executable;   /* a reference */
   VyreBinding *bindings;        /* with references to their blocks */
   guint n_bindings;
-  guint tenant;
+  guint tenant, tenant_serial;
+  guint64 max_steps;
+  guint32 grid[3];
+  guint64 groups;               /* workgroups */
+  guint32 group_size;           /* invocations of one */
+  guint32 warps;                /* lane groups of one, or 1 if flat */
+  gboolean fixed_grid;          /* asked for, not computed */
+  gboolean kept;                /* prepared: keeps its descriptor */
+  gboolean has_descriptor, described;
   guint descriptor;
   guint32 descriptor_generation;
+  VyreKernel *kernel;           /* [lock] that it was published for */
+  guint level;                  /* VYRE_PRI_* */
   guint64 first_sequence;
   guint n_tiles;
   guint next_tile;              /* [lock] tiles before it have been reaped */
   gboolean cancel_asked;        /* [lock] */
-  VyreWindowState state;        /* [lock] */
+  gint state;                   /* [lock] to write, atomic; VyreWindowState */
   guint code;                   /* [lock] first fault */
   guint32 address, tag, fault_pc;
   gboolean saw_cancelled;       /* [lock] a tile was dropped */
   char *message;                /* [lock] constant once the state is final */
   guint64 steps;                /* [lock] */
   guint slices;                 /* [lock] */
+  gint64 published_at;          /* monotonic, µs */
 };
+
+static inline VyreWindowState
+vyre_window_state (VyreWindow *window)
+{
+  return g_atomic_int_get (&window->state);
+}
 
 /* A word of mapped device memory: written only. */
 static inline void
@@ -164,27 +224,45 @@ vyre_poke (VyreMemory *memory, guint word, guint32 value)
 gboolean vyre_probe_residency (VyreDevice *device, guint32 *passes,
     gboolean *resident, char **reason, GError **error);
 
-/* generation.c, lock held. The residency generation that a kernel must have
- * to read [offset, offset + length) of the block as it is now, and the record
- * that such a kernel may have read it. */
-guint32 vyre_generation_required (VyreRuntime *runtime, VyreBlock *block,
+/* generation.c, lock held. The residency generation that a kernel must have to
+ * read [offset, offset + length) of the block as it is now, which is recorded as
+ * about to be read; and the record that it has been. */
+guint64 vyre_generation_require (VyreRuntime *runtime, VyreBlock *block,
     gsize offset, gsize length);
 void vyre_generation_note_read (VyreRuntime *runtime, VyreBlock *block,
-    gsize offset, gsize length, guint32 generation);
+    gsize offset, gsize length, guint64 generation);
 VyreMappedArena *vyre_runtime_find_mapped (VyreRuntime *runtime,
     VyreArena *arena);
 gboolean vyre_mapped_arena_init (VyreMappedArena *mapped, VyreArena *arena,
     guint64 address, gboolean goes_stale);
 void vyre_mapped_arena_clear (VyreMappedArena *mapped);
 
-/* reap.c, lock held: takes over completion records; TRUE when a window ended. */
+/* reap.c, lock held: takes over completion records of all windows, or of one;
+ * TRUE when a window ended, or that one has. */
 gboolean vyre_runtime_reap (VyreRuntime *runtime);
-/* Tells the GPU from where on to look for work. Lock held. */
-void vyre_runtime_poke_oldest (VyreRuntime *runtime);
+gboolean vyre_window_reap (VyreWindow *window);
+/* Without the lock, by its user: have all its tiles reported? */
+gboolean vyre_window_has_reported (VyreWindow *window);
 /* Marks the runtime failed and ends every window as LOST. Lock held. */
 void vyre_runtime_fail (VyreRuntime *runtime, const char *why);
 /* Tells the GPU to drop a window. Lock held. */
 void vyre_window_cancel_locked (VyreWindow *window);
+/* Gives the descriptor back. Lock held. */
+void vyre_window_release_descriptor (VyreWindow *window);
+
+/* publish.c, lock held. Makes a slot for each tile of the window, to be
+ * published by vyre_runtime_ring_bell(). On error nothing has changed. */
+gboolean vyre_window_enqueue (VyreWindow *window, GError **error);
+void vyre_runtime_ring_bell (VyreRuntime *runtime);
+/* Moves the oldest sequence of a level on; TRUE if it moved. */
+gboolean vyre_level_advance (VyreRuntime *runtime, VyreLevel *level);
+void vyre_level_poke (VyreRuntime *runtime, guint level);
+
+/* describe.c: from bindings to grid and descriptor. The descriptor is written
+ * under the lock. */
+gboolean vyre_window_plan (VyreWindow *window, const VyreBinding *bindings,
+    GError **error);
+void vyre_window_describe (VyreWindow *window);
 
 /* reap.c: every unlocking goes through this. May drop the last reference to
  * the runtime: callers hold one of their own. */
@@ -198,18 +276,22 @@ void vyre_runtime_release (VyreRuntime *runtime);
  * of it is in flight. */
 void vyre_tenant_retire_locked (VyreRuntime *runtime, guint32 id);
 
-/* runtime.c: makes sure that a kernel with these features can be launched;
+/* kernel.c: makes sure that an interpreter with these features can be launched;
  * compiles it the first time, a second or two on some devices. No lock held. */
-gboolean vyre_runtime_need_kernel (VyreRuntime *runtime, guint features,
-    GError **error);
+VyreKernel *vyre_runtime_need_interpreter (VyreRuntime *runtime,
+    guint features, GError **error);
+void vyre_runtime_clear_kernels (VyreRuntime *runtime);
+/* Lock held. Is there a live launch that may run what this kernel's windows
+ * ask for? */
+gboolean vyre_kernel_is_served (VyreRuntime *runtime, const VyreKernel *kernel);
 
 /* executable.c: takes over lowered code, whoever made it. */
 VyreExecutable *vyre_executable_new_lowered (VyreRuntime *runtime,
     VyreLowered *lowered, GError **error);
 
 /* supervisor.c */
-void vyre_runtime_launch_constants (VyreRuntime *runtime, guint32 generation,
-    VyreLaunchConstants *constants);
+void vyre_runtime_launch_constants (VyreRuntime *runtime, guint64 generation,
+    guint index, guint32 kernel, VyreLaunchConstants *constants);
 gpointer vyre_supervisor_run (gpointer runtime);
 
 G_END_DECLS

@@ -64,6 +64,26 @@ needed_features (const VyreLowered *lowered)
   return features;
 }
 
+/* May a lane run several invocations at once? (VYRE_XF_WIDE) */
+static gboolean
+is_wide (const VyreLowered *lowered)
+{
+  const guint32 *size = lowered->program->workgroup_size;
+
+  if (lowered->grouped || lowered->n_spills > 0 ||
+      lowered->n_registers > VYRE_WIDE_REGISTERS || size[1] != 1 ||
+      size[2] != 1)
+    return FALSE;
+  for (guint32 i = 0; i < lowered->n_instructions; i++) {
+    guint op = lowered->code[2 * i] & 127;
+    guint level = lowered->code[2 * i] >> 8 & 63;
+
+    if (op >= VYRE_I_IF && op <= VYRE_I_NEXT && level >= VYRE_WIDE_LEVELS)
+      return FALSE;
+  }
+  return TRUE;
+}
+
 VyreExecutable *
 vyre_executable_new (VyreRuntime *runtime, VyreProgram *program, GError **error)
 {
@@ -91,11 +111,14 @@ vyre_executable_new_lowered (
   if (!check_limits (runtime, lowered, error))
     return NULL;
   guint features = needed_features (lowered);
-  if (!vyre_runtime_need_kernel (runtime, features, error))
+  VyreKernel *interpreter =
+      vyre_runtime_need_interpreter (runtime, features, error);
+  if (interpreter == NULL)
     return NULL;
 
+  /* The interpreter fetches one instruction ahead. */
   gsize bytes = (gsize) lowered->n_instructions * 8;
-  VyreBlock *block = vyre_arena_alloc (runtime->code_arena, bytes);
+  VyreBlock *block = vyre_arena_alloc (runtime->code_arena, bytes + 8);
   if (block == NULL) {
     gsize used;
     vyre_arena_get_usage (runtime->code_arena, &used, NULL, NULL);
@@ -114,7 +137,8 @@ vyre_executable_new_lowered (
   executable->runtime = vyre_runtime_ref (runtime);
   executable->lowered = g_steal_pointer (&lowered);
   executable->code = block;
-  executable->features = features;
+  executable->interpreter = interpreter;
+  executable->wide = runtime->parallel && is_wide (executable->lowered);
   executable->code_address = runtime->code_memory->address + block->offset;
   return executable;
 }

@@ -8,9 +8,9 @@
  * seen by it. Every launch is a generation. For each page of an imported arena
  * we keep the newest generation that may have read it and the newest foreign
  * write there was at that time; a window that reads a page which was written
- * since, by a kernel that may hold it, asks for a newer generation. Kernels
- * leave slots alone that ask for more than they are, and the supervisor
- * starts the kernel that may take them.
+ * since asks for a generation that cannot have read it, and so do all windows
+ * after it that read this page. Kernels leave slots alone that ask for more
+ * than they are, and the supervisor starts the kernel that may take them.
  */
 
 #include "engine-private.h"
@@ -24,8 +24,9 @@ vyre_mapped_arena_init (VyreMappedArena *mapped, VyreArena *arena,
   mapped->goes_stale = goes_stale;
   mapped->n_pages = vyre_arena_get_size (arena) / VYRE_PAGE_SIZE;
   if (goes_stale) {
-    mapped->read_generation = g_new0 (guint32, mapped->n_pages);
+    mapped->read_generation = g_new0 (guint64, mapped->n_pages);
     mapped->read_stamp = g_new0 (guint64, mapped->n_pages);
+    mapped->clean_generation = g_new0 (guint64, mapped->n_pages);
   }
   return TRUE;
 }
@@ -36,6 +37,7 @@ vyre_mapped_arena_clear (VyreMappedArena *mapped)
   g_clear_pointer (&mapped->arena, vyre_arena_unref);
   g_clear_pointer (&mapped->read_generation, g_free);
   g_clear_pointer (&mapped->read_stamp, g_free);
+  g_clear_pointer (&mapped->clean_generation, g_free);
 }
 
 VyreMappedArena *
@@ -48,41 +50,58 @@ vyre_runtime_find_mapped (VyreRuntime *runtime, VyreArena *arena)
   return NULL;
 }
 
-guint32
-vyre_generation_required (
-    VyreRuntime *runtime, VyreBlock *block, gsize offset, gsize length)
+/* The arena if it goes stale at all, and the pages of the range. */
+static VyreMappedArena *
+find_pages (VyreRuntime *runtime, VyreBlock *block, gsize offset, gsize length,
+    gsize *first, gsize *last)
 {
   VyreMappedArena *mapped = vyre_runtime_find_mapped (runtime, block->arena);
-  guint32 newest = runtime->generation;
 
   if (mapped == NULL || !mapped->goes_stale || length == 0)
-    return newest;
+    return NULL;
+  *first = (block->offset + offset) / VYRE_PAGE_SIZE;
+  *last = (block->offset + offset + length - 1) / VYRE_PAGE_SIZE;
+  return mapped;
+}
+
+guint64
+vyre_generation_require (
+    VyreRuntime *runtime, VyreBlock *block, gsize offset, gsize length)
+{
+  gsize first, last;
+  guint64 required = 0;
+  VyreMappedArena *mapped =
+      find_pages (runtime, block, offset, length, &first, &last);
+
+  if (mapped == NULL)
+    return 0;
 
   guint64 written = vyre_block_get_write_stamp (block);
-  gsize first = (block->offset + offset) / VYRE_PAGE_SIZE;
-  gsize last = (block->offset + offset + length - 1) / VYRE_PAGE_SIZE;
+  guint64 stamp = vyre_arena_newest_stamp ();
   for (gsize page = first; page <= last; page++) {
-    if (written > mapped->read_stamp[page] &&
-        (gint32) (mapped->read_generation[page] - newest) >= 0)
-      return mapped->read_generation[page] + 1;
+    if (written > mapped->read_stamp[page])
+      mapped->clean_generation[page] = mapped->read_generation[page] + 1;
+    required = MAX (required, mapped->clean_generation[page]);
+    mapped->read_stamp[page] = stamp;
   }
-  return newest;
+  /* Which kernel will run it is not known; the newest may. */
+  guint64 reader = MAX (required, runtime->generation);
+  for (gsize page = first; page <= last; page++)
+    mapped->read_generation[page] = MAX (mapped->read_generation[page], reader);
+  return required;
 }
 
 void
 vyre_generation_note_read (VyreRuntime *runtime, VyreBlock *block, gsize offset,
-    gsize length, guint32 generation)
+    gsize length, guint64 generation)
 {
-  VyreMappedArena *mapped = vyre_runtime_find_mapped (runtime, block->arena);
+  gsize first, last;
+  VyreMappedArena *mapped =
+      find_pages (runtime, block, offset, length, &first, &last);
 
-  if (mapped == NULL || !mapped->goes_stale || length == 0)
+  if (mapped == NULL)
     return;
-
-  guint64 stamp = vyre_arena_newest_stamp ();
-  gsize first = (block->offset + offset) / VYRE_PAGE_SIZE;
-  gsize last = (block->offset + offset + length - 1) / VYRE_PAGE_SIZE;
-  for (gsize page = first; page <= last; page++) {
-    mapped->read_generation[page] = generation;
-    mapped->read_stamp[page] = stamp;
-  }
+  for (gsize page = first; page <= last; page++)
+    mapped->read_generation[page] =
+        MAX (mapped->read_generation[page], generation);
 }

@@ -10,6 +10,9 @@
  * kernel), and what the megakernel can do. */
 #define VYRE_SPEC_LANES 0
 #define VYRE_SPEC_FEATURES 1
+/* 1: many workgroups run at once. They then wait for slots by ticket, and lanes
+ * run several invocations at once. Not worth its code on a CPU. */
+#define VYRE_SPEC_PARALLEL 2
 
 /* What a program needs of the kernel, and a kernel has, beyond integers.
  * Devices that execute every case of a switch run a kernel that has no more
@@ -19,6 +22,10 @@
 #define VYRE_KERNEL_ATOMIC 4u
 #define VYRE_KERNEL_ALL 7u
 #define VYRE_KERNELS 8
+
+/* Words behind the completion records, by launch: 1 once its workgroups leave
+ * because there was nothing to do. */
+#define VYRE_CLOSED_WORDS 16
 
 /* The start-up probe's words: the host's doorbell, and the answers. */
 #define VYRE_PROBE_DOORBELL 0

@@ -1,57 +1,109 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Completion records -> ended windows. Everything here runs under the lock. */
+/* Completion records -> ended windows. Everything here runs under the lock but
+ * what says otherwise. */
 
 #include "engine-private.h"
 
-static void
-finish_window (VyreRuntime *runtime, VyreWindow *window)
+static const guint32 *
+record_of (const VyreWindow *window, guint tile, guint32 *sequence)
 {
+  const VyreRuntime *runtime = window->runtime;
+  const VyreLevel *level = &runtime->levels[window->level];
+  guint64 number = window->first_sequence + tile;
+  gsize slot = level->first + (gsize) (number & (level->slots - 1));
+
+  *sequence = (guint32) (number + 1);
+  return (const guint32 *) runtime->records->map + slot * VYRE_COMPLETION_WORDS;
+}
+
+static gboolean
+has_reported (const VyreWindow *window, guint tile)
+{
+  guint32 sequence;
+  const guint32 *record = record_of (window, tile, &sequence);
+
+  return __atomic_load_n (&record[VYRE_R_SEQUENCE], __ATOMIC_ACQUIRE) ==
+         sequence;
+}
+
+gboolean
+vyre_window_has_reported (VyreWindow *window)
+{
+  if (vyre_window_state (window) != VYRE_WINDOW_RUNNING)
+    return TRUE;
+  /* The last tiles end last, mostly. */
+  for (guint tile = window->n_tiles; tile-- > 0;) {
+    if (!has_reported (window, tile))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static VyreWindowState
+judge (VyreWindow *window)
+{
+  VyreRuntime *runtime = window->runtime;
+  g_autofree char *tag = NULL;
+
   if (window->code != VYRE_FAULT_NONE) {
-    g_autofree char *tag = NULL;
     const VyreLowered *lowered = window->executable->lowered;
 
-    window->state = VYRE_WINDOW_FAULT;
     if (window->tag > 0 && window->tag <= lowered->n_trap_tags)
       tag = vyre_string_display (lowered->trap_tags[window->tag - 1]);
     window->message = g_strdup_printf ("%s%s%s%s, address %u, instruction %u",
         vyre_fault_name (window->code), tag ? " '" : "", tag ? tag : "",
         tag ? "'" : "", window->address, window->fault_pc);
     runtime->windows_faulted++;
-  } else if (window->saw_cancelled) {
-    window->state = VYRE_WINDOW_CANCELLED;
+    return VYRE_WINDOW_FAULT;
+  }
+  if (window->saw_cancelled) {
     window->message = g_strdup ("cancelled");
     runtime->windows_cancelled++;
-  } else {
-    window->state = VYRE_WINDOW_DONE;
-    runtime->windows_done++;
+    return VYRE_WINDOW_CANCELLED;
   }
-
-  /* Whatever kernel ran it, it was at most the newest one. */
-  for (guint i = 0; i < window->n_bindings; i++) {
-    VyreBinding *binding = &window->bindings[i];
-    if (binding->block == NULL)
-      continue;
-    vyre_generation_note_read (runtime, binding->block, binding->offset,
-        binding->length, runtime->generation);
-  }
-  runtime->free_descriptors[runtime->n_free_descriptors++] = window->descriptor;
-  vyre_ring_tenants_drained (runtime->tenants, window->tenant, window->n_tiles);
-  vyre_tenant_retire_locked (runtime, window->tenant);
+  runtime->windows_done++;
+  return VYRE_WINDOW_DONE;
 }
 
-/* TRUE when all its tiles have reported. */
-static gboolean
-reap_window (VyreRuntime *runtime, VyreWindow *window)
+/* Takes a window that has ended, or is lost, out of flight. */
+static void
+leave_flight (VyreRuntime *runtime, VyreWindow *window)
 {
+  VyreLevel *level = &runtime->levels[window->level];
+  VyreTenantUse *use = &runtime->uses[window->tenant];
+
+  for (guint tile = 0; tile < window->n_tiles; tile++) {
+    guint64 sequence = window->first_sequence + tile;
+    runtime->owners[level->first + (sequence & (level->slots - 1))] = NULL;
+  }
+  level->used -= window->n_tiles;
+  use->slots -= window->n_tiles;
+  use->windows--;
+  window->kernel->n_windows--;
+  if (!window->kept)
+    vyre_window_release_descriptor (window);
+  vyre_ring_tenants_drained (runtime->tenants, window->tenant, window->n_tiles);
+  vyre_tenant_retire_locked (runtime, window->tenant);
+  if (vyre_level_advance (runtime, level))
+    vyre_level_poke (runtime, window->level);
+  g_queue_unlink (&runtime->windows, &window->link);
+  g_queue_push_tail_link (&runtime->finished, &window->link);
+}
+
+gboolean
+vyre_window_reap (VyreWindow *window)
+{
+  VyreRuntime *runtime = window->runtime;
+
+  if (vyre_window_state (window) != VYRE_WINDOW_RUNNING)
+    return TRUE;
   while (window->next_tile < window->n_tiles) {
-    guint64 sequence = window->first_sequence + window->next_tile;
-    guint slot = sequence & (runtime->slots - 1);
-    const guint32 *record =
-        (const guint32 *) runtime->records->map + slot * VYRE_COMPLETION_WORDS;
+    guint32 sequence;
+    const guint32 *record = record_of (window, window->next_tile, &sequence);
 
     if (__atomic_load_n (&record[VYRE_R_SEQUENCE], __ATOMIC_ACQUIRE) !=
-        (guint32) (sequence + 1))
+        sequence)
       return FALSE;
     if (record[VYRE_R_STATUS] == VYRE_ST_FAULT) {
       if (window->code == VYRE_FAULT_NONE) {
@@ -69,18 +121,22 @@ reap_window (VyreRuntime *runtime, VyreWindow *window)
     window->next_tile++;
     runtime->tiles_done++;
   }
+
+  VyreWindowState state = judge (window);
+  runtime->steps += window->steps;
+  /* Whatever kernel ran it, it was at most the newest one. */
+  for (guint i = 0; i < window->n_bindings; i++) {
+    VyreBinding *binding = &window->bindings[i];
+    if (binding->block == NULL)
+      continue;
+    vyre_generation_note_read (runtime, binding->block, binding->offset,
+        binding->length, runtime->generation);
+  }
+  leave_flight (runtime, window);
+  g_atomic_int_set (&window->state, state);
+  if (runtime->n_sleepers > 0)
+    g_cond_broadcast (&runtime->ended);
   return TRUE;
-}
-
-void
-vyre_runtime_poke_oldest (VyreRuntime *runtime)
-{
-  guint64 oldest = runtime->oldest_sequence;
-
-  /* One that stays long is passed by: then all of the ring is looked at. */
-  if (runtime->next_sequence - oldest > runtime->slots)
-    oldest = runtime->next_sequence - runtime->slots;
-  vyre_poke (runtime->control, VYRE_C_OLDEST, (guint32) oldest);
 }
 
 gboolean
@@ -90,25 +146,24 @@ vyre_runtime_reap (VyreRuntime *runtime)
 
   for (GList *l = runtime->windows.head; l != NULL;) {
     VyreWindow *window = l->data;
-    GList *next = l->next;
 
-    if (reap_window (runtime, window)) {
-      finish_window (runtime, window);
-      g_queue_delete_link (&runtime->windows, l);
-      g_queue_push_tail (&runtime->finished, window);
-      any = TRUE;
-    }
-    l = next;
+    l = l->next;
+    any |= vyre_window_reap (window);
   }
-  if (!any)
-    return FALSE;
+  return any;
+}
 
-  VyreWindow *oldest = g_queue_peek_head (&runtime->windows);
-  runtime->oldest_sequence =
-      oldest ? oldest->first_sequence : runtime->next_sequence;
-  vyre_runtime_poke_oldest (runtime);
-  g_cond_broadcast (&runtime->ended);
-  return TRUE;
+void
+vyre_window_release_descriptor (VyreWindow *window)
+{
+  VyreRuntime *runtime = window->runtime;
+
+  if (!window->has_descriptor)
+    return;
+  window->has_descriptor = FALSE;
+  window->described = FALSE;
+  runtime->free_descriptors[runtime->n_free_descriptors++] = window->descriptor;
+  runtime->uses[window->tenant].descriptors--;
 }
 
 void
@@ -121,15 +176,34 @@ vyre_runtime_unlock (VyreRuntime *runtime)
     return;
   }
   g_queue_init (&runtime->finished);
+  /* Those that others hold references to, and that may be published again as
+   * soon as the lock is open, are let go of at once. */
+  for (GList *l = finished.head; l != NULL;) {
+    VyreWindow *window = l->data;
+    GList *link = l;
+
+    l = l->next;
+    if (g_atomic_int_get (&window->refs) > 1) {
+      g_queue_unlink (&finished, link);
+      if (g_atomic_int_dec_and_test (&window->refs)) {
+        g_atomic_int_inc (&window->refs);
+        g_queue_push_tail_link (&finished, link);
+      }
+    }
+  }
+  if (g_queue_is_empty (&finished)) {
+    g_mutex_unlock (&runtime->lock);
+    return;
+  }
   runtime->n_releasing++;
   g_mutex_unlock (&runtime->lock);
 
   /* A window may hold the last reference to blocks, an executable, even the
    * runtime: let go of it outside the lock. The runtime itself stays until
    * this thread, its supervisor or a caller with a reference, is done. */
-  VyreWindow *window;
-  while ((window = g_queue_pop_head (&finished)) != NULL)
-    vyre_window_unref (window);
+  GList *link;
+  while ((link = g_queue_pop_head_link (&finished)) != NULL)
+    vyre_window_unref (link->data);
 
   g_mutex_lock (&runtime->lock);
   runtime->n_releasing--;
@@ -142,7 +216,7 @@ vyre_window_cancel_locked (VyreWindow *window)
 {
   VyreRuntime *runtime = window->runtime;
 
-  if (window->cancel_asked || window->state != VYRE_WINDOW_RUNNING)
+  if (window->cancel_asked || vyre_window_state (window) != VYRE_WINDOW_RUNNING)
     return;
   window->cancel_asked = TRUE;
   vyre_poke (runtime->descriptors,
@@ -159,11 +233,12 @@ vyre_runtime_fail (VyreRuntime *runtime, const char *why)
     runtime->failure = g_strdup (why);
     g_warning ("the runtime of %s has failed: %s", runtime->info->name, why);
   }
-  VyreWindow *window;
-  while ((window = g_queue_pop_head (&runtime->windows)) != NULL) {
-    window->state = VYRE_WINDOW_LOST;
+  while (!g_queue_is_empty (&runtime->windows)) {
+    VyreWindow *window = g_queue_peek_head (&runtime->windows);
+
     window->message = g_strdup (runtime->failure);
-    g_queue_push_tail (&runtime->finished, window);
+    leave_flight (runtime, window);
+    g_atomic_int_set (&window->state, VYRE_WINDOW_LOST);
   }
   g_cond_broadcast (&runtime->ended);
   g_cond_broadcast (&runtime->work);

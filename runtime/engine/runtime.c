@@ -4,9 +4,6 @@
 
 #include "engine-private.h"
 
-#include <stdint.h>
-#include "megakernel-spv.h"
-
 #include <string.h>
 
 #define CODE_BYTES (8 * 1024 * 1024)
@@ -18,9 +15,10 @@
 #define DEVICE_ARENA_BYTES (256 * 1024 * 1024)
 #define AREA_BYTES_CPU (512 * 1024)
 #define AREA_BYTES (128 * 1024)
-/* Save areas: one in the hand of every workgroup of two launches, and one for
- * every slot that may be suspended; less where that is more than this part of
- * the device's memory. */
+/* Save areas of a workgroup: it has one in hand, suspended tiles the others.
+ * Less where that is more than this part of the device's memory. */
+#define AREAS_PER_GROUP 4
+#define AREAS_CPU 256
 #define AREA_SHARE 16
 /* Lane groups per multiprocessor, and the total where their number is not
  * known. */
@@ -60,11 +58,18 @@ choose_sizes (VyreRuntime *runtime)
     runtime->workgroups = info->multiprocessors * GROUPS_PER_MULTIPROCESSOR;
   else
     runtime->workgroups = GROUPS_UNKNOWN;
-  runtime->slots = cpu ? 256 : 2048;
-  /* Eight windows of a tenant stay well below what it may have of the ring. */
-  runtime->max_tiles = runtime->slots / 16;
+  runtime->parallel = !cpu && info->subgroup_size >= 32;
+  for (guint i = 0; i < VYRE_PRI_LEVELS; i++) {
+    VyreLevel *level = &runtime->levels[i];
+
+    level->first = runtime->slots;
+    level->slots =
+        i == VYRE_PRI_NORMAL ? (cpu ? 256 : 16384) : (cpu ? 32 : 1024);
+    runtime->slots += level->slots;
+  }
+  runtime->n_descriptors = cpu ? 512 : 8192;
   runtime->area_words = (cpu ? AREA_BYTES_CPU : AREA_BYTES) / 4;
-  guint64 areas = runtime->slots + 2 * runtime->workgroups;
+  guint64 areas = cpu ? AREAS_CPU : runtime->workgroups * AREAS_PER_GROUP;
   guint64 room =
       info->device_local_bytes / AREA_SHARE / (runtime->area_words * 4);
   runtime->n_areas = CLAMP (room, 32, areas);
@@ -106,13 +111,17 @@ create_memory (VyreRuntime *runtime, GError **error)
     VyreMemoryUse use;
     const char *name;
   } wanted[] = {
-    { &runtime->control, VYRE_CONTROL_MIN_WORDS * 4, VYRE_MEMORY_RING,
+    { &runtime->control, VYRE_CONTROL_WORDS * 4, VYRE_MEMORY_RING,
         "vyre control" },
+    { &runtime->door, VYRE_DOOR_WORDS * 4, VYRE_MEMORY_RING, "vyre doorbell" },
     { &runtime->ring, (gsize) runtime->slots * VYRE_SLOT_BYTES,
         VYRE_MEMORY_RING, "vyre ring" },
-    { &runtime->records, (gsize) runtime->slots * VYRE_COMPLETION_WORDS * 4,
+    { &runtime->records,
+        ((gsize) runtime->slots * VYRE_COMPLETION_WORDS + VYRE_CLOSED_WORDS) *
+            4,
         VYRE_MEMORY_RECORDS, "vyre completion records" },
-    { &runtime->descriptors, VYRE_DESCRIPTORS * VYRE_DESCRIPTOR_WORDS * 4,
+    { &runtime->descriptors,
+        (gsize) runtime->n_descriptors * VYRE_DESCRIPTOR_WORDS * 4,
         VYRE_MEMORY_RING, "vyre descriptors" },
     { &runtime->areas, (gsize) runtime->n_areas * runtime->area_words * 4,
         VYRE_MEMORY_SCRATCH, "vyre save areas" },
@@ -177,14 +186,15 @@ attach_device_arena (VyreRuntime *runtime)
 static gboolean
 fill_control (VyreRuntime *runtime, GError **error)
 {
-  guint32 words[VYRE_CONTROL_MIN_WORDS];
+  guint32 words[VYRE_C_OBSERVABLE + VYRE_CONTROL_OBSERVABLES];
 
-  if (!vyre_ring_encode_control (
-          words, G_N_ELEMENTS (words), FALSE, 0, 0, error))
+  if (!vyre_ring_encode_control (words, G_N_ELEMENTS (words), FALSE, 0,
+          VYRE_CONTROL_OBSERVABLES, error))
     return FALSE;
-  /* Everything is published as NORMAL for now: that level has all slots. */
-  for (guint i = VYRE_PRI_NORMAL + 1; i < VYRE_PRI_OFFSET_SLOTS; i++)
-    words[VYRE_C_PRI_OFFSETS + i] = runtime->slots;
+  words[VYRE_C_TENANT_BASE] = VYRE_CONTROL_TABLE;
+  for (guint i = 0; i < VYRE_PRI_LEVELS; i++)
+    words[VYRE_C_PRI_OFFSETS + i] = runtime->levels[i].first;
+  words[VYRE_C_PRI_OFFSETS + VYRE_PRI_LEVELS] = runtime->slots;
   for (guint i = 0; i < G_N_ELEMENTS (words); i++)
     vyre_poke (runtime->control, i, words[i]);
   for (guint i = 0; i < runtime->n_areas; i += 32) {
@@ -193,71 +203,25 @@ fill_control (VyreRuntime *runtime, GError **error)
         runtime->area_map, i / 32, left >= 32 ? G_MAXUINT32 : (1u << left) - 1);
   }
   vyre_ring_store_fence ();
+  return TRUE;
+}
+
+static void
+make_tables (VyreRuntime *runtime)
+{
+  guint n = runtime->n_descriptors;
 
   runtime->shadow = g_new0 (guint32, runtime->slots * VYRE_SLOT_WORDS);
-  for (guint i = 0; i < VYRE_DESCRIPTORS; i++)
-    runtime->free_descriptors[i] = VYRE_DESCRIPTORS - 1 - i;
-  runtime->n_free_descriptors = VYRE_DESCRIPTORS;
-  return TRUE;
-}
-
-/* Some drivers compile at the first launch: have that done here, and its time
- * counted. The launch finds itself told to leave. */
-static gboolean
-first_launch (
-    VyreRuntime *runtime, VyrePipeline *pipeline, guint64 *ns, GError **error)
-{
-  VyreLaunchConstants constants;
-  gint64 start = g_get_monotonic_time ();
-
-  vyre_runtime_launch_constants (runtime, runtime->generation, &constants);
-  constants.fuel = 0;
-  VyreLaunch *launch = vyre_device_launch (
-      runtime->device, pipeline, 0, 1, &constants, sizeof constants, error);
-  if (launch == NULL)
-    return FALSE;
-  g_autoptr (GError) local = NULL;
-  while (!vyre_launch_wait (launch, G_USEC_PER_SEC * 1000ull, &local) &&
-         local == NULL)
-    continue;
-  vyre_launch_free (launch);
-  if (local != NULL) {
-    g_propagate_error (error, g_steal_pointer (&local));
-    return FALSE;
-  }
-  *ns += (g_get_monotonic_time () - start) * 1000;
-  return TRUE;
-}
-
-gboolean
-vyre_runtime_need_kernel (VyreRuntime *runtime, guint features, GError **error)
-{
-  /* A resident kernel must not be replaced for each new program: it can do
-   * everything. Elsewhere a lesser kernel is a faster one. */
-  if (runtime->residency == VYRE_RESIDENCY_RESIDENT &&
-      runtime->info->type != VYRE_DEVICE_CPU)
-    features = VYRE_KERNEL_ALL;
-
-  gboolean ok = TRUE;
-  g_mutex_lock (&runtime->compile_lock);
-  if (runtime->pipelines[features] == NULL) {
-    guint32 constants[] = { runtime->lanes, features };
-    guint64 ns = 0;
-    VyrePipeline *pipeline = vyre_pipeline_new (runtime->device,
-        (const guint32 *) vyre_megakernel_spv, sizeof vyre_megakernel_spv,
-        constants, G_N_ELEMENTS (constants), sizeof (VyreLaunchConstants), TRUE,
-        "vyre megakernel", &ns, error);
-    ok = pipeline != NULL && first_launch (runtime, pipeline, &ns, error);
-    if (!ok)
-      g_clear_pointer (&pipeline, vyre_pipeline_free);
-    g_mutex_lock (&runtime->lock);
-    runtime->pipelines[features] = pipeline;
-    runtime->kernel_compile_ns += ns;
-    vyre_runtime_unlock (runtime);
-    g_info ("kernel with features %u compiled in %.0f ms", features, ns / 1e6);
-  }
-  g_mutex_unlock (&runtime->compile_lock);
-  return ok;
+  runtime->owners = g_new0 (VyreWindow *, runtime->slots);
+  runtime->publishing = g_new (guint32, runtime->slots);
+  runtime->compiled = g_ptr_array_new ();
+  runtime->descriptor_generation = g_new0 (guint32, n);
+  runtime->free_descriptors = g_new (guint32, n);
+  for (guint i = 0; i < n; i++)
+    runtime->free_descriptors[i] = n - 1 - i;
+  runtime->n_free_descriptors = n;
+  for (guint i = 0; i < VYRE_KERNELS; i++)
+    runtime->interpreters[i].features = i;
 }
 
 /* Everything that construction may have made, in reverse. */
@@ -271,8 +235,7 @@ destroy (VyreRuntime *runtime)
     g_mutex_unlock (&runtime->lock);
     g_thread_join (runtime->supervisor);
   }
-  for (guint i = 0; i < VYRE_KERNELS; i++)
-    g_clear_pointer (&runtime->pipelines[i], vyre_pipeline_free);
+  vyre_runtime_clear_kernels (runtime);
   for (guint i = 0; i < runtime->n_mapped; i++) {
     g_clear_pointer (&runtime->arena_memory[i], vyre_memory_free);
     vyre_mapped_arena_clear (&runtime->mapped[i]);
@@ -280,12 +243,17 @@ destroy (VyreRuntime *runtime)
   g_clear_pointer (&runtime->code_arena, vyre_arena_unref);
   VyreMemory **memories[] = { &runtime->code_memory, &runtime->area_map,
     &runtime->areas, &runtime->descriptors, &runtime->records, &runtime->ring,
-    &runtime->control };
+    &runtime->door, &runtime->control };
   for (guint i = 0; i < G_N_ELEMENTS (memories); i++)
     g_clear_pointer (memories[i], vyre_memory_free);
   g_clear_pointer (&runtime->tenants, vyre_ring_tenants_free);
   g_clear_pointer (&runtime->device, vyre_device_unref);
   g_free (runtime->shadow);
+  g_free (runtime->owners);
+  g_free (runtime->publishing);
+  g_clear_pointer (&runtime->compiled, g_ptr_array_unref);
+  g_free (runtime->descriptor_generation);
+  g_free (runtime->free_descriptors);
   g_free (runtime->residency_reason);
   g_free (runtime->failure);
   g_free (runtime->key);
@@ -314,6 +282,7 @@ runtime_new (
   g_queue_init (&runtime->finished);
   runtime->tenants = vyre_ring_tenants_new ();
   choose_sizes (runtime);
+  make_tables (runtime);
 
   if (!choose_residency (runtime, wish, error) ||
       !create_memory (runtime, error) || !attach_host_arena (runtime, error) ||
@@ -321,7 +290,7 @@ runtime_new (
     goto failed;
   attach_device_arena (runtime);
 
-  if (!vyre_runtime_need_kernel (runtime, 0, error))
+  if (vyre_runtime_need_interpreter (runtime, 0, error) == NULL)
     goto failed;
 
   runtime->supervisor =
@@ -465,11 +434,32 @@ vyre_runtime_has_arena (VyreRuntime *runtime, VyreArena *arena)
   return vyre_runtime_find_mapped (runtime, arena) != NULL;
 }
 
+/* The words of the control block that count what the doorbell and the runtime
+ * count. */
+static void
+fill_in (VyreRuntime *runtime, guint32 *control)
+{
+  const volatile guint32 *door = (const volatile guint32 *) runtime->door->map;
+  guint32 claimed = 0, yielded = 0, published = 0;
+
+  for (guint i = 0; i < VYRE_PRI_LEVELS; i++) {
+    claimed += door[VYRE_DOOR_CLAIMED + i];
+    yielded += door[VYRE_DOOR_YIELDED + i];
+    published += runtime->levels[i].published;
+  }
+  control[VYRE_C_CLAIMED] = claimed;
+  control[VYRE_C_YIELDED] = yielded;
+  control[VYRE_C_TAIL] = published;
+  control[VYRE_C_OLDEST] = (guint32) runtime->tiles_done;
+  control[VYRE_C_STEPS_LO] = (guint32) runtime->steps;
+  control[VYRE_C_STEPS_HI] = (guint32) (runtime->steps >> 32);
+}
+
 void
 vyre_runtime_snapshot (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot)
 {
   VyreMemory *counted[] = { runtime->control, runtime->ring,
-    runtime->descriptors, runtime->areas, runtime->area_map,
+    runtime->descriptors, runtime->areas, runtime->area_map, runtime->door,
     runtime->code_memory };
 
   memset (snapshot, 0, sizeof *snapshot);
@@ -489,6 +479,9 @@ vyre_runtime_snapshot (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot)
     snapshot->resident_device_bytes += vyre_arena_get_size (device_arena);
 
   g_mutex_lock (&runtime->lock);
+  fill_in (runtime, snapshot->control);
+  snapshot->idle_exits = runtime->n_idle_exits;
+  snapshot->unattended_us = runtime->unattended_us;
   snapshot->kernel_compile_ns = runtime->kernel_compile_ns;
   snapshot->launches = runtime->n_launched;
   snapshot->generations = runtime->n_generations;

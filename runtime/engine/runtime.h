@@ -82,6 +82,14 @@ VYRE_API VyreTenant *vyre_tenant_new (VyreRuntime *runtime, const char *name,
  * (5 s at most, if the device hangs). Windows stay valid until unreferenced. */
 VYRE_API void vyre_tenant_free (VyreTenant *tenant);
 VYRE_API guint vyre_tenant_get_id (VyreTenant *tenant);
+/* VYRE_PRI_CRITICAL to VYRE_PRI_IDLE (ring/words.h), NORMAL at first; for what
+ * is published from now on. Higher levels are served first, but every
+ * VYRE_STARVATION_THRESHOLD claims of the two highest the others come first
+ * once. Any thread. */
+VYRE_API void vyre_tenant_set_priority (VyreTenant *tenant, guint level);
+/* How many of its slots may be claimed at once; what is more waits. 0: the
+ * default, which is no limit in practice. At once, from any thread. */
+VYRE_API void vyre_tenant_set_quota (VyreTenant *tenant, guint slots);
 
 /* --- executables -------------------------------------------------------- */
 
@@ -231,6 +239,8 @@ typedef struct
   VyreResidency residency;
   guint64 launches;             /* kernels started */
   guint64 generations;          /* residency generations ended by stale memory */
+  guint64 idle_exits;           /* kernels that left for want of work */
+  guint64 unattended_us;        /* work waited and no kernel was launched */
   guint64 windows_submitted, windows_done, windows_faulted, windows_cancelled;
   guint64 tiles_published, tiles_done;
   guint64 bytes_bound;          /* handed to the GPU in place */

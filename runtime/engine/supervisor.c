@@ -1,26 +1,33 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The supervisor thread: launches the megakernel when there is work that no
- * running launch may take, takes over completion records while one runs, and
+ * The supervisor thread: launches kernels when there is work that no running
+ * launch may take, takes over completion records for threads that sleep, and
  * frees launches that ended. The only thread that waits for the GPU.
  */
 
 #include "engine-private.h"
 
-/* Between two looks at the completion records of a resident kernel: first
- * without a pause, later with one, so that neither latency nor an idle CPU
+#include <sys/prctl.h>
+
+/* Between two looks at completion records for threads that sleep: short at
+ * first, longer for what takes long, so that neither latency nor the CPU
  * suffers much. */
-#define SPINS 200
-#define PAUSE_US 20
+#define PAUSE_US 15
+#define LONGEST_PAUSE_US 250
+/* Nobody waits: windows are taken over now and then all the same. */
+#define LOOK_US 1000
 /* A launch that has not ended after this long makes us look at records all
  * the same. */
 #define LAUNCH_WAIT_NS (200 * 1000)
-#define IDLE_LOOK_US 1000
-/* A resident kernel that finishes nothing for this long is relaunched: its
- * idle workgroups may have left while others run long tiles, and tiles of
- * other windows must get their turn. Long tiles go on where they were. */
+/* A resident kernel that finishes nothing for this long is relaunched. Few
+ * workgroups: those without work may have left while others run long tiles,
+ * and tiles of other windows must get their turn. Many: they stay as long as
+ * one has a tile, and take turns by themselves. */
 #define TIME_SLICE_US 4000
+#define TIME_SLICE_PARALLEL_US (100 * 1000)
+/* A kernel is not kept for longer than this: another takes over. */
+#define RESIDENCY_US (2 * G_USEC_PER_SEC)
 
 static void
 fail (VyreRuntime *runtime, const GError *error)
@@ -30,99 +37,183 @@ fail (VyreRuntime *runtime, const GError *error)
   vyre_runtime_unlock (runtime);
 }
 
+/* --- launches ---------------------------------------------------------------- */
+
+/* Lock held. */
+static void
+forget_launch (VyreRuntime *runtime, VyreActiveLaunch *active)
+{
+  gboolean pending = !g_queue_is_empty (&runtime->windows);
+
+  if (!active->leaving && !pending)
+    runtime->n_idle_exits++;
+  active->launch = NULL;
+  if (--runtime->n_launches == 0 && pending && runtime->unattended_since == 0)
+    runtime->unattended_since = g_get_monotonic_time ();
+}
+
 /* Frees launches that ended. FALSE when the device failed. */
 static gboolean
 collect_launches (VyreRuntime *runtime)
 {
-  for (guint i = 0; i < runtime->n_launches;) {
+  for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
     g_autoptr (GError) error = NULL;
-    VyreLaunch *launch = runtime->launches[i].launch;
+    VyreActiveLaunch *active = &runtime->launches[i];
+    VyreLaunch *launch = active->launch;
 
-    if (!vyre_launch_wait (launch, 0, &error)) {
-      if (error != NULL) {
-        fail (runtime, error);
-        return FALSE;
-      }
-      i++;
+    if (launch == NULL)
       continue;
+    if (vyre_launch_wait (launch, 0, &error)) {
+      g_mutex_lock (&runtime->lock);
+      forget_launch (runtime, active);
+      vyre_runtime_unlock (runtime);
+      vyre_launch_free (launch);
+    } else if (error != NULL) {
+      fail (runtime, error);
+      return FALSE;
     }
-    vyre_launch_free (launch);
-    g_mutex_lock (&runtime->lock);
-    runtime->launches[i] = runtime->launches[--runtime->n_launches];
-    vyre_runtime_unlock (runtime);
   }
   return TRUE;
 }
 
-/* Lock held. Is there a kernel for all of what these windows need? Better one
- * with more than they need than none. Returns its features, or -1. */
-static int
-find_kernel (VyreRuntime *runtime, guint needed)
+/* Lock held. */
+static void
+tell_to_leave (VyreRuntime *runtime, guint i)
+{
+  VyreActiveLaunch *active = &runtime->launches[i];
+
+  if (active->launch == NULL || active->leaving)
+    return;
+  active->leaving = TRUE;
+  vyre_poke (runtime->door, VYRE_DOOR_LEAVE + i, 1);
+}
+
+/* Lock held. Those that a newer launch makes superfluous, or that would keep it
+ * from running. */
+static void
+tell_others_to_leave (VyreRuntime *runtime, guint newest)
+{
+  const VyreKernel *kernel = runtime->launches[newest].kernel;
+
+  for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
+    const VyreActiveLaunch *other = &runtime->launches[i];
+
+    if (i == newest || other->launch == NULL)
+      continue;
+    if (other->kernel == kernel || other->kernel->id == kernel->id ||
+        other->kernel->n_windows == 0 || runtime->info->n_queues < 2)
+      tell_to_leave (runtime, i);
+  }
+  vyre_ring_store_fence ();
+}
+
+/* Lock held. An interpreter for all of what these windows need: better one with
+ * more than that than none. */
+static VyreKernel *
+find_interpreter (VyreRuntime *runtime, guint needed)
 {
   for (guint features = needed; features < VYRE_KERNELS; features++) {
-    if ((features & needed) == needed && runtime->pipelines[features] != NULL)
-      return features;
+    VyreKernel *kernel = &runtime->interpreters[features];
+
+    if ((features & needed) == needed && kernel->pipeline != NULL)
+      return kernel;
   }
-  return -1;
+  return NULL;
 }
 
-/* Lock held, windows in flight. The kernel to launch next: one for everything,
- * else one for each window in its turn. */
-static guint
-choose_kernel (VyreRuntime *runtime)
+/* Lock held. The interpreter to launch for the windows in flight: one for
+ * everything, else one for each kind in its turn. */
+static VyreKernel *
+choose_interpreter (VyreRuntime *runtime)
 {
-  guint needed = 0;
+  guint needed = 0, n = 0;
 
-  for (GList *l = runtime->windows.head; l != NULL; l = l->next)
-    needed |= ((VyreWindow *) l->data)->executable->features;
-  int features = find_kernel (runtime, needed);
-  if (features < 0) {
-    VyreWindow *turn = g_queue_peek_nth (
-        &runtime->windows, runtime->generation % runtime->windows.length);
+  for (guint i = 0; i < VYRE_KERNELS; i++) {
+    if (runtime->interpreters[i].n_windows > 0) {
+      needed |= i;
+      n++;
+    }
+  }
+  if (n == 0)
+    return NULL;
+  VyreKernel *kernel = find_interpreter (runtime, needed);
+  if (kernel != NULL)
+    return kernel;
+  guint turn = runtime->generation % n;
+  for (guint i = 0; i < VYRE_KERNELS; i++) {
     /* Loading the program has made sure that there is one. */
-    features = find_kernel (runtime, turn->executable->features);
+    if (runtime->interpreters[i].n_windows > 0 && turn-- == 0)
+      return find_interpreter (runtime, i);
   }
-  return features;
+  return NULL;
 }
 
-/* Lock held. Is a launch running that may do all that is in flight, or as much
- * as one launch can? (If no kernel can do it all, they take turns.) */
+/* Lock held. Has a launch of it been there for so long that it is time for the
+ * next one? */
 static gboolean
-all_served (VyreRuntime *runtime)
+is_old (VyreRuntime *runtime, const VyreKernel *kernel)
 {
-  guint needed = 0;
+  gint64 now = g_get_monotonic_time ();
 
-  for (GList *l = runtime->windows.head; l != NULL; l = l->next)
-    needed |= ((VyreWindow *) l->data)->executable->features;
-  if (find_kernel (runtime, needed) < 0)
-    needed = 0;
-  for (guint i = 0; i < runtime->n_launches; i++) {
-    if ((gint32) (runtime->launches[i].generation -
-                  runtime->required_generation) >= 0 &&
-        (needed & ~runtime->launches[i].features) == 0)
+  for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
+    const VyreActiveLaunch *active = &runtime->launches[i];
+
+    if (active->launch != NULL && !active->leaving &&
+        active->kernel->id == kernel->id &&
+        now - active->started > RESIDENCY_US)
       return TRUE;
   }
   return FALSE;
 }
 
-/* Lock held. Is there work that no running launch may take? */
+/* Lock held. Do windows wait that no launch may run? */
 static gboolean
-needs_launch (VyreRuntime *runtime, gboolean stalled)
+interpreters_unserved (VyreRuntime *runtime, const VyreKernel *chosen)
 {
-  if (g_queue_is_empty (&runtime->windows) || runtime->failed)
-    return FALSE;
-  if (runtime->n_launches == 0)
-    return TRUE;
-  /* One at a time where launches are short anyway. */
-  if (runtime->residency == VYRE_RESIDENCY_SLICED ||
+  for (guint i = 0; i < VYRE_KERNELS; i++) {
+    const VyreKernel *kernel = &runtime->interpreters[i];
+
+    /* What the chosen one cannot run waits for its turn. */
+    if (kernel->n_windows > 0 && (i & ~chosen->features) == 0 &&
+        !vyre_kernel_is_served (runtime, kernel))
+      return TRUE;
+  }
+  return is_old (runtime, chosen);
+}
+
+/* Lock held. The kernel that has to be launched, or NULL. stalled: nothing has
+ * ended for long. */
+static VyreKernel *
+choose_kernel (VyreRuntime *runtime, gboolean stalled)
+{
+  if (g_queue_is_empty (&runtime->windows) || runtime->failed ||
       runtime->n_launches == VYRE_MAX_LAUNCHES)
-    return FALSE;
-  return stalled || !all_served (runtime);
+    return NULL;
+  /* One at a time where launches are short anyway. */
+  if (runtime->residency == VYRE_RESIDENCY_SLICED && runtime->n_launches > 0)
+    return NULL;
+
+  /* Compiled ones and the interpreter take turns in being asked first. */
+  VyreKernel *interpreter = choose_interpreter (runtime);
+  guint n = runtime->compiled->len;
+  for (guint k = 0; k <= n; k++) {
+    guint i = (k + (guint) (runtime->generation % (n + 1))) % (n + 1);
+    VyreKernel *kernel =
+        i == n ? interpreter : g_ptr_array_index (runtime->compiled, i);
+
+    if (kernel == NULL || (i < n && kernel->n_windows == 0))
+      continue;
+    if (stalled || (i == n ? interpreters_unserved (runtime, kernel)
+                           : !vyre_kernel_is_served (runtime, kernel) ||
+                                 is_old (runtime, kernel)))
+      return kernel;
+  }
+  return NULL;
 }
 
 void
-vyre_runtime_launch_constants (
-    VyreRuntime *runtime, guint32 generation, VyreLaunchConstants *constants)
+vyre_runtime_launch_constants (VyreRuntime *runtime, guint64 generation,
+    guint index, guint32 kernel, VyreLaunchConstants *constants)
 {
   *constants = (VyreLaunchConstants){
     .control = runtime->control->address,
@@ -131,126 +222,237 @@ vyre_runtime_launch_constants (
     .descriptors = runtime->descriptors->address,
     .areas = runtime->areas->address,
     .area_map = runtime->area_map->address,
-    .slots = runtime->slots,
+    .door = runtime->door->address,
     .n_areas = runtime->n_areas,
     .area_words = runtime->area_words,
-    .generation = generation,
+    .generation = (guint32) generation,
     .fuel = runtime->pass_budget,
     .slice = runtime->slice,
     .idle_limit = runtime->idle_limit,
-    .n_descriptors = VYRE_DESCRIPTORS,
+    .n_descriptors = runtime->n_descriptors,
+    .index = index,
+    .kernel = kernel,
+    .closed = runtime->slots * VYRE_COMPLETION_WORDS + index,
   };
+  for (guint i = 0; i < VYRE_PRI_LEVELS; i++)
+    constants->levels[i] =
+        runtime->levels[i].first |
+        (guint32) g_bit_nth_lsf (runtime->levels[i].slots, -1) << 24;
+}
+
+/* Lock held. The doorbell words of a launch that is about to start. */
+static guint
+open_door (VyreRuntime *runtime)
+{
+  guint32 *closed = (guint32 *) runtime->records->map +
+                    runtime->slots * VYRE_COMPLETION_WORDS;
+  guint i = 0;
+
+  while (runtime->launches[i].launch != NULL)
+    i++;
+  guint base = VYRE_DOOR_LAUNCH + i * VYRE_LAUNCH_WORDS;
+  for (guint k = 0; k < VYRE_PRI_LEVELS; k++)
+    vyre_poke (runtime->door, base + VYRE_LAUNCH_TICKETS + k,
+        (guint32) runtime->levels[k].oldest_sequence);
+  vyre_poke (runtime->door, base + VYRE_LAUNCH_ACTIVE, 0);
+  vyre_poke (runtime->door, base + VYRE_LAUNCH_CLOSING, 0);
+  vyre_poke (runtime->door, VYRE_DOOR_LEAVE + i, 0);
+  __atomic_store_n (&closed[i], 0, __ATOMIC_RELAXED);
+  vyre_ring_store_fence ();
+  return i;
+}
+
+static guint
+choose_queue (VyreRuntime *runtime)
+{
+  guint n = MAX (runtime->info->n_queues, 1);
+  guint users[VYRE_MAX_LAUNCHES] = { 0 }, best = 0;
+
+  n = MIN (n, VYRE_MAX_LAUNCHES);
+  for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
+    if (runtime->launches[i].launch != NULL)
+      users[runtime->launches[i].queue]++;
+  }
+  for (guint i = 1; i < n; i++) {
+    if (users[i] < users[best])
+      best = i;
+  }
+  return best;
 }
 
 static gboolean
-start_launch (VyreRuntime *runtime, guint32 generation, guint features)
+start_launch (
+    VyreRuntime *runtime, VyreKernel *kernel, guint64 generation, guint index)
 {
   g_autoptr (GError) error = NULL;
   VyreLaunchConstants constants;
-  guint queue = generation % MAX (runtime->info->n_queues, 1);
+  guint queue = choose_queue (runtime);
 
-  vyre_runtime_launch_constants (runtime, generation, &constants);
-  VyreLaunch *launch =
-      vyre_device_launch (runtime->device, runtime->pipelines[features], queue,
-          runtime->workgroups, &constants, sizeof constants, &error);
+  vyre_runtime_launch_constants (
+      runtime, generation, index, kernel->id, &constants);
+  VyreLaunch *launch = vyre_device_launch (runtime->device, kernel->pipeline,
+      queue, runtime->workgroups, &constants, sizeof constants, &error);
 
   if (launch == NULL) {
     fail (runtime, error);
     return FALSE;
   }
   g_mutex_lock (&runtime->lock);
-  runtime->launches[runtime->n_launches++] =
-      (VyreActiveLaunch){ launch, generation, features };
+  gint64 now = g_get_monotonic_time ();
+  runtime->launches[index] = (VyreActiveLaunch){
+    .launch = launch,
+    .kernel = kernel,
+    .generation = generation,
+    .queue = queue,
+    .started = now,
+  };
+  runtime->n_launches++;
   runtime->n_launched++;
+  if (runtime->unattended_since != 0) {
+    runtime->unattended_us += now - runtime->unattended_since;
+    runtime->unattended_since = 0;
+  }
+  tell_others_to_leave (runtime, index);
   vyre_runtime_unlock (runtime);
   return TRUE;
 }
 
-/* Lets time pass while launches run; spins counts looks without progress. */
+/* --- time --------------------------------------------------------------------- */
+
+/* Lock held, given up meanwhile. */
 static void
-pause_while_running (VyreRuntime *runtime, gboolean pending, guint *spins)
+wait_for_work (VyreRuntime *runtime, gint64 us)
 {
-  if (!pending) {
-    /* A resident kernel without work: it leaves by itself soon. */
-    g_mutex_lock (&runtime->lock);
-    if (g_queue_is_empty (&runtime->windows) && !runtime->quit)
-      g_cond_wait_until (&runtime->work, &runtime->lock,
-          g_get_monotonic_time () + IDLE_LOOK_US);
+  g_cond_wait_until (
+      &runtime->work, &runtime->lock, g_get_monotonic_time () + us);
+}
+
+static VyreLaunch *
+any_launch (VyreRuntime *runtime)
+{
+  for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
+    if (runtime->launches[i].launch != NULL)
+      return runtime->launches[i].launch;
+  }
+  return NULL;
+}
+
+/* Lets time pass while launches run; looks counts those without progress. */
+static void
+pause_while_running (VyreRuntime *runtime, guint *looks)
+{
+  g_mutex_lock (&runtime->lock);
+  gboolean pending = !g_queue_is_empty (&runtime->windows);
+  gboolean asked = runtime->n_sleepers > 0;
+  if (!pending || (!asked && runtime->residency != VYRE_RESIDENCY_SLICED)) {
+    if (!runtime->quit)
+      wait_for_work (runtime, LOOK_US);
     vyre_runtime_unlock (runtime);
-  } else if (runtime->residency == VYRE_RESIDENCY_SLICED) {
+    return;
+  }
+  vyre_runtime_unlock (runtime);
+
+  VyreLaunch *launch = any_launch (runtime);
+  if (runtime->residency == VYRE_RESIDENCY_SLICED && launch != NULL) {
     g_autoptr (GError) error = NULL;
-    vyre_launch_wait (runtime->launches[0].launch, LAUNCH_WAIT_NS, &error);
+    vyre_launch_wait (launch, LAUNCH_WAIT_NS, &error);
     if (error != NULL)
       fail (runtime, error);
-  } else if ((*spins)++ < SPINS) {
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause ();
-#endif
   } else {
-    g_usleep (PAUSE_US);
+    g_usleep (MIN (PAUSE_US + *looks, LONGEST_PAUSE_US));
   }
+  (*looks)++;
+}
+
+typedef struct
+{
+  guint64 tiles_done;
+  guint n_launches;
+  gint64 moved; /* monotonic, µs */
+} Progress;
+
+/* Lock held. Has nothing moved for too long? */
+static gboolean
+is_stalled (VyreRuntime *runtime, Progress *progress)
+{
+  gint64 now = g_get_monotonic_time ();
+  gint64 limit = runtime->parallel ? TIME_SLICE_PARALLEL_US : TIME_SLICE_US;
+  guint staying = 0;
+
+  if (progress->tiles_done != runtime->tiles_done ||
+      progress->n_launches != runtime->n_launches ||
+      g_queue_is_empty (&runtime->windows)) {
+    progress->tiles_done = runtime->tiles_done;
+    progress->n_launches = runtime->n_launches;
+    progress->moved = now;
+  }
+  for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
+    if (runtime->launches[i].launch != NULL && !runtime->launches[i].leaving)
+      staying++;
+  }
+  /* Not before those that were told have left: it could not even begin. */
+  return runtime->n_launches > 0 && staying == runtime->n_launches &&
+         now - progress->moved > limit;
 }
 
 gpointer
 vyre_supervisor_run (gpointer data)
 {
   VyreRuntime *runtime = data;
-  guint spins = 0;
-  guint64 tiles_done = 0;
-  guint n_launches = 0;
-  gint64 moved = g_get_monotonic_time ();
+  Progress progress = { 0, 0, g_get_monotonic_time () };
+  guint looks = 0;
 
+  /* Short sleeps are to be short. */
+  prctl (PR_SET_TIMERSLACK, 1000ul, 0ul, 0ul, 0ul);
   for (;;) {
     if (!collect_launches (runtime))
       break;
 
     g_mutex_lock (&runtime->lock);
     if (vyre_runtime_reap (runtime))
-      spins = 0;
-    gboolean failed = runtime->failed;
-    gboolean pending = !g_queue_is_empty (&runtime->windows);
-    gboolean idle = !pending && runtime->n_launches == 0;
-    if (failed || (idle && runtime->quit)) {
+      looks = 0;
+    gboolean idle =
+        g_queue_is_empty (&runtime->windows) && runtime->n_launches == 0;
+    if (runtime->failed || (idle && runtime->quit)) {
       vyre_runtime_unlock (runtime);
       break;
     }
     if (idle) {
-      spins = 0;
-      g_cond_wait (&runtime->work, &runtime->lock);
+      looks = 0;
+      /* What was reaped is let go of first; that may take a while. */
+      if (g_queue_is_empty (&runtime->finished))
+        g_cond_wait (&runtime->work, &runtime->lock);
       vyre_runtime_unlock (runtime);
       continue;
     }
-    if (runtime->quit)
+    if (runtime->quit) {
       vyre_poke (runtime->control, VYRE_C_SHUTDOWN, 1);
-    if (tiles_done != runtime->tiles_done ||
-        n_launches != runtime->n_launches || !pending) {
-      tiles_done = runtime->tiles_done;
-      n_launches = runtime->n_launches;
-      moved = g_get_monotonic_time ();
+      vyre_poke (runtime->door, VYRE_DOOR_SHUTDOWN, 1);
+      vyre_ring_store_fence ();
     }
-    /* Not before the launch before has left: it could not even begin. */
-    gboolean stalled =
-        n_launches == 1 && g_get_monotonic_time () - moved > TIME_SLICE_US;
-    gboolean launch = needs_launch (runtime, stalled);
-    guint features = launch ? choose_kernel (runtime) : 0;
-    guint32 generation = launch ? ++runtime->generation : 0;
-    /* An older kernel would poll beside the new one for nothing. */
-    if (launch && runtime->n_launches > 0)
-      vyre_poke (runtime->control, VYRE_C_LEAVE, generation);
+    VyreKernel *kernel =
+        choose_kernel (runtime, is_stalled (runtime, &progress));
+    guint64 generation = 0;
+    guint index = 0;
+    if (kernel != NULL) {
+      generation = runtime->generation =
+          MAX (runtime->generation + 1, kernel->required);
+      index = open_door (runtime);
+    }
     vyre_runtime_unlock (runtime);
 
-    if (launch) {
-      if (!start_launch (runtime, generation, features))
+    if (kernel != NULL) {
+      if (!start_launch (runtime, kernel, generation, index))
         break;
-      spins = 0;
+      looks = 0;
     } else {
-      pause_while_running (runtime, pending, &spins);
+      pause_while_running (runtime, &looks);
     }
   }
 
   /* After a failure nothing is in flight any more, or the device is lost. */
-  for (guint i = 0; i < runtime->n_launches; i++)
-    vyre_launch_free (runtime->launches[i].launch);
+  for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++)
+    g_clear_pointer (&runtime->launches[i].launch, vyre_launch_free);
   runtime->n_launches = 0;
   return NULL;
 }

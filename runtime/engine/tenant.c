@@ -4,6 +4,17 @@
 
 #define CANCEL_LIMIT_US (5 * G_USEC_PER_SEC)
 
+/* Lock held. A word of the tenant's row, and its copy for telemetry. */
+static void
+poke_tenant (VyreRuntime *runtime, guint32 id, guint array, guint32 value)
+{
+  vyre_poke (runtime->control, VYRE_CONTROL_TABLE + array + id, value);
+  if (array == VYRE_T_MASK && id < VYRE_TENANT_MASK_SLOTS)
+    vyre_poke (runtime->control, VYRE_C_TENANT_MASK + id, value);
+  if (array == VYRE_T_QUOTA && id < VYRE_TENANT_QUOTA_SLOTS)
+    vyre_poke (runtime->control, VYRE_C_TENANT_QUOTA + id, value);
+}
+
 VyreTenant *
 vyre_tenant_new (VyreRuntime *runtime, const char *name, GError **error)
 {
@@ -18,10 +29,11 @@ vyre_tenant_new (VyreRuntime *runtime, const char *name, GError **error)
   tenant->name = g_strdup (name);
 
   g_mutex_lock (&runtime->lock);
-  vyre_poke (
-      runtime->control, VYRE_C_TENANT_MASK + id, VYRE_TENANT_MAY_EXECUTE);
-  vyre_poke (
-      runtime->control, VYRE_C_TENANT_QUOTA + id, VYRE_TENANT_INITIAL_QUOTA);
+  VyreTenantUse *use = &runtime->uses[id];
+  *use = (VyreTenantUse){ .serial = use->serial + 1, .level = VYRE_PRI_NORMAL };
+  tenant->serial = use->serial;
+  poke_tenant (runtime, id, VYRE_T_MASK, VYRE_TENANT_MAY_EXECUTE);
+  poke_tenant (runtime, id, VYRE_T_QUOTA, VYRE_TENANT_INITIAL_QUOTA);
   vyre_ring_store_fence ();
   runtime->n_tenants++;
   vyre_runtime_unlock (runtime);
@@ -29,25 +41,38 @@ vyre_tenant_new (VyreRuntime *runtime, const char *name, GError **error)
 }
 
 void
-vyre_tenant_retire_locked (VyreRuntime *runtime, guint32 id)
+vyre_tenant_set_priority (VyreTenant *tenant, guint level)
 {
-  if ((runtime->dead_tenants & 1u << id) == 0 ||
-      !vyre_ring_tenants_recycle (runtime->tenants, id, NULL))
-    return;
-  runtime->dead_tenants &= ~(1u << id);
-  vyre_poke (runtime->control, VYRE_C_TENANT_MASK + id, 0);
-  vyre_ring_store_fence ();
+  VyreRuntime *runtime = tenant->runtime;
+
+  g_return_if_fail (level < VYRE_PRI_LEVELS);
+  g_mutex_lock (&runtime->lock);
+  runtime->uses[tenant->id].level = level;
+  vyre_runtime_unlock (runtime);
 }
 
-/* Lock held. */
-static gboolean
-has_windows (VyreTenant *tenant)
+void
+vyre_tenant_set_quota (VyreTenant *tenant, guint slots)
 {
-  for (GList *l = tenant->runtime->windows.head; l != NULL; l = l->next) {
-    if (((VyreWindow *) l->data)->tenant == tenant->id)
-      return TRUE;
-  }
-  return FALSE;
+  VyreRuntime *runtime = tenant->runtime;
+
+  g_mutex_lock (&runtime->lock);
+  poke_tenant (runtime, tenant->id, VYRE_T_QUOTA,
+      slots != 0 ? slots : VYRE_TENANT_INITIAL_QUOTA);
+  vyre_ring_store_fence ();
+  vyre_runtime_unlock (runtime);
+}
+
+void
+vyre_tenant_retire_locked (VyreRuntime *runtime, guint32 id)
+{
+  if (!runtime->uses[id].dead || runtime->uses[id].windows > 0 ||
+      !vyre_ring_tenants_recycle (runtime->tenants, id, NULL))
+    return;
+  runtime->uses[id].dead = FALSE;
+  runtime->uses[id].serial++;
+  poke_tenant (runtime, id, VYRE_T_MASK, 0);
+  vyre_ring_store_fence ();
 }
 
 void
@@ -65,12 +90,15 @@ vyre_tenant_free (VyreTenant *tenant)
   }
   /* They end at the kernel's next look; a device that hangs is not waited for. */
   gint64 end_time = g_get_monotonic_time () + CANCEL_LIMIT_US;
-  while (has_windows (tenant)) {
+  runtime->n_sleepers++;
+  g_cond_signal (&runtime->work);
+  while (runtime->uses[tenant->id].windows > 0) {
     if (!g_cond_wait_until (&runtime->ended, &runtime->lock, end_time))
       break;
   }
+  runtime->n_sleepers--;
   vyre_ring_tenants_unregister (runtime->tenants, tenant->id, NULL);
-  runtime->dead_tenants |= 1u << tenant->id;
+  runtime->uses[tenant->id].dead = TRUE;
   vyre_tenant_retire_locked (runtime, tenant->id);
   runtime->n_tenants--;
   vyre_runtime_unlock (runtime);

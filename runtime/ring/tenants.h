@@ -7,7 +7,7 @@ G_BEGIN_DECLS
 
 /*
  * The host's tenant registry (section 9.2). Ids start at 1 and go up to the
- * last one that the control block has a mask word for. An id is a tenant's for
+ * last one that the table of tenants has a mask word for. An id is a tenant's for
  * good unless vyre_ring_tenants_recycle() gives it back.
  *
  * Every function may be called from any thread. Errors are VYRE_RING_ERROR and
@@ -16,7 +16,7 @@ G_BEGIN_DECLS
  */
 typedef struct _VyreRingTenants VyreRingTenants;
 
-#define VYRE_RING_LAST_TENANT (VYRE_TENANT_MASK_SLOTS - 1)
+#define VYRE_RING_LAST_TENANT (VYRE_TENANTS - 1)
 #define VYRE_RING_UNBOUNDED G_MAXUINT64
 
 /* Each is raised to at least 1. */

@@ -69,7 +69,7 @@
 #define VYRE_A_RESIDENCY 10        /* kernels older than this leave it alone */
 #define VYRE_A_SEQUENCE 11         /* goes into the completion record */
 #define VYRE_A_SAVE_AREA 12        /* written by the kernel: area + 1 of a YIELD */
-#define VYRE_A_KERNEL 13          /* VYRE_KERNEL_* features the program needs */
+#define VYRE_A_KERNEL 13           /* VYRE_KERNEL_* features, or a compiled kernel */
 #define VYRE_A_ERROR 15            /* written by the kernel: code of a FAULT */
 
 /* --- control block ------------------------------------------------------ */
@@ -91,20 +91,37 @@
 #define VYRE_C_STARVATION 135
 #define VYRE_C_PRI_FAIRNESS 136
 #define VYRE_PRI_FAIRNESS_SLOTS 5
-/* Words 141 to 159 are unassigned by the protocol; these are ours. */
-#define VYRE_C_EXITED 141     /* kernel: workgroups that have left */
-#define VYRE_C_TAIL 142       /* host: sequence after the newest published slot */
-#define VYRE_C_OLDEST 143     /* host: sequence of the oldest unfinished slot */
-#define VYRE_C_CLAIMED 144    /* kernel: claims, wraps */
-#define VYRE_C_YIELDED 145    /* kernel: tiles suspended with state, wraps */
-#define VYRE_C_LEAVE 146      /* host: kernels of a generation below this leave */
-#define VYRE_C_FAULTED 147    /* kernel: slots that became FAULT, wraps */
-#define VYRE_C_STEPS_LO 148   /* kernel: interpreted instructions (per subgroup) */
+/* Words 141 to 159 are unassigned by the protocol; these are ours. The kernel
+ * counts what the first two say; the others are filled in from the doorbell
+ * and the runtime when a snapshot is taken. */
+#define VYRE_C_EXITED 141     /* workgroups that have left, wraps */
+#define VYRE_C_IDLE_POLLS 150 /* polls that found nothing, wraps */
+#define VYRE_C_FAULTED 147    /* slots that became FAULT, wraps */
+#define VYRE_C_TAIL 142       /* slots published, all levels, wraps */
+#define VYRE_C_OLDEST 143     /* slots finished, all levels, wraps */
+#define VYRE_C_CLAIMED 144    /* claims, wraps */
+#define VYRE_C_YIELDED 145    /* tiles suspended with state, wraps */
+#define VYRE_C_STEPS_LO 148   /* interpreted instructions (per subgroup) */
 #define VYRE_C_STEPS_HI 149
-#define VYRE_C_SKIPPED 151    /* host: sequences without a slot, wraps */
-#define VYRE_C_IDLE_POLLS 150 /* kernel: polls that found nothing, wraps */
 #define VYRE_C_OBSERVABLE 160
 #define VYRE_CONTROL_MIN_WORDS 160
+
+/* TENANT_BASE points to the table of all tenants, behind the observables: one
+ * array of VYRE_TENANTS words for each of these. Words 3 to 95 repeat the first
+ * entries of MASK, QUOTA and FAIRNESS for telemetry. */
+#define VYRE_TENANTS 1024
+#define VYRE_T_MASK 0
+#define VYRE_T_QUOTA 1024          /* slots it may hold claimed at once */
+#define VYRE_T_HELD 2048           /* kernel: slots claimed now */
+#define VYRE_T_FAIRNESS 3072       /* kernel: claims, wraps */
+#define VYRE_T_DEFERRED 4096       /* kernel: claims put off by the quota, wraps */
+#define VYRE_T_FUEL 5120           /* kernel: steps used, wraps */
+#define VYRE_T_OBSERVABLE_FIRST 6144 /* its own window of observables */
+#define VYRE_T_OBSERVABLE_COUNT 7168
+#define VYRE_TENANT_TABLE_WORDS 8192
+#define VYRE_CONTROL_OBSERVABLES 1024 /* of a runtime's control block */
+#define VYRE_CONTROL_TABLE (VYRE_C_OBSERVABLE + VYRE_CONTROL_OBSERVABLES)
+#define VYRE_CONTROL_WORDS (VYRE_CONTROL_TABLE + VYRE_TENANT_TABLE_WORDS)
 
 #define VYRE_TENANT_INITIAL_QUOTA 1000000
 /* Bits of a tenant's mask word. */
@@ -113,6 +130,27 @@
 #define VYRE_TENANT_MAY_PRINT 4u
 #define VYRE_TENANT_MAY_IO 8u
 #define VYRE_TENANT_MAY_SHUT_DOWN 16u
+
+/* --- doorbell ------------------------------------------------------------ */
+
+/* What workgroups without work look at: one line that the host writes, one that
+ * kernels write, and a few words for each launch. Arrays are by priority level
+ * or by launch. Sequences and counts wrap. */
+#define VYRE_MAX_LAUNCHES 16
+#define VYRE_DOOR_LEAVE 0      /* by launch: not 0 when it is to leave */
+#define VYRE_DOOR_TAIL 16      /* sequence after the newest published slot */
+#define VYRE_DOOR_OLDEST 21    /* sequence of the oldest unfinished slot */
+#define VYRE_DOOR_PUBLISHED 26 /* slots published */
+#define VYRE_DOOR_SHUTDOWN 31
+#define VYRE_DOOR_CLAIMED 32   /* kernel: claims */
+#define VYRE_DOOR_YIELDED 37   /* kernel: tiles suspended with state */
+#define VYRE_DOOR_RESUMED 42   /* kernel: suspended tiles claimed */
+#define VYRE_DOOR_LAUNCH 64    /* + launch * VYRE_LAUNCH_WORDS */
+#define VYRE_LAUNCH_WORDS 8
+#define VYRE_LAUNCH_TICKETS 0  /* by level: next sequence to wait for */
+#define VYRE_LAUNCH_ACTIVE 5   /* kernel: tiles in hand */
+#define VYRE_LAUNCH_CLOSING 6  /* kernel: idle for long, all leave */
+#define VYRE_DOOR_WORDS (VYRE_DOOR_LAUNCH + VYRE_MAX_LAUNCHES * VYRE_LAUNCH_WORDS)
 
 /* --- debug log and io queue --------------------------------------------- */
 
@@ -204,9 +242,18 @@
 #define VYRE_X_BINDING0 32
 #define VYRE_MAX_BINDINGS 56
 
+/* VYRE_A_KERNEL of slots that only one compiled kernel runs. */
+#define VYRE_KERNEL_COMPILED 0x80000000u
+
 /* Flags: the program has barriers or workgroup memory, so one lane group runs
  * one whole workgroup at a time instead of a flat range of invocations. */
 #define VYRE_XF_GROUPED 1u
+/* Each lane may run four invocations at once: flat, one-dimensional, few
+ * registers and levels, nothing spilled. */
+#define VYRE_XF_WIDE 2u
+#define VYRE_WIDE 4
+#define VYRE_WIDE_REGISTERS 16
+#define VYRE_WIDE_LEVELS 8
 
 /* A binding. */
 #define VYRE_BINDING_WORDS 4

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Kernels: compiled once, found by what windows need. */
+
+#include "engine-private.h"
+
+#include <stdint.h>
+#include "megakernel-spv.h"
+
+/* Some drivers compile at the first launch: have that done here, and its time
+ * counted. The launch finds itself told to leave. */
+static gboolean
+first_launch (
+    VyreRuntime *runtime, VyrePipeline *pipeline, guint64 *ns, GError **error)
+{
+  VyreLaunchConstants constants;
+  gint64 start = g_get_monotonic_time ();
+
+  vyre_runtime_launch_constants (
+      runtime, runtime->generation, 0, 0, &constants);
+  constants.fuel = 0;
+  VyreLaunch *launch = vyre_device_launch (
+      runtime->device, pipeline, 0, 1, &constants, sizeof constants, error);
+  if (launch == NULL)
+    return FALSE;
+  g_autoptr (GError) local = NULL;
+  while (!vyre_launch_wait (launch, G_USEC_PER_SEC * 1000ull, &local) &&
+         local == NULL)
+    continue;
+  vyre_launch_free (launch);
+  if (local != NULL) {
+    g_propagate_error (error, g_steal_pointer (&local));
+    return FALSE;
+  }
+  *ns += (g_get_monotonic_time () - start) * 1000;
+  return TRUE;
+}
+
+VyreKernel *
+vyre_runtime_need_interpreter (
+    VyreRuntime *runtime, guint features, GError **error)
+{
+  /* A resident kernel must not be replaced for each new program: it can do
+   * everything. Elsewhere a lesser kernel is a faster one. */
+  if (runtime->residency == VYRE_RESIDENCY_RESIDENT &&
+      runtime->info->type != VYRE_DEVICE_CPU)
+    features = VYRE_KERNEL_ALL;
+
+  VyreKernel *kernel = &runtime->interpreters[features];
+  gboolean ok = TRUE;
+  g_mutex_lock (&runtime->compile_lock);
+  if (kernel->pipeline == NULL) {
+    guint32 constants[] = { runtime->lanes, features, runtime->parallel };
+    guint64 ns = 0;
+    VyrePipeline *pipeline = vyre_pipeline_new (runtime->device,
+        (const guint32 *) vyre_megakernel_spv, sizeof vyre_megakernel_spv,
+        constants, G_N_ELEMENTS (constants), sizeof (VyreLaunchConstants), TRUE,
+        "vyre megakernel", &ns, error);
+    ok = pipeline != NULL && first_launch (runtime, pipeline, &ns, error);
+    if (!ok)
+      g_clear_pointer (&pipeline, vyre_pipeline_free);
+    g_mutex_lock (&runtime->lock);
+    kernel->pipeline = pipeline;
+    runtime->kernel_compile_ns += ns;
+    vyre_runtime_unlock (runtime);
+    g_info ("kernel with features %u compiled in %.0f ms", features, ns / 1e6);
+  }
+  g_mutex_unlock (&runtime->compile_lock);
+  return ok ? kernel : NULL;
+}
+
+void
+vyre_runtime_clear_kernels (VyreRuntime *runtime)
+{
+  for (guint i = 0; i < VYRE_KERNELS; i++)
+    g_clear_pointer (&runtime->interpreters[i].pipeline, vyre_pipeline_free);
+}
+
+/* Lock held. May this kernel run what is published for that one? */
+static gboolean
+stands_for (const VyreKernel *kernel, const VyreKernel *wanted)
+{
+  if (kernel->id != 0 || wanted->id != 0)
+    return kernel == wanted;
+  return (wanted->features & ~kernel->features) == 0;
+}
+
+gboolean
+vyre_kernel_is_served (VyreRuntime *runtime, const VyreKernel *kernel)
+{
+  const guint32 *closed = (const guint32 *) runtime->records->map +
+                          runtime->slots * VYRE_COMPLETION_WORDS;
+
+  for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
+    const VyreActiveLaunch *active = &runtime->launches[i];
+
+    if (active->launch != NULL && !active->leaving &&
+        active->generation >= kernel->required &&
+        stands_for (active->kernel, kernel) &&
+        __atomic_load_n (&closed[i], __ATOMIC_RELAXED) == 0)
+      return TRUE;
+  }
+  return FALSE;
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Windows -> slots of the ring. Everything here runs under the lock. */
+
+#include "engine-private.h"
+
+/* A window's share of its level: so many windows of a tenant stay well below
+ * what it may have. */
+#define LEVEL_SHARE 16
+
+/* --- room ------------------------------------------------------------------- */
+
+static guint
+slot_of (const VyreLevel *level, guint64 sequence)
+{
+  return level->first + (guint) (sequence & (level->slots - 1));
+}
+
+/* The first sequence from which on n slots in a row are free. A window that
+ * stays long holds its own slots up and no others. FALSE: there is none. */
+static gboolean
+find_slots (VyreRuntime *runtime, VyreLevel *level, guint n, guint64 *first)
+{
+  guint64 start = level->next_sequence;
+
+  for (guint run = 0; run < n;) {
+    VyreWindow *owner = runtime->owners[slot_of (level, start + run)];
+
+    if (owner != NULL && !vyre_window_reap (owner)) {
+      start += run + 1;
+      run = 0;
+      if (start - level->next_sequence >= level->slots)
+        return FALSE;
+      continue;
+    }
+    run++;
+  }
+  *first = start;
+  return TRUE;
+}
+
+static gboolean
+check_room (VyreWindow *window, VyreLevel *level, guint n_tiles, guint64 *first,
+    GError **error)
+{
+  VyreRuntime *runtime = window->runtime;
+  VyreTenantUse *use = &runtime->uses[window->tenant];
+  guint kept = 0, descriptors = 0;
+
+  if (runtime->failed) {
+    g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LOST,
+        "the runtime of %s has failed: %s", runtime->info->name,
+        runtime->failure);
+    return FALSE;
+  }
+  /* A tenant that has a quarter of the ring leaves a quarter to others: what it
+   * runs may never end. */
+  if (use->slots >= level->slots / 4)
+    kept = level->slots / 4;
+  if (use->descriptors >= runtime->n_descriptors / 4)
+    descriptors = runtime->n_descriptors / 4;
+  if (level->used + n_tiles + kept > level->slots)
+    vyre_runtime_reap (runtime);
+  if (level->used + n_tiles + kept > level->slots ||
+      (!window->has_descriptor && runtime->n_free_descriptors <= descriptors) ||
+      !find_slots (runtime, level, n_tiles, first)) {
+    g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY,
+        "the ring is full: %u slots in a row are wanted, %u of %u are free, of "
+        "which %u are for other tenants; wait for a window to end",
+        n_tiles, level->slots - level->used, level->slots, kept);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+/* --- tiles -------------------------------------------------------------------- */
+
+/* Enough tiles to keep the workgroups of a launch busy: small windows are cut
+ * fine while there are few of them, and left whole where there are many. */
+static gboolean
+split (VyreWindow *window, const VyreLevel *level, guint *n_tiles,
+    guint32 *groups_per_tile, GError **error)
+{
+  VyreRuntime *runtime = window->runtime;
+  guint64 width = runtime->lanes * (window->executable->wide ? VYRE_WIDE : 1);
+  guint64 batches = (window->groups * window->group_size + width - 1) / width;
+  guint64 of_tile = 4;
+
+  if (runtime->parallel) {
+    guint in_flight = 0;
+    for (guint i = 0; i < VYRE_PRI_LEVELS; i++)
+      in_flight += runtime->levels[i].used;
+    of_tile = in_flight < runtime->workgroups / 2 ? 1
+              : in_flight < runtime->workgroups   ? 4
+                                                  : 16;
+  }
+  guint64 tiles = MIN ((batches + of_tile - 1) / of_tile, window->groups);
+  tiles = MIN (tiles, MIN (level->slots / LEVEL_SHARE, VYRE_MAX_TILES));
+  *groups_per_tile = (window->groups + tiles - 1) / tiles;
+  *n_tiles = (window->groups + *groups_per_tile - 1) / *groups_per_tile;
+  if ((guint64) *groups_per_tile * window->group_size > G_MAXINT32) {
+    g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LIMIT,
+        "%" G_GUINT64_FORMAT " workgroups of %u invocations are more than one "
+        "dispatch may have; use smaller buffers",
+        window->groups, window->group_size);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+/* The kernel generation that the window needs, as kernels compare it. */
+static guint32
+residency_for (VyreWindow *window)
+{
+  VyreRuntime *runtime = window->runtime;
+  VyreKernel *kernel = window->kernel;
+  guint64 required = 0;
+
+  for (guint i = 0; i < window->n_bindings; i++) {
+    const VyreBinding *binding = &window->bindings[i];
+    if (binding->block == NULL)
+      continue;
+    guint64 wanted = vyre_generation_require (
+        runtime, binding->block, binding->offset, binding->length);
+    required = MAX (required, wanted);
+  }
+  if (required > runtime->generation && required > kernel->required &&
+      runtime->n_launches > 0)
+    runtime->n_generations++;
+  kernel->required = MAX (kernel->required, required);
+  /* Kernels compare modulo 2^32. */
+  if (runtime->generation > G_MAXINT32 / 2)
+    required = MAX (required, runtime->generation - G_MAXINT32 / 2);
+  return (guint32) required;
+}
+
+/* Lock held. The next generation of the descriptor: what is still on its way
+ * for the window that had it before cannot be taken for this one's. */
+static void
+take_descriptor (VyreWindow *window)
+{
+  VyreRuntime *runtime = window->runtime;
+
+  if (!window->has_descriptor) {
+    window->descriptor =
+        runtime->free_descriptors[--runtime->n_free_descriptors];
+    window->has_descriptor = TRUE;
+    runtime->uses[window->tenant].descriptors++;
+  }
+  /* 0 never names a window: the CANCEL word of a fresh descriptor is 0. */
+  if (++runtime->descriptor_generation[window->descriptor] == 0)
+    runtime->descriptor_generation[window->descriptor] = 1;
+  window->descriptor_generation =
+      runtime->descriptor_generation[window->descriptor];
+  if (window->described)
+    vyre_poke (runtime->descriptors,
+        window->descriptor * VYRE_DESCRIPTOR_WORDS + VYRE_X_GENERATION,
+        window->descriptor_generation);
+  else
+    vyre_window_describe (window);
+}
+
+static void
+write_slots (VyreWindow *window, guint32 groups_per_tile, guint32 residency,
+    gboolean oldest)
+{
+  VyreRuntime *runtime = window->runtime;
+  VyreLevel *level = &runtime->levels[window->level];
+  guint32 opcode =
+      vyre_ring_tenant_base (window->tenant) + VYRE_TENANT_OP_RUN_TILE;
+  guint32 kernel =
+      window->kernel->id != 0 ? window->kernel->id : window->kernel->features;
+
+  for (guint tile = 0; tile < window->n_tiles; tile++) {
+    guint64 sequence = window->first_sequence + tile;
+    guint32 first = tile * groups_per_tile;
+    guint at = slot_of (level, sequence);
+    guint32 *slot = runtime->shadow + at * VYRE_SLOT_WORDS;
+
+    slot[VYRE_W_STATUS] = VYRE_ST_PUBLISHED;
+    slot[VYRE_W_OPCODE] = opcode;
+    slot[VYRE_W_TENANT] = window->tenant;
+    slot[VYRE_W_PRIORITY] = window->level;
+    slot[VYRE_A_TICKET] = runtime->next_ticket;
+    slot[VYRE_A_CLASS] =
+        oldest ? VYRE_RING_CLASS_REQUIRED : VYRE_RING_CLASS_LOOKAHEAD;
+    slot[VYRE_A_DESCRIPTOR] = window->descriptor;
+    slot[VYRE_A_WINDOW_GENERATION] = window->descriptor_generation;
+    slot[VYRE_A_TILE_FIRST] = first;
+    slot[VYRE_A_TILE_COUNT] = MIN (groups_per_tile, window->groups - first);
+    slot[VYRE_A_RESIDENCY] = residency;
+    slot[VYRE_A_SEQUENCE] = (guint32) (sequence + 1);
+    slot[VYRE_A_KERNEL] = kernel;
+    slot[VYRE_A_SAVE_AREA] = 0;
+    slot[VYRE_A_ERROR] = 0;
+    runtime->owners[at] = window;
+    runtime->publishing[runtime->n_publishing++] = at;
+  }
+}
+
+gboolean
+vyre_window_enqueue (VyreWindow *window, GError **error)
+{
+  VyreRuntime *runtime = window->runtime;
+  VyreTenantUse *use = &runtime->uses[window->tenant];
+  VyreLevel *level = &runtime->levels[use->level];
+  gboolean oldest = g_queue_is_empty (&runtime->windows);
+  guint32 groups_per_tile;
+  guint64 first;
+  guint n_tiles;
+
+  if (!split (window, level, &n_tiles, &groups_per_tile, error) ||
+      !check_room (window, level, n_tiles, &first, error) ||
+      !vyre_ring_tenants_reserve (
+          runtime->tenants, window->tenant, n_tiles, error))
+    return FALSE;
+
+  window->kernel = window->executable->interpreter;
+  window->level = use->level;
+  window->first_sequence = first;
+  window->n_tiles = n_tiles;
+  window->next_tile = 0;
+  window->cancel_asked = FALSE;
+  window->saw_cancelled = FALSE;
+  window->code = VYRE_FAULT_NONE;
+  window->address = window->tag = window->fault_pc = 0;
+  g_clear_pointer (&window->message, g_free);
+  window->steps = 0;
+  window->slices = 0;
+  window->published_at = g_get_monotonic_time ();
+
+  level->next_sequence = first + n_tiles;
+  level->published += n_tiles;
+  level->used += n_tiles;
+  level->touched = TRUE;
+  use->slots += n_tiles;
+  use->windows++;
+  window->kernel->n_windows++;
+  take_descriptor (window);
+  write_slots (window, groups_per_tile, residency_for (window), oldest);
+
+  g_atomic_int_set (&window->state, VYRE_WINDOW_RUNNING);
+  vyre_window_ref (window);
+  g_queue_push_tail_link (&runtime->windows, &window->link);
+  runtime->windows_submitted++;
+  runtime->tiles_published += n_tiles;
+  for (guint i = 0; i < window->n_bindings; i++)
+    runtime->bytes_bound += window->bindings[i].length;
+  return TRUE;
+}
+
+/* --- the doorbell ----------------------------------------------------------- */
+
+gboolean
+vyre_level_advance (VyreRuntime *runtime, VyreLevel *level)
+{
+  guint64 oldest = level->oldest_sequence;
+
+  /* One that stays long is passed by: then all of the ring is looked at. */
+  if (level->next_sequence - oldest > level->slots)
+    oldest = level->next_sequence - level->slots;
+  while (oldest < level->next_sequence) {
+    const VyreWindow *owner = runtime->owners[slot_of (level, oldest)];
+
+    if (owner != NULL)
+      break;
+    oldest++;
+  }
+  gboolean moved = oldest != level->oldest_sequence;
+  level->oldest_sequence = oldest;
+  return moved;
+}
+
+void
+vyre_level_poke (VyreRuntime *runtime, guint level)
+{
+  vyre_poke (runtime->door, VYRE_DOOR_OLDEST + level,
+      (guint32) runtime->levels[level].oldest_sequence);
+}
+
+void
+vyre_runtime_ring_bell (VyreRuntime *runtime)
+{
+  gboolean served = TRUE;
+
+  if (runtime->n_publishing == 0)
+    return;
+  vyre_ring_publish_mapped ((volatile guint32 *) runtime->ring->map,
+      runtime->shadow, runtime->publishing, runtime->n_publishing);
+  runtime->n_publishing = 0;
+  runtime->next_ticket++;
+  for (guint i = 0; i < VYRE_PRI_LEVELS; i++) {
+    VyreLevel *level = &runtime->levels[i];
+
+    if (!level->touched)
+      continue;
+    level->touched = FALSE;
+    vyre_level_advance (runtime, level);
+    vyre_level_poke (runtime, i);
+    vyre_poke (
+        runtime->door, VYRE_DOOR_TAIL + i, (guint32) level->next_sequence);
+    vyre_poke (runtime->door, VYRE_DOOR_PUBLISHED + i, level->published);
+  }
+  vyre_ring_store_fence ();
+
+  for (guint i = 0; i < VYRE_KERNELS && served; i++) {
+    const VyreKernel *kernel = &runtime->interpreters[i];
+    served = kernel->n_windows == 0 || vyre_kernel_is_served (runtime, kernel);
+  }
+  for (guint i = 0; i < runtime->compiled->len && served; i++) {
+    const VyreKernel *kernel = g_ptr_array_index (runtime->compiled, i);
+    served = kernel->n_windows == 0 || vyre_kernel_is_served (runtime, kernel);
+  }
+  if (!served) {
+    if (runtime->unattended_since == 0 && runtime->n_launches == 0)
+      runtime->unattended_since = g_get_monotonic_time ();
+    g_cond_signal (&runtime->work);
+  }
+}
