@@ -33,6 +33,7 @@ typedef enum
 /* What stands between the pads, in the order in which it leaves. */
 typedef struct
 {
+  GList link; /* in items, or in spare_items; its data is this */
   enum
   {
     ITEM_JOB,
@@ -51,8 +52,7 @@ typedef struct
 
 typedef struct
 {
-  guint64 buffers_in, buffers_out;
-  guint64 bytes_in, bytes_out;
+  guint64 buffers_in, bytes_in;
   guint64 copied, copied_out, in_place;
   guint64 windows, faults, cancelled;
 } GstVyreInterpStats;
@@ -79,7 +79,7 @@ struct _GstVyreInterp
 
   /*< set in READY to PAUSED, dropped in PAUSED to READY; the pointer itself is
    * also under OBJECT_LOCK, for readers of kept >*/
-  GstVyreWorkload *workload;
+  GstVyreWorkload *workload; /* of jobs to come: each has a reference */
   GstVyreOnFault fault_policy; /* the workload's */
 
   /*< sink pad's stream lock >*/
@@ -90,8 +90,13 @@ struct _GstVyreInterp
   gsize rate_bytes; /* ... so many bytes */
   VyreWindow *last_window; /* of an ordered workload */
   gboolean noted_copy;
+  gboolean hold; /* more buffers follow at once */
+
+  /*< held while jobs are published; taken before lock >*/
+  GMutex publish_lock;
 
   /*< source pad's task >*/
+  guint64 buffers_out, bytes_out; /* atomic, for readers */
   gboolean noted_low;
   gint64 fault_warned; /* when, monotonic; 0: not yet */
 
@@ -101,12 +106,20 @@ struct _GstVyreInterp
   GCond added, removed, answered;
   GstFlowReturn srcresult; /* the stream's health, for both pads */
   gboolean eos; /* EOS is queued or has left */
-  gboolean downstream_eos; /* results are dropped, events pass ... */
+  gboolean downstream_eos; /* atomic; results are dropped, events pass ... */
   gboolean refuse; /* ... and no more buffers are taken */
   gboolean error_posted;
   gboolean discont; /* a buffer was left out before the next */
   GQueue items;
-  guint n_buffers; /* of items: jobs and buffers */
+  GQueue spare_items;
+  guint n_buffers; /* of items: jobs and buffers ... */
+  gsize n_bytes; /* ... and what they hold of the arena */
+  GstVyreItem *unpublished; /* the first job of items that is not published */
+  guint n_unpublished, n_published; /* jobs of items */
+  guint clearings; /* how often all items were taken away */
+  guint n_ended; /* of items: jobs at its head whose runs have ended */
+  gboolean waits_added, waits_removed; /* somebody waits for it */
+  gboolean waits_gpu; /* the task has nothing else to do */
   GQueue cancelled; /* jobs that have not ended yet */
   GstQuery *query_asked; /* downstream has it now */
   GstQuery *query_answered;
@@ -137,6 +150,16 @@ void gst_vyre_interp_set_result_locked (
 GstFlowReturn gst_vyre_interp_get_result (GstVyreInterp *self);
 /* With the lock. Asks the GPU to drop all that is queued. */
 void gst_vyre_interp_cancel_locked (GstVyreInterp *self);
+/* With the lock: a new last item, and whatever waits for one is woken. Takes
+ * what is in it. */
+GstVyreItem *gst_vyre_interp_push_item_locked (
+    GstVyreInterp *self, gint type, gpointer what);
+/* With the lock: an item that has left the queue is used again. */
+void gst_vyre_interp_spare_item_locked (GstVyreInterp *self, GstVyreItem *item);
+/* Publishes the jobs that wait for it. Without the locks, from both pads. The
+ * stream's result: not OK, also after an error that this has posted. busy: some
+ * have to wait, the ring is full. */
+GstFlowReturn gst_vyre_interp_publish (GstVyreInterp *self, gboolean *busy);
 /* The stream is well, at its activation. */
 void gst_vyre_interp_begin (GstVyreInterp *self);
 /* Sets the result, cancels what is in flight, and ends every wait of both pads.

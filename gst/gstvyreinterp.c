@@ -382,6 +382,7 @@ gst_vyre_interp_start (GstVyreInterp *self)
   self->error_posted = FALSE;
   g_mutex_unlock (&self->lock);
   self->noted_copy = self->noted_low = FALSE;
+  self->buffers_out = self->bytes_out = 0;
   self->fault_warned = 0;
   self->fault_policy = on_fault;
   GST_OBJECT_LOCK (self);
@@ -413,7 +414,7 @@ gst_vyre_interp_stop (GstVyreInterp *self)
   workload = g_steal_pointer (&self->workload);
   self->last_kept = kept;
   GST_OBJECT_UNLOCK (self);
-  gst_vyre_workload_free (workload);
+  gst_vyre_workload_unref (workload);
   return;
 
 stuck:
@@ -482,6 +483,7 @@ static void
 gst_vyre_interp_finalize (GObject *object)
 {
   GstVyreInterp *self = GST_VYRE_INTERP (object);
+  GList *link;
 
   g_free (self->program_location);
   g_free (self->program);
@@ -490,6 +492,9 @@ gst_vyre_interp_finalize (GObject *object)
   /* set_context() may have given one in NULL. */
   g_clear_pointer (&self->runtime, vyre_runtime_unref);
   g_object_unref (self->adapter);
+  while ((link = g_queue_pop_head_link (&self->spare_items)))
+    g_free (link->data);
+  g_mutex_clear (&self->publish_lock);
   g_mutex_clear (&self->lock);
   g_cond_clear (&self->added);
   g_cond_clear (&self->removed);
@@ -537,6 +542,8 @@ gst_vyre_interp_init (GstVyreInterp *self)
   self->srcresult = GST_FLOW_FLUSHING;
   self->adapter = gst_adapter_new ();
   g_mutex_init (&self->lock);
+  g_mutex_init (&self->publish_lock);
+  g_queue_init (&self->spare_items);
   g_cond_init (&self->added);
   g_cond_init (&self->removed);
   g_cond_init (&self->answered);

@@ -141,10 +141,11 @@ set_property (
       self->residency = g_value_get_enum (value);
       break;
     case PROP_ASYNC_DEPTH:
-      self->async_depth = g_value_get_uint (value);
+      g_atomic_int_set (&self->async_depth, g_value_get_uint (value));
       break;
     case PROP_MAX_STEPS:
-      self->max_steps = g_value_get_uint64 (value);
+      __atomic_store_n (
+          &self->max_steps, g_value_get_uint64 (value), __ATOMIC_RELAXED);
       break;
     case PROP_MAX_OUTPUT_BYTES:
       self->max_output_bytes = g_value_get_uint64 (value);
@@ -187,13 +188,14 @@ get_stats (GstVyreInterp *self)
   g_mutex_unlock (&self->lock);
   return gst_structure_new ("application/x-vyre-interp-stats", "buffers-in",
       G_TYPE_UINT64, stats.buffers_in, "buffers-out", G_TYPE_UINT64,
-      stats.buffers_out, "bytes-in", G_TYPE_UINT64, stats.bytes_in, "bytes-out",
-      G_TYPE_UINT64, stats.bytes_out, "copied-bytes", G_TYPE_UINT64,
-      stats.copied, "in-place-bytes", G_TYPE_UINT64, stats.in_place,
-      "copied-out-bytes", G_TYPE_UINT64, stats.copied_out, "windows",
-      G_TYPE_UINT64, stats.windows, "faults", G_TYPE_UINT64, stats.faults,
-      "cancelled", G_TYPE_UINT64, stats.cancelled, "in-flight", G_TYPE_UINT,
-      in_flight, NULL);
+      __atomic_load_n (&self->buffers_out, __ATOMIC_RELAXED), "bytes-in",
+      G_TYPE_UINT64, stats.bytes_in, "bytes-out", G_TYPE_UINT64,
+      __atomic_load_n (&self->bytes_out, __ATOMIC_RELAXED), "copied-bytes",
+      G_TYPE_UINT64, stats.copied, "in-place-bytes", G_TYPE_UINT64,
+      stats.in_place, "copied-out-bytes", G_TYPE_UINT64, stats.copied_out,
+      "windows", G_TYPE_UINT64, stats.windows, "faults", G_TYPE_UINT64,
+      stats.faults, "cancelled", G_TYPE_UINT64, stats.cancelled, "in-flight",
+      G_TYPE_UINT, in_flight, NULL);
 }
 
 static void
