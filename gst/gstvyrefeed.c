@@ -241,10 +241,8 @@ take_from_block (GstVyreFeed *feed, Answer *answer, gsize n)
     memory = gst_vyre_memory_new (g_steal_pointer (&feed->block), 0, n);
     gst_buffer_append_memory (answer->buffer, memory);
   } else if (pages) {
-    VyreBlock *block =
-        last ? g_steal_pointer (&feed->block) : vyre_block_ref (feed->block);
-
-    memory = gst_vyre_memory_new_part (block, feed->block_pos, n);
+    memory = gst_vyre_memory_new (
+        vyre_block_new_part (feed->block, feed->block_pos, n), 0, n);
     gst_buffer_append_memory (answer->buffer, memory);
   } else {
     memory =

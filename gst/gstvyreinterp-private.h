@@ -97,6 +97,8 @@ struct _GstVyreInterp
 
   /*< source pad's task >*/
   guint64 buffers_out, bytes_out; /* atomic, for readers */
+  gint arrivals_seen;
+  gboolean spins; /* the last item was not long in coming */
   gboolean noted_low;
   gint64 fault_warned; /* when, monotonic; 0: not yet */
 
@@ -112,6 +114,7 @@ struct _GstVyreInterp
   gboolean discont; /* a buffer was left out before the next */
   GQueue items;
   GQueue spare_items;
+  gint arrivals; /* atomic, for the task's looking: items so far; wraps */
   guint n_buffers; /* of items: jobs and buffers ... */
   gsize n_bytes; /* ... and what they hold of the arena */
   GstVyreItem *unpublished; /* the first job of items that is not published */
@@ -154,6 +157,8 @@ void gst_vyre_interp_cancel_locked (GstVyreInterp *self);
  * what is in it. */
 GstVyreItem *gst_vyre_interp_push_item_locked (
     GstVyreInterp *self, gint type, gpointer what);
+/* With the lock: the thread that waits for one, if any, looks for room again. */
+void gst_vyre_interp_wake_sink_locked (GstVyreInterp *self);
 /* With the lock: an item that has left the queue is used again. */
 void gst_vyre_interp_spare_item_locked (GstVyreInterp *self, GstVyreItem *item);
 /* Publishes the jobs that wait for it. Without the locks, from both pads. The

@@ -67,9 +67,22 @@ gst_vyre_interp_push_item_locked (GstVyreInterp *self, gint type, gpointer what)
   item->type = type;
   item->buffer = what; /* or any other of the union */
   g_queue_push_tail_link (&self->items, &item->link);
-  if (self->waits_added)
+  g_atomic_int_inc (&self->arrivals);
+  /* Once: until it runs it needs no second one, which is a system call. */
+  if (self->waits_added) {
+    self->waits_added = FALSE;
     g_cond_signal (&self->added);
+  }
   return item;
+}
+
+void
+gst_vyre_interp_wake_sink_locked (GstVyreInterp *self)
+{
+  if (!self->waits_removed)
+    return;
+  self->waits_removed = FALSE;
+  g_cond_signal (&self->removed);
 }
 
 void

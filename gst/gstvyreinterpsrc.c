@@ -6,6 +6,16 @@
 #define GST_CAT_DEFAULT gst_vyre_interp_debug
 GST_DEBUG_CATEGORY_STATIC (cat_performance);
 
+static inline void
+relax_cpu (void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause ();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
 /* --- source pad: the task ------------------------------------------------ */
 
 /* The time that results really took, in steps that make it settle soon. */
@@ -287,8 +297,7 @@ look_at_runs (GstVyreInterp *self)
   if (ended == 0) {
     g_mutex_lock (&self->lock);
     self->waits_gpu = TRUE;
-    if (self->waits_removed)
-      g_cond_signal (&self->removed);
+    gst_vyre_interp_wake_sink_locked (self);
     g_mutex_unlock (&self->lock);
     awaited = TRUE;
     if (vyre_windows_wait (windows, 1, g_get_monotonic_time () + WAIT_STEP) ==
@@ -306,6 +315,55 @@ look_at_runs (GstVyreInterp *self)
     ((GstVyreItem *) g_queue_peek_head (&self->items))->job->awaited = TRUE;
 }
 
+/* Falling asleep and being woken costs both sides more than several buffers do.
+ * So where items come faster than this, the task looks for the next one so long
+ * before it sleeps. */
+#define SPIN_US 30
+#define LOOKS_PER_TIME 64
+
+static gboolean
+spin_for_item (GstVyreInterp *self)
+{
+  gint64 end = g_get_monotonic_time () + SPIN_US;
+
+  do {
+    for (guint i = 0; i < LOOKS_PER_TIME; i++) {
+      if (g_atomic_int_get (&self->arrivals) != self->arrivals_seen)
+        return TRUE;
+      relax_cpu ();
+    }
+  } while (g_get_monotonic_time () < end);
+  return FALSE;
+}
+
+/* With the lock, which it gives up meanwhile. */
+static void
+wait_for_arrival (GstVyreInterp *self)
+{
+  gint64 start = g_get_monotonic_time ();
+
+  gst_vyre_interp_wake_sink_locked (self);
+  self->arrivals_seen = self->arrivals;
+  if (self->spins) {
+    gboolean arrived;
+
+    g_mutex_unlock (&self->lock);
+    arrived = spin_for_item (self);
+    g_mutex_lock (&self->lock);
+    if (arrived || self->srcresult != GST_FLOW_OK)
+      return;
+  }
+  if (self->arrivals == self->arrivals_seen) {
+    self->waits_added = TRUE;
+    g_cond_wait (&self->added, &self->lock);
+    self->waits_added = FALSE;
+  }
+  /* Some of the time is that of waking up, in which more may have come. */
+  self->spins =
+      g_get_num_processors () > 1 &&
+      (self->items.length > 1 || g_get_monotonic_time () - start < 2 * SPIN_US);
+}
+
 /* With the lock, which it gives up meanwhile. TRUE: the first item may leave.
  * FALSE: look again, unless the stream is not well any more. */
 static gboolean
@@ -315,11 +373,7 @@ wait_for_item (GstVyreInterp *self)
   gboolean busy = FALSE;
 
   if (item == NULL) {
-    if (self->waits_removed)
-      g_cond_signal (&self->removed);
-    self->waits_added = TRUE;
-    g_cond_wait (&self->added, &self->lock);
-    self->waits_added = FALSE;
+    wait_for_arrival (self);
     return FALSE;
   }
   if (item->type != ITEM_JOB || self->n_ended > 0)
@@ -364,9 +418,8 @@ pop_item (GstVyreInterp *self, GstVyreItem *popped)
     self->query_asked = item->query;
   gst_vyre_interp_spare_item_locked (self, item);
   /* Not for each: one who waits makes room for many buffers at a time. */
-  if (self->waits_removed &&
-      self->n_buffers <= (guint) g_atomic_int_get (&self->async_depth) / 2)
-    g_cond_signal (&self->removed);
+  if (self->n_buffers <= (guint) g_atomic_int_get (&self->async_depth) / 2)
+    gst_vyre_interp_wake_sink_locked (self);
 }
 
 static void

@@ -11,9 +11,9 @@
 /* A window keeps hold of its memory until it is bound anew. Up to this many
  * bytes of it that is cheaper than making the window anew. */
 #define SPARE_BYTES (64 * 1024)
-/* Outgoing memory up to this size is cut from blocks of SHARED_BLOCK bytes, at
- * most this part of the arena. */
-#define SHARED_OUTPUT (64 * 1024)
+/* Memory up to this size is cut from blocks of SHARED_BLOCK bytes, at most this
+ * part of the arena. */
+#define SHARED_BYTES (64 * 1024)
 #define SHARED_BLOCK (256 * 1024)
 #define SHARED_PART 64
 
@@ -147,52 +147,53 @@ usable_in_place (GstVyreJob *job, const GstVyreLengths *lengths, gsize *offset)
   return block;
 }
 
-/* Pages for small outgoing data, which nobody else has. What the program may
- * leave as it was is zero, or it would show bytes of other streams; the block is
- * cleared as a whole, because a later write would make the neighbours stale. */
+/* Pages of a block that small runs share. %NULL: no room. */
 static VyreBlock *
-alloc_shared (GstVyreWorkload *workload, gsize bytes, gsize *offset)
+alloc_part (GstVyreWorkload *workload, gsize bytes)
 {
-  gsize pages = (bytes + VYRE_PAGE_SIZE - 1) & ~(gsize) (VYRE_PAGE_SIZE - 1);
   gsize size = MIN ((gsize) SHARED_BLOCK,
       vyre_arena_get_size (workload->arena) / SHARED_PART);
-  VyreBlock *block = workload->shared;
+  VyreBlock *part;
 
-  if (block == NULL || pages > block->size - workload->shared_used) {
-    block = vyre_arena_alloc (workload->arena, MAX (size, pages));
+  if (workload->shared == NULL ||
+      bytes > workload->shared->size - workload->shared_used) {
+    VyreBlock *block = vyre_arena_alloc (workload->arena, MAX (size, bytes));
+
     if (block == NULL)
       return NULL;
-    if (!workload->covers_outgoing)
-      gst_vyre_block_fill (block, NULL, block->size);
     g_clear_pointer (&workload->shared, vyre_block_unref);
     workload->shared = block;
     workload->shared_used = 0;
   }
-  *offset = workload->shared_used;
-  workload->shared_used += pages;
-  return vyre_block_ref (block);
+  part = vyre_block_new_part (workload->shared, workload->shared_used, bytes);
+  workload->shared_used += part->size;
+  return part;
 }
 
-/* Memory of this run for one slot; that of outgoing data starts as zeros unless
- * the program is known to write it all. */
+/* Memory of this run for one slot, zeroed behind up to a multiple of four; what
+ * leaves starts as zeros unless the program is known to write it all, or it
+ * would show bytes of other streams. */
 static gboolean
 alloc_slot (GstVyreJob *job, guint i, guint64 bytes)
 {
   GstVyreWorkload *workload = job->workload;
-  gboolean outgoing = workload->plan->slots[i].kind == GST_VYRE_SLOT_OUTGOING;
+  gboolean clear = workload->plan->slots[i].kind == GST_VYRE_SLOT_OUTGOING &&
+                   !workload->covers_outgoing;
+  VyreBlock *block;
 
   job->bindings[i] = (VyreBinding){ NULL, 0, bytes };
   if (bytes == 0)
     return TRUE;
-  if (outgoing && bytes <= SHARED_OUTPUT) {
-    job->blocks[i] = alloc_shared (workload, bytes, &job->bindings[i].offset);
-  } else {
-    job->blocks[i] = gst_vyre_block_alloc_padded (workload->arena, bytes);
-    if (job->blocks[i] != NULL && outgoing && !workload->covers_outgoing)
-      gst_vyre_block_fill (job->blocks[i], NULL, bytes);
-  }
-  job->bindings[i].block = job->blocks[i];
-  return job->blocks[i] != NULL;
+  block = bytes <= SHARED_BYTES ? alloc_part (workload, bytes)
+                                : vyre_arena_alloc (workload->arena, bytes);
+  if (block == NULL)
+    return FALSE;
+  if (clear)
+    gst_vyre_block_fill (block, NULL, bytes);
+  else
+    gst_vyre_block_pad (block, bytes);
+  job->bindings[i].block = job->blocks[i] = block;
+  return TRUE;
 }
 
 /* Bytes of a slot that this run needs memory of its own for. */
@@ -312,16 +313,12 @@ carry_metadata (GstBuffer *to, GstBuffer *from, const GstVyreLengths *lengths)
 static GstBuffer *
 make_output (GstVyreJob *job, guint slot, const GstVyreLengths *lengths)
 {
-  const VyreBinding *binding = &job->bindings[slot];
   GstBuffer *output = gst_buffer_new ();
-  GstMemory *memory;
 
-  if (lengths->leave > 0) {
-    memory = gst_vyre_memory_new_part (
-        g_steal_pointer (&job->blocks[slot]), binding->offset, binding->length);
-    gst_memory_resize (memory, lengths->leave_offset, lengths->leave);
-    gst_buffer_append_memory (output, memory);
-  }
+  if (lengths->leave > 0)
+    gst_buffer_append_memory (
+        output, gst_vyre_memory_new (g_steal_pointer (&job->blocks[slot]),
+                    lengths->leave_offset, lengths->leave));
   carry_metadata (output, job->input, lengths);
   return output;
 }

@@ -14,7 +14,7 @@ typedef struct
 {
   guint8 *base; /* malloc'ed, maxsize bytes; only the range is
                                    valid, so untouched pages cost nothing */
-  gsize offset, size; /* the range, in the root memory */
+  gsize offset, size; /* the range, in the block */
   guint users; /* maps, under the root's lock */
 } GstVyreBounce;
 
@@ -22,7 +22,6 @@ typedef struct
 {
   GstMemory mem;
   VyreBlock *block; /* a reference in roots, %NULL in sub-memories */
-  gsize start; /* roots: bytes of the block before the memory's first */
   GMutex lock; /* roots: bounce */
   GstVyreBounce *bounce;
 } GstVyreMemory;
@@ -44,12 +43,6 @@ root_of (GstMemory *mem)
   while (mem->parent != NULL)
     mem = mem->parent;
   return (GstVyreMemory *) mem;
-}
-
-static guint8 *
-base_of (GstVyreMemory *root)
-{
-  return root->block->data + root->start;
 }
 
 static void
@@ -92,7 +85,8 @@ bounce_take (GstVyreMemory *root, GstMemory *mem, gsize maxsize)
   bounce->offset = mem->offset;
   bounce->size = mem->size;
   bounce->users = 1;
-  memcpy (bounce->base + mem->offset, base_of (root) + mem->offset, mem->size);
+  memcpy (
+      bounce->base + mem->offset, root->block->data + mem->offset, mem->size);
   note_bounce (mem->size);
 
   g_mutex_lock (&root->lock);
@@ -108,7 +102,7 @@ bounce_drop (GstVyreMemory *root, GstVyreBounce *bounce, gboolean write_back)
   gboolean last;
 
   if (write_back)
-    memcpy (base_of (root) + bounce->offset, bounce->base + bounce->offset,
+    memcpy (root->block->data + bounce->offset, bounce->base + bounce->offset,
         bounce->size);
 
   g_mutex_lock (&root->lock);
@@ -152,7 +146,7 @@ gst_vyre_memory_map (GstMemory *mem, GstMapInfo *info, gsize maxsize)
     g_mutex_unlock (&root->lock);
   }
   if (bounce == NULL)
-    return base_of (root);
+    return root->block->data;
 
   info->user_data[0] = bounce;
   return bounce->base;
@@ -356,43 +350,21 @@ wrapping_allocator (void)
   return allocator;
 }
 
-/* A memory of maxsize bytes from start on. Takes the block. */
-static GstMemory *
-wrap (VyreBlock *block, gsize start, gsize maxsize, gsize offset, gsize size)
-{
-  GstVyreMemory *self = g_new0 (GstVyreMemory, 1);
-
-  gst_memory_init (GST_MEMORY_CAST (self), 0, wrapping_allocator (), NULL,
-      maxsize, VYRE_PAGE_SIZE - 1, offset, size);
-  g_mutex_init (&self->lock);
-  self->block = block;
-  self->start = start;
-  return GST_MEMORY_CAST (self);
-}
-
 GstMemory *
 gst_vyre_memory_new (VyreBlock *block, gsize offset, gsize size)
 {
+  GstVyreMemory *self;
+
   g_return_val_if_fail (block != NULL, NULL);
   g_return_val_if_fail (
       offset <= block->size && size <= block->size - offset, NULL);
 
-  return wrap (block, 0, block->size, offset, size);
-}
-
-GstMemory *
-gst_vyre_memory_new_part (VyreBlock *block, gsize start, gsize size)
-{
-  gsize pages;
-
-  g_return_val_if_fail (block != NULL, NULL);
-  g_return_val_if_fail (start % VYRE_PAGE_SIZE == 0, NULL);
-  g_return_val_if_fail (
-      start <= block->size && size <= block->size - start, NULL);
-
-  /* No overflow: blocks are whole pages. */
-  pages = (size + VYRE_PAGE_SIZE - 1) & ~(gsize) (VYRE_PAGE_SIZE - 1);
-  return wrap (block, start, pages, 0, size);
+  self = g_new0 (GstVyreMemory, 1);
+  gst_memory_init (GST_MEMORY_CAST (self), 0, wrapping_allocator (), NULL,
+      block->size, VYRE_PAGE_SIZE - 1, offset, size);
+  g_mutex_init (&self->lock);
+  self->block = block;
+  return GST_MEMORY_CAST (self);
 }
 
 gboolean
@@ -407,9 +379,9 @@ gst_vyre_memory_peek_block (GstMemory *mem, gsize *offset_in_block)
 {
   if (!gst_is_vyre_memory (mem))
     return NULL;
-  /* Sub-memories count their offset from the root's base, not its data. */
+  /* Sub-memories count their offset from the root's block, not its data. */
   if (offset_in_block != NULL)
-    *offset_in_block = root_of (mem)->start + mem->offset;
+    *offset_in_block = mem->offset;
   return root_of (mem)->block;
 }
 

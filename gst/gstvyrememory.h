@@ -10,9 +10,8 @@ G_BEGIN_DECLS
 /**
  * Arena blocks as GstMemory.
  *
- * Who refers to whom: a root memory, of a whole block or of pages of its own in
- * one, owns one reference to its #VyreBlock and, as every memory, one to its
- * allocator. Shared sub-memories own a reference to
+ * Who refers to whom: a root memory owns one reference to its #VyreBlock and,
+ * as every memory, one to its allocator. Shared sub-memories own a reference to
  * the root. Nothing refers back: the block returns to its arena when the last
  * memory on it is freed, whatever became of the buffers in between.
  *
@@ -63,21 +62,6 @@ VyreArena *gst_vyre_allocator_get_arena (GstAllocator *allocator);
  * Returns: (transfer full): a root memory.
  */
 GstMemory *gst_vyre_memory_new (VyreBlock *block, gsize offset, gsize size);
-
-/**
- * gst_vyre_memory_new_part:
- * @block: (transfer full): a reference to a block of an arena
- * @start: first byte in the block; a multiple of %VYRE_PAGE_SIZE
- * @size: bytes of data; @start + @size is at most the block's size
- *
- * One of several memories on a block that share none of its pages, so that each
- * may be written to: it begins at @start, can be resized within its own pages
- * only, and the block returns to its arena with the last of them. The caller
- * sees to it that @start is the next page after the part before.
- *
- * Returns: (transfer full): a root memory.
- */
-GstMemory *gst_vyre_memory_new_part (VyreBlock *block, gsize start, gsize size);
 
 /* Root or shared sub-memory of any arena? */
 gboolean gst_is_vyre_memory (GstMemory *mem);

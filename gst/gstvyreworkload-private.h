@@ -36,7 +36,7 @@ struct _GstVyreWorkload
   GstVyreJob *returned; /* atomic: any thread adds, the streaming thread takes
                            all of them */
 
-  /* Streaming thread: outgoing memory of small runs is cut from one block. */
+  /* Streaming thread: memory of small runs is cut from one block. */
   VyreBlock *shared;
   gsize shared_used;
 };
@@ -47,6 +47,8 @@ gst_vyre_workload_writes (GstVyreWorkload *workload, guint slot)
   return vyre_executable_writes (workload->executable, slot);
 }
 
+/* The GPU reads whole words, so what follows the last byte is there and zero. */
+void gst_vyre_block_pad (VyreBlock *block, gsize length);
 /* Copies data (zeros if %NULL) and the padding behind, and notes the write. */
 void gst_vyre_block_fill (VyreBlock *block, GBytes *data, gsize length);
 

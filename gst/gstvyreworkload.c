@@ -8,9 +8,8 @@
 #define GST_CAT_DEFAULT gst_vyre_interp_debug
 GST_DEBUG_CATEGORY_EXTERN (gst_vyre_interp_debug);
 
-/* The GPU reads whole words, so what follows the last byte is there and zero. */
-static void
-clear_padding (VyreBlock *block, gsize length)
+void
+gst_vyre_block_pad (VyreBlock *block, gsize length)
 {
   memset (block->data + length, 0, -length % 4);
 }
@@ -21,7 +20,7 @@ gst_vyre_block_alloc_padded (VyreArena *arena, gsize length)
   VyreBlock *block = vyre_arena_alloc (arena, length);
 
   if (block)
-    clear_padding (block, length);
+    gst_vyre_block_pad (block, length);
   return block;
 }
 
@@ -32,7 +31,7 @@ gst_vyre_block_fill (VyreBlock *block, GBytes *data, gsize length)
     memcpy (block->data, g_bytes_get_data (data, NULL), length);
   else
     memset (block->data, 0, length);
-  clear_padding (block, length);
+  gst_vyre_block_pad (block, length);
   vyre_block_note_write (block);
 }
 

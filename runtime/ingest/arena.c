@@ -421,6 +421,28 @@ vyre_arena_wake (VyreArena *arena)
 }
 
 VyreBlock *
+vyre_block_new_part (VyreBlock *block, gsize offset, gsize size)
+{
+  VyreBlock *part;
+
+  size = MAX (size, 1);
+  g_return_val_if_fail (offset % VYRE_PAGE_SIZE == 0, NULL);
+  g_return_val_if_fail (
+      offset <= block->size && size <= block->size - offset, NULL);
+
+  part = g_new (VyreBlock, 1);
+  part->arena = block->arena; /* the parent's reference */
+  part->data = block->data + offset;
+  part->offset = block->offset + offset;
+  /* No overflow: blocks are whole pages. */
+  part->size = (size + VYRE_PAGE_SIZE - 1) & ~(gsize) (VYRE_PAGE_SIZE - 1);
+  part->refs = 1;
+  part->parent = vyre_block_ref (block);
+  part->write_stamp = vyre_block_get_write_stamp (block);
+  return part;
+}
+
+VyreBlock *
 vyre_block_ref (VyreBlock *block)
 {
   g_atomic_int_inc (&block->refs);
@@ -456,6 +478,11 @@ vyre_block_unref (VyreBlock *block)
 
   if (!g_atomic_int_dec_and_test (&block->refs))
     return;
+  if (block->parent != NULL) {
+    vyre_block_unref (block->parent);
+    g_free (block);
+    return;
+  }
   g_mutex_lock (&arena->lock);
   give_back (
       arena, block->offset / VYRE_PAGE_SIZE, block->size / VYRE_PAGE_SIZE);
