@@ -656,7 +656,7 @@ static GstFlowReturn
 gst_vyre_src_create (
     GstBaseSrc *basesrc, guint64 offset, guint length, GstBuffer **buffer)
 {
-  GstVyreSrc *self = GST_VYRE_SRC (basesrc);
+  GstVyreSrc *self = (GstVyreSrc *) basesrc;
   GstVyreFeedRequest request = { offset, length, G_MAXUINT64 };
   g_autoptr (GError) error = NULL;
   GstBuffer *made = NULL;

@@ -382,7 +382,7 @@ vyre_arena_alloc (VyreArena *arena, gsize size)
   if (!found)
     return NULL;
 
-  block = g_new0 (VyreBlock, 1);
+  block = g_slice_new0 (VyreBlock);
   block->arena = vyre_arena_ref (arena);
   block->offset = start * VYRE_PAGE_SIZE;
   block->data = arena->base + block->offset;
@@ -430,7 +430,7 @@ vyre_block_new_part (VyreBlock *block, gsize offset, gsize size)
   g_return_val_if_fail (
       offset <= block->size && size <= block->size - offset, NULL);
 
-  part = g_new (VyreBlock, 1);
+  part = g_slice_new (VyreBlock);
   part->arena = block->arena; /* the parent's reference */
   part->data = block->data + offset;
   part->offset = block->offset + offset;
@@ -480,7 +480,7 @@ vyre_block_unref (VyreBlock *block)
     return;
   if (block->parent != NULL) {
     vyre_block_unref (block->parent);
-    g_free (block);
+    g_slice_free (VyreBlock, block);
     return;
   }
   g_mutex_lock (&arena->lock);
@@ -490,7 +490,7 @@ vyre_block_unref (VyreBlock *block)
   arena->blocks--;
   bump_serial (arena);
   g_mutex_unlock (&arena->lock);
-  g_free (block);
+  g_slice_free (VyreBlock, block);
   vyre_arena_unref (arena);
 }
 
