@@ -40,6 +40,7 @@ typedef struct
     ITEM_BUFFER, /* leaves as it came */
     ITEM_EVENT,
     ITEM_QUERY, /* borrowed from the thread that waits for it */
+    ITEM_TAKEOVER, /* all that follows is of another workload than this */
   } type;
   union
   {
@@ -47,6 +48,7 @@ typedef struct
     GstBuffer *buffer;
     GstEvent *event;
     GstQuery *query;
+    GstVyreWorkload *workload;
   };
 } GstVyreItem;
 
@@ -68,6 +70,9 @@ struct _GstVyreInterp
   char *bindings;
   GstVyreEngine engine;
   gint device_index;
+  char *device_name, *device_uuid;
+  guint priority; /* VYRE_PRI_* */
+  guint quota;
   VyreResidency residency;
   guint async_depth;
   guint64 max_steps;
@@ -77,12 +82,17 @@ struct _GstVyreInterp
   VyreRuntime *runtime; /* from READY on */
   GstStructure *last_kept; /* of the stream that ended last */
 
-  /*< set in READY to PAUSED, dropped in PAUSED to READY; the pointer itself is
-   * also under OBJECT_LOCK, for readers of kept >*/
+  /*< held while a program is loaded; no thread that streams takes it >*/
+  GMutex load_lock;
+
+  /*< set in READY to PAUSED and by the streaming thread, dropped in PAUSED to
+   * READY; the pointers themselves are also under OBJECT_LOCK, for others >*/
   GstVyreWorkload *workload; /* of jobs to come: each has a reference */
+  GstVyreWorkload *next_workload; /* atomic: takes over with the next buffer */
   GstVyreOnFault fault_policy; /* the workload's */
 
   /*< sink pad's stream lock >*/
+  GstSegment segment;
   GstAdapter *adapter; /* of a program with frames */
   gboolean adapter_discont; /* its first buffer has the flag */
   gboolean offsets_are_bytes; /* of its last buffer */
@@ -138,9 +148,25 @@ struct _GstVyreInterp
 
 /* gstvyreinterp.c */
 void gst_vyre_interp_post_kept (GstVyreInterp *self);
+void gst_vyre_interp_post_kept_of (
+    GstVyreInterp *self, GstVyreWorkload *workload);
 void gst_vyre_interp_post_error (GstVyreInterp *self, const GError *error);
 VyreRuntime *gst_vyre_interp_ref_runtime (GstVyreInterp *self);
 GstStructure *gst_vyre_interp_get_kept (GstVyreInterp *self);
+
+/* gstvyreinterpprogram.c */
+/* Makes the workload, from the properties. */
+gboolean gst_vyre_interp_load (GstVyreInterp *self, GError **error);
+/* Both pads are inactive, and no run is out. */
+void gst_vyre_interp_unload (GstVyreInterp *self);
+/* With OBJECT_LOCK: priority and quota become those of the workloads. */
+void gst_vyre_interp_share_locked (GstVyreInterp *self);
+/* program or program-location; loads it if a stream runs. No lock, and not a
+ * thread that streams through this element, which would wait for the compiler. */
+void gst_vyre_interp_set_program (
+    GstVyreInterp *self, gboolean is_location, const char *value);
+/* Of the sink pad: takes over a program that was set. FALSE: none was. */
+gboolean gst_vyre_interp_adopt_program (GstVyreInterp *self);
 
 /* gstvyreinterpproperties.c */
 void gst_vyre_interp_install_properties (GObjectClass *klass);

@@ -227,6 +227,9 @@ gst_vyre_interp_clear_items (GstVyreInterp *self, gboolean keep_sticky)
         break;
       case ITEM_QUERY:
         break;
+      case ITEM_TAKEOVER:
+        gst_vyre_workload_unref (item->workload);
+        break;
     }
     g_free (item);
   }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstvyreinterp-private.h"
 
+#include "ring/words.h"
+
 #define GST_CAT_DEFAULT gst_vyre_interp_debug
 
 enum
@@ -11,6 +13,10 @@ enum
   PROP_BINDINGS,
   PROP_ENGINE,
   PROP_DEVICE_INDEX,
+  PROP_DEVICE_NAME,
+  PROP_DEVICE_UUID,
+  PROP_PRIORITY,
+  PROP_QUOTA,
   PROP_RESIDENCY,
   PROP_ASYNC_DEPTH,
   PROP_MAX_STEPS,
@@ -38,6 +44,26 @@ gst_vyre_engine_get_type (void)
 
   if (g_once_init_enter (&type))
     g_once_init_leave (&type, g_enum_register_static ("GstVyreEngine", values));
+  return type;
+}
+
+#define GST_TYPE_VYRE_PRIORITY (gst_vyre_priority_get_type ())
+static GType
+gst_vyre_priority_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    { VYRE_PRI_CRITICAL, "Before all others", "critical" },
+    { VYRE_PRI_HIGH, "Before normal ones", "high" },
+    { VYRE_PRI_NORMAL, "Normal", "normal" },
+    { VYRE_PRI_LOW, "After normal ones", "low" },
+    { VYRE_PRI_IDLE, "When nothing else is to be done", "idle" },
+    { 0, NULL, NULL },
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (
+        &type, g_enum_register_static ("GstVyrePriority", values));
   return type;
 }
 
@@ -114,19 +140,17 @@ set_property (
   GstVyreInterp *self = GST_VYRE_INTERP (object);
   GstState state;
 
+  if (prop_id == PROP_PROGRAM || prop_id == PROP_PROGRAM_LOCATION) {
+    gst_vyre_interp_set_program (
+        self, prop_id == PROP_PROGRAM_LOCATION, g_value_get_string (value));
+    return;
+  }
+
   GST_OBJECT_LOCK (self);
   state = GST_STATE (self);
   if (state > last_mutable_state (pspec))
     goto too_late;
   switch (prop_id) {
-    case PROP_PROGRAM_LOCATION:
-      g_free (self->program_location);
-      self->program_location = g_value_dup_string (value);
-      break;
-    case PROP_PROGRAM:
-      g_free (self->program);
-      self->program = g_value_dup_string (value);
-      break;
     case PROP_BINDINGS:
       g_free (self->bindings);
       self->bindings = g_value_dup_string (value);
@@ -136,6 +160,22 @@ set_property (
       break;
     case PROP_DEVICE_INDEX:
       self->device_index = g_value_get_int (value);
+      break;
+    case PROP_DEVICE_NAME:
+      g_free (self->device_name);
+      self->device_name = g_value_dup_string (value);
+      break;
+    case PROP_DEVICE_UUID:
+      g_free (self->device_uuid);
+      self->device_uuid = g_value_dup_string (value);
+      break;
+    case PROP_PRIORITY:
+      self->priority = g_value_get_enum (value);
+      gst_vyre_interp_share_locked (self);
+      break;
+    case PROP_QUOTA:
+      self->quota = g_value_get_uint (value);
+      gst_vyre_interp_share_locked (self);
       break;
     case PROP_RESIDENCY:
       self->residency = g_value_get_enum (value);
@@ -234,6 +274,25 @@ get_property (GObject *object, guint prop_id, GValue *value, GParamSpec *pspec)
               ? (gint) vyre_runtime_get_device_info (self->runtime)->index
               : self->device_index);
       break;
+    case PROP_DEVICE_NAME:
+      g_value_set_string (value,
+          self->runtime ? vyre_runtime_get_device_info (self->runtime)->name
+                        : self->device_name);
+      break;
+    case PROP_DEVICE_UUID:
+      if (self->runtime)
+        g_value_take_string (
+            value, vyre_device_info_dup_uuid (
+                       vyre_runtime_get_device_info (self->runtime)));
+      else
+        g_value_set_string (value, self->device_uuid);
+      break;
+    case PROP_PRIORITY:
+      g_value_set_enum (value, self->priority);
+      break;
+    case PROP_QUOTA:
+      g_value_set_uint (value, self->quota);
+      break;
     case PROP_RESIDENCY:
       g_value_set_enum (value,
           self->runtime ? vyre_runtime_get_residency (self->runtime, NULL)
@@ -276,29 +335,30 @@ gst_vyre_interp_install_properties (GObjectClass *klass)
    * GstVyreInterp:program-location:
    *
    * Path of a program in any form: binary, hexadecimal text or readable text,
-   * told by content. Default: none. Changes up to READY.
+   * told by content. Default: none. Changes at any time; during a stream the file
+   * is read at once, and the program takes over as described above.
    *
    * Since: 0.1
    */
   g_object_class_install_property (klass, PROP_PROGRAM_LOCATION,
       g_param_spec_string ("program-location", "Program location",
-          "File with the program to run", NULL, in_ready));
+          "File with the program to run", NULL, always));
   /**
    * GstVyreInterp:program:
    *
    * Name of a shipped program (lower-case letters, digits and dashes only), or
-   * the text of a program. Default: none. Changes up to READY.
+   * the text of a program. Default: none. Changes at any time, see above.
    *
    * Since: 0.1
    */
   g_object_class_install_property (klass, PROP_PROGRAM,
       g_param_spec_string ("program", "Program",
-          "Name of a shipped program, or program text", NULL, in_ready));
+          "Name of a shipped program, or program text", NULL, always));
   /**
    * GstVyreInterp:bindings:
    *
    * Contents of the program's other buffers, see above. Default: none. Changes
-   * up to READY.
+   * at any time; during a stream, for the next program that is set.
    *
    * Since: 0.1
    */
@@ -306,7 +366,7 @@ gst_vyre_interp_install_properties (GObjectClass *klass)
       g_param_spec_string ("bindings", "Bindings",
           "Contents of the program's other buffers, NAME=KIND:VALUE with "
           "commas between them",
-          NULL, in_ready));
+          NULL, always));
   /**
    * GstVyreInterp:engine:
    *
@@ -321,7 +381,8 @@ gst_vyre_interp_install_properties (GObjectClass *klass)
    * GstVyreInterp:device-index:
    *
    * Vulkan device, in the order in which the driver lists them; -1 takes the
-   * best. From READY on it reads as the device in use. Changes in NULL.
+   * best. With #GstVyreInterp:device-name or #GstVyreInterp:device-uuid the device
+   * must be all that they say. From READY on it reads as the device in use. Changes in NULL.
    *
    * Since: 0.1
    */
@@ -329,6 +390,57 @@ gst_vyre_interp_install_properties (GObjectClass *klass)
       g_param_spec_int ("device-index", "Device index",
           "Vulkan device to use (-1: the best)", -1, G_MAXINT,
           DEFAULT_DEVICE_INDEX, in_null));
+  /**
+   * GstVyreInterp:device-name:
+   *
+   * A part of the name of the Vulkan device to use, in either case; the best of
+   * several. Default: none. From READY on it reads as the name of the device in
+   * use. Changes in NULL.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_DEVICE_NAME,
+      g_param_spec_string ("device-name", "Device name",
+          "Part of the name of the Vulkan device to use", NULL, in_null));
+  /**
+   * GstVyreInterp:device-uuid:
+   *
+   * UUID of the Vulkan device to use: 32 hexadecimal digits, with or without
+   * dashes, as `vyre devices` prints it. Unlike the index it stays the same when
+   * devices come and go. Default: none. From READY on it reads as that of the
+   * device in use. Changes in NULL.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_DEVICE_UUID,
+      g_param_spec_string ("device-uuid", "Device UUID",
+          "UUID of the Vulkan device to use", NULL, in_null));
+  /**
+   * GstVyreInterp:priority:
+   *
+   * Whose buffers the GPU takes first, among all elements that share it. Lower
+   * levels still get a turn now and then. Default: normal. Changes at any time,
+   * for buffers yet to come.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_PRIORITY,
+      g_param_spec_enum ("priority", "Priority",
+          "Whose buffers the GPU takes first", GST_TYPE_VYRE_PRIORITY,
+          VYRE_PRI_NORMAL, always | GST_PARAM_CONTROLLABLE));
+  /**
+   * GstVyreInterp:quota:
+   *
+   * Parts of this element's buffers that the GPU may work on at a time; what is
+   * more waits, and leaves the GPU to others. 0: no limit in practice. Default: 0.
+   * Changes at any time.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_QUOTA,
+      g_param_spec_uint ("quota", "Quota",
+          "Parts of buffers that the GPU may work on at a time (0: no limit)",
+          0, G_MAXINT, 0, always | GST_PARAM_CONTROLLABLE));
   /**
    * GstVyreInterp:residency:
    *
@@ -431,6 +543,7 @@ gst_vyre_interp_install_properties (GObjectClass *klass)
           GST_TYPE_STRUCTURE, readable));
 
   gst_type_mark_as_plugin_api (GST_TYPE_VYRE_ENGINE, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_VYRE_PRIORITY, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_VYRE_RESIDENCY, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_VYRE_TAIL, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_VYRE_ON_FAULT, 0);
@@ -440,6 +553,7 @@ void
 gst_vyre_interp_init_properties (GstVyreInterp *self)
 {
   self->device_index = DEFAULT_DEVICE_INDEX;
+  self->priority = VYRE_PRI_NORMAL;
   self->residency = VYRE_RESIDENCY_AUTO;
   self->async_depth = DEFAULT_ASYNC_DEPTH;
   self->max_steps = DEFAULT_MAX_STEPS;

@@ -451,6 +451,35 @@ unused:
   return ret;
 }
 
+/* What waited for a frame to be filled, after another program has taken over. */
+static GstFlowReturn
+recut_frames (GstVyreInterp *self)
+{
+  gsize frame_bytes = gst_vyre_workload_get_plan (self->workload)->frame_bytes;
+  GstFlowReturn ret = GST_FLOW_OK;
+  gsize rest;
+
+  while (ret == GST_FLOW_OK &&
+         (rest = gst_adapter_available (self->adapter)) > 0 &&
+         rest >= frame_bytes)
+    ret = run_frame (self, frame_bytes > 0 ? frame_bytes : rest);
+  return ret;
+}
+
+static void
+follow_controllers (GstVyreInterp *self, GstBuffer *buffer)
+{
+  GstClockTime time;
+
+  if (self->segment.format != GST_FORMAT_TIME ||
+      !GST_BUFFER_PTS_IS_VALID (buffer))
+    return;
+  time = gst_segment_to_stream_time (
+      &self->segment, GST_FORMAT_TIME, GST_BUFFER_PTS (buffer));
+  if (GST_CLOCK_TIME_IS_VALID (time))
+    gst_object_sync_values (GST_OBJECT_CAST (self), time);
+}
+
 /* Takes the buffer. */
 static GstFlowReturn
 take_buffer (GstVyreInterp *self, GstBuffer *buffer)
@@ -476,6 +505,13 @@ take_buffer (GstVyreInterp *self, GstBuffer *buffer)
 
   if (has_cancelled)
     gst_vyre_interp_reap (self, 0);
+  if (gst_vyre_interp_adopt_program (self)) {
+    ret = recut_frames (self);
+    if (ret != GST_FLOW_OK)
+      goto refused;
+  }
+  if (GST_OBJECT_CAST (self)->control_bindings != NULL)
+    follow_controllers (self, buffer);
   if (size == 0)
     return pass_empty (self, buffer);
   frame_bytes = gst_vyre_workload_get_plan (self->workload)->frame_bytes;
@@ -492,7 +528,7 @@ refused:
 static GstFlowReturn
 gst_vyre_interp_chain (GstPad *pad, GstObject *parent, GstBuffer *buffer)
 {
-  return take_buffer (GST_VYRE_INTERP (parent), buffer);
+  return take_buffer ((GstVyreInterp *) parent, buffer);
 }
 
 /* Published together, as far as they go. */
@@ -640,6 +676,8 @@ gst_vyre_interp_sink_event (GstPad *pad, GstObject *parent, GstEvent *event)
       /* A refused frame is not this event's fault; the stream's result says
        * whether it may follow. */
       finish_frames (self);
+      if (GST_EVENT_TYPE (event) == GST_EVENT_SEGMENT)
+        gst_event_copy_segment (event, &self->segment);
       return queue_event (self, event);
     default:
       if (GST_EVENT_IS_SERIALIZED (event))

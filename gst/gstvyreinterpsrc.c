@@ -258,6 +258,10 @@ push_item (GstVyreInterp *self, const GstVyreItem *item)
     case ITEM_QUERY:
       ask_query (self, item->query);
       return GST_FLOW_OK;
+    case ITEM_TAKEOVER:
+      gst_vyre_interp_post_kept_of (self, item->workload);
+      gst_vyre_workload_unref (item->workload);
+      return GST_FLOW_OK;
   }
   g_return_val_if_reached (GST_FLOW_ERROR);
 }
@@ -425,7 +429,7 @@ pop_item (GstVyreInterp *self, GstVyreItem *popped)
 static void
 gst_vyre_interp_loop (GstPad *pad)
 {
-  GstVyreInterp *self = GST_VYRE_INTERP (GST_PAD_PARENT (pad));
+  GstVyreInterp *self = (GstVyreInterp *) GST_PAD_PARENT (pad);
   GstVyreItem item;
   GstFlowReturn ret;
   gboolean eos, post;
