@@ -611,6 +611,8 @@ test_no_such_device (void)
   GstBus *bus = gst_bus_new ();
   g_autoptr (GError) error = NULL;
   GstMessage *message;
+  /* Its device is not what the other one wants. */
+  Interp *other = interp_new ("invert", NULL);
 
   gst_object_ref_sink (element);
   gst_element_set_bus (element, bus);
@@ -627,6 +629,9 @@ test_no_such_device (void)
   gst_element_set_bus (element, NULL);
   gst_object_unref (bus);
   gst_object_unref (element);
+  gst_harness_push (other->harness, noise_buffer (100));
+  assert_inverted (gst_harness_pull (other->harness), 100);
+  interp_free (other);
 }
 
 /* The kept buffers of the program before are complete when they are posted. */
