@@ -28,7 +28,7 @@ enum
 };
 
 #define DEFAULT_DEVICE_INDEX -1
-#define DEFAULT_ASYNC_DEPTH 16
+#define DEFAULT_ASYNC_DEPTH 32
 #define DEFAULT_MAX_STEPS G_GUINT64_CONSTANT (1000000000)
 #define DEFAULT_MAX_OUTPUT_BYTES (G_GUINT64_CONSTANT (256) * 1024 * 1024)
 
@@ -458,9 +458,9 @@ gst_vyre_interp_install_properties (GObjectClass *klass)
    * GstVyreInterp:async-depth:
    *
    * Buffers that may be in flight; more than four only while they hold less than
-   * a quarter of the arena. Programs that read what they keep from buffer
+   * an eighth of the arena. Programs that read what they keep from buffer
    * to buffer run one at a time whatever this says, as do all that write to kept
-   * buffers where #GstVyreInterp:on-fault is not error. Default: 16. Changes at
+   * buffers where #GstVyreInterp:on-fault is not error. Default: 32. Changes at
    * any time.
    *
    * Since: 0.1

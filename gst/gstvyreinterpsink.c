@@ -15,7 +15,7 @@ GST_DEBUG_CATEGORY_STATIC (cat_performance);
 /* Jobs that may be in flight whatever they hold of the arena, and the part of
  * the arena that more may hold. */
 #define DEPTH_OF_ANY_SIZE 4
-#define DEPTH_PART 4
+#define DEPTH_PART 8
 /* With so many published, the next ones wait until there are some, to be
  * published together. */
 #define HOLD_ABOVE 4

@@ -324,6 +324,8 @@ look_at_runs (GstVyreInterp *self)
  * before it sleeps. */
 #define SPIN_US 30
 #define LOOKS_PER_TIME 64
+/* What is kept for the next buffer is given up when none comes for so long. */
+#define IDLE_TIME (100 * G_TIME_SPAN_MILLISECOND)
 
 static gboolean
 spin_for_item (GstVyreInterp *self)
@@ -340,15 +342,47 @@ spin_for_item (GstVyreInterp *self)
   return FALSE;
 }
 
+static void
+trim_workload (GstVyreInterp *self)
+{
+  GstVyreWorkload *workload = NULL;
+
+  GST_OBJECT_LOCK (self);
+  if (self->workload != NULL)
+    workload = gst_vyre_workload_ref (self->workload);
+  GST_OBJECT_UNLOCK (self);
+  if (workload == NULL)
+    return;
+  gst_vyre_workload_trim (workload);
+  gst_vyre_workload_unref (workload);
+}
+
+/* With the lock, which it gives up meanwhile. */
+static void
+sleep_until_arrival (GstVyreInterp *self, gint64 start)
+{
+  self->waits_added = TRUE;
+  if (!g_cond_wait_until (&self->added, &self->lock, start + IDLE_TIME)) {
+    g_mutex_unlock (&self->lock);
+    trim_workload (self);
+    g_mutex_lock (&self->lock);
+    if (self->srcresult == GST_FLOW_OK && self->arrivals == self->arrivals_seen)
+      g_cond_wait (&self->added, &self->lock);
+  }
+  self->waits_added = FALSE;
+}
+
 /* With the lock, which it gives up meanwhile. */
 static void
 wait_for_arrival (GstVyreInterp *self)
 {
   gint64 start = g_get_monotonic_time ();
+  gboolean sink_slept = self->waits_removed;
 
   gst_vyre_interp_wake_sink_locked (self);
   self->arrivals_seen = self->arrivals;
-  if (self->spins) {
+  /* One who has to wake up first takes longer, and may need this processor. */
+  if (self->spins && !sink_slept) {
     gboolean arrived;
 
     g_mutex_unlock (&self->lock);
@@ -357,11 +391,8 @@ wait_for_arrival (GstVyreInterp *self)
     if (arrived || self->srcresult != GST_FLOW_OK)
       return;
   }
-  if (self->arrivals == self->arrivals_seen) {
-    self->waits_added = TRUE;
-    g_cond_wait (&self->added, &self->lock);
-    self->waits_added = FALSE;
-  }
+  if (self->arrivals == self->arrivals_seen)
+    sleep_until_arrival (self, start);
   /* Some of the time is that of waking up, in which more may have come. */
   self->spins =
       g_get_num_processors () > 1 &&

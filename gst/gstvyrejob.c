@@ -33,13 +33,12 @@ gst_vyre_job_new (GstVyreWorkload *workload, GstBuffer *input)
 {
   GstVyreJob *job;
 
-  if (workload->spare == NULL)
-    workload->spare = g_atomic_pointer_exchange (&workload->returned, NULL);
+  g_mutex_lock (&workload->lock);
   job = workload->spare;
-  if (job != NULL) {
-    workload->spare = job->next;
-    job->next = NULL;
-  } else {
+  if (job != NULL)
+    workload->spare = g_steal_pointer (&job->next);
+  g_mutex_unlock (&workload->lock);
+  if (job == NULL) {
     job = g_new0 (GstVyreJob, 1);
     job->bindings = g_new0 (VyreBinding, workload->plan->n_slots);
     job->blocks = g_new0 (VyreBlock *, workload->plan->n_slots);
@@ -77,7 +76,6 @@ void
 gst_vyre_job_free (GstVyreJob *job)
 {
   GstVyreWorkload *workload = job->workload;
-  GstVyreJob *head;
 
   drop_blocks (job);
   gst_clear_buffer (&job->input);
@@ -88,17 +86,21 @@ gst_vyre_job_free (GstVyreJob *job)
   job->copied = job->in_place = job->bytes = 0;
   job->submitted = 0;
   job->workload = NULL;
-  do {
-    head = g_atomic_pointer_get (&workload->returned);
-    job->next = head;
-  } while (
-      !g_atomic_pointer_compare_and_exchange (&workload->returned, head, job));
+  g_mutex_lock (&workload->lock);
+  job->next = workload->spare;
+  workload->spare = job;
+  g_mutex_unlock (&workload->lock);
   gst_vyre_workload_unref (workload);
 }
 
-static void
-destroy_list (GstVyreJob *job)
+void
+gst_vyre_workload_trim (GstVyreWorkload *workload)
 {
+  GstVyreJob *job;
+
+  g_mutex_lock (&workload->lock);
+  job = g_steal_pointer (&workload->spare);
+  g_mutex_unlock (&workload->lock);
   while (job != NULL) {
     GstVyreJob *next = job->next;
 
@@ -110,8 +112,7 @@ destroy_list (GstVyreJob *job)
 void
 gst_vyre_workload_drop_spare (GstVyreWorkload *workload)
 {
-  destroy_list (g_steal_pointer (&workload->spare));
-  destroy_list (g_atomic_pointer_exchange (&workload->returned, NULL));
+  gst_vyre_workload_trim (workload);
   g_clear_pointer (&workload->shared, vyre_block_unref);
 }
 

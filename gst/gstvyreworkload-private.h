@@ -26,15 +26,12 @@ struct _GstVyreWorkload
   GstVyreSurvival survival;
   gboolean ordered;
   gboolean covers_outgoing;
-  GMutex lock; /* lasting[].block of kept slots, shadowed */
+  GMutex lock; /* lasting[].block of kept slots, shadowed, spare */
   const GstVyreJob
       *shadowed; /* whose run the shadows undo; never looked into */
   GstVyreLasting *lasting; /* by slot */
 
-  /* Jobs that can be used again, with their windows. */
-  GstVyreJob *spare; /* of the streaming thread */
-  GstVyreJob *returned; /* atomic: any thread adds, the streaming thread takes
-                           all of them */
+  GstVyreJob *spare; /* jobs that can be used again, with their windows */
 
   /* Streaming thread: memory of small runs is cut from one block. */
   VyreBlock *shared;
@@ -60,7 +57,8 @@ gboolean gst_vyre_workload_fits (
 void gst_vyre_workload_take_shadows (
     GstVyreWorkload *workload, const GstVyreJob *job);
 
-/* gstvyrejob.c: frees jobs that are not out, and what is cut up. */
+/* gstvyrejob.c: frees jobs that are not out, and what is cut up. Of the
+ * streaming thread. */
 void gst_vyre_workload_drop_spare (GstVyreWorkload *workload);
 
 G_END_DECLS

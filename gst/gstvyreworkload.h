@@ -55,6 +55,9 @@ gboolean gst_vyre_workload_reset_kept (
     GstVyreWorkload *workload, gboolean in_place, GError **error);
 /* (transfer full) (nullable): "vyre-kept" with a GstBuffer per kept buffer. */
 GstStructure *gst_vyre_workload_get_kept (GstVyreWorkload *workload);
+/* Gives up what is kept for buffers yet to come: windows and the memory that they
+ * hold. Any thread. */
+void gst_vyre_workload_trim (GstVyreWorkload *workload);
 /* Its level (VYRE_PRI_*) and how many of its slots may be claimed at once (0:
  * no limit). Any thread. */
 void gst_vyre_workload_set_share (

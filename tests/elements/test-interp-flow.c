@@ -11,7 +11,7 @@
 
 #include "runtime/ring/words.h"
 
-#define DEPTH 16
+#define DEPTH 32 /* the default */
 
 static FakeEngineCounts
 counts (void)
@@ -137,7 +137,6 @@ test_together (void)
   GstPad *pad = gst_element_get_static_pad (self->element, "src");
   gulong probe;
 
-  g_object_set (self->element, "async-depth", DEPTH, NULL);
   /* One buffer blocks there. */
   probe = gst_pad_add_probe (
       pad, GST_PAD_PROBE_TYPE_BLOCK_DOWNSTREAM, NULL, NULL, NULL);
@@ -185,6 +184,12 @@ test_reuse (void)
   pull_numbered (self, 201, 3, 1 << 20);
   wait_until (vyre_arena_get_used (
                   vyre_runtime_get_host_arena (fake_engine ())) < 1 << 20);
+  /* Nor are the others kept for ever. */
+  push_numbered (self, 204, 2, 4096);
+  pull_numbered (self, 204, 2, 4096);
+  wait_until (counts ().windows == 0);
+  push_numbered (self, 206, 1, 4096);
+  pull_numbered (self, 206, 1, 4096);
   interp_free (self);
   assert_nothing_left ();
 }
