@@ -78,8 +78,8 @@ grep ' vyrestats, ' "$messages" | tail -n 1 | tr -d '\\"' | tr ',' '\n' |
     { sub(/^ */, "") }
     /=\(structure\)/ { group = $1; next }
     group == "runtime" && /^(device-name|residency|launches|windows-done|tiles-done)=/ ||
-    group == "ring" && /^(slots|depth|fault)=/ ||
-    group == "control" && /^(done|claimed|yielded|faulted|steps)=/ ||
+    group == "occupancy" && /^(total-slots|queue-depth|fault)=/ ||
+    group == "control" && /^(done-count|claimed|yielded|faulted|steps)=/ ||
     group == "evidence" && /^(complete|host-copy)/ ||
     group == "watchdog" && /^stalled=/ {
       value = $2; sub(/^\([a-z0-9]*\)/, "", value); sub(/[; ]+$/, "", value)

@@ -223,6 +223,7 @@ take_from_block (GstVyreFeed *feed, Answer *answer, gsize n)
   if (answer->filling) {
     memcpy (answer->map.data + answer->have,
         feed->block->data + feed->block_pos, n);
+    vyre_arena_note_copy (feed->arena, n);
   } else if (gst_vyre_arena_is_low (feed->block->arena, 0)) {
     /* The block goes back at once and the reader goes on with it. */
     memory = gst_allocator_alloc (NULL, n, NULL);
@@ -233,6 +234,7 @@ take_from_block (GstVyreFeed *feed, Answer *answer, gsize n)
       return FALSE;
     }
     memcpy (answer->map.data, feed->block->data + feed->block_pos, n);
+    vyre_arena_note_copy (feed->arena, n);
     gst_memory_unmap (memory, &answer->map);
     gst_buffer_append_memory (answer->buffer, memory);
     note_copy (feed, n);

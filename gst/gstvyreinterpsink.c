@@ -223,8 +223,9 @@ run_buffer (GstVyreInterp *self, GstBuffer *buffer, gsize copied)
   ret = prepare_job (self, job);
   if (ret != GST_FLOW_OK)
     goto not_prepared;
-  if (copied > 0 && job->copied == 0) {
-    job->copied = copied;
+  /* It may have been copied once more, to where the program may write. */
+  if (copied > 0) {
+    job->copied += copied;
     job->in_place = 0;
   }
   if (direct) {

@@ -47,10 +47,11 @@ root_of (GstMemory *mem)
 }
 
 static void
-note_bounce (gsize size)
+note_bounce (VyreArena *arena, gsize size)
 {
   static gsize once = 0;
 
+  vyre_arena_note_copy (arena, size);
   __atomic_add_fetch (&bounce_maps, 1, __ATOMIC_RELAXED);
   __atomic_add_fetch (&bounce_bytes, size, __ATOMIC_RELAXED);
   if (g_once_init_enter (&once)) {
@@ -88,7 +89,7 @@ bounce_take (GstVyreMemory *root, GstMemory *mem, gsize maxsize)
   bounce->users = 1;
   memcpy (
       bounce->base + mem->offset, root->block->data + mem->offset, mem->size);
-  note_bounce (mem->size);
+  note_bounce (root->block->arena, mem->size);
 
   g_mutex_lock (&root->lock);
   if (root->bounce == NULL)
@@ -102,9 +103,11 @@ bounce_drop (GstVyreMemory *root, GstVyreBounce *bounce, gboolean write_back)
 {
   gboolean last;
 
-  if (write_back)
+  if (write_back) {
     memcpy (root->block->data + bounce->offset, bounce->base + bounce->offset,
         bounce->size);
+    vyre_arena_note_copy (root->block->arena, bounce->size);
+  }
 
   g_mutex_lock (&root->lock);
   last = --bounce->users == 0;
@@ -188,6 +191,7 @@ gst_vyre_memory_copy (GstMemory *mem, gssize offset, gssize size)
     goto no_write;
 
   memcpy (to.data, from.data + offset, size);
+  vyre_arena_note_copy (root_of (mem)->block->arena, size);
   gst_memory_unmap (copy, &to);
   gst_memory_unmap (mem, &from);
   GST_CAT_DEBUG (cat_performance,

@@ -182,6 +182,7 @@ gst_vyre_workload_get_kept (GstVyreWorkload *workload)
       block = vyre_block_ref (workload->lasting[i].block);
       g_mutex_unlock (&workload->lock);
       gst_buffer_fill (buffer, 0, block->data, slot->bytes);
+      vyre_runtime_note_copy (workload->runtime, slot->bytes, 0);
       vyre_block_unref (block);
     }
     gst_structure_set (kept, slot->name, GST_TYPE_BUFFER, buffer, NULL);
@@ -194,6 +195,8 @@ void
 gst_vyre_workload_take_shadows (
     GstVyreWorkload *workload, const GstVyreJob *job)
 {
+  guint64 copied = 0;
+
   if (!workload->ordered)
     return;
   g_mutex_lock (&workload->lock);
@@ -202,10 +205,14 @@ gst_vyre_workload_take_shadows (
   for (guint i = 0; i < workload->plan->n_slots; i++) {
     GstVyreLasting *lasting = &workload->lasting[i];
 
-    if (lasting->shadow)
-      memcpy (lasting->shadow, lasting->block->data,
-          workload->plan->slots[i].bytes);
+    if (lasting->shadow == NULL)
+      continue;
+    memcpy (
+        lasting->shadow, lasting->block->data, workload->plan->slots[i].bytes);
+    copied += workload->plan->slots[i].bytes;
   }
+  if (copied > 0)
+    vyre_runtime_note_copy (workload->runtime, copied, 0);
 }
 
 static void
@@ -220,6 +227,8 @@ undo_locked (GstVyreWorkload *workload)
     memcpy (
         lasting->block->data, lasting->shadow, workload->plan->slots[i].bytes);
     vyre_block_note_write (lasting->block);
+    vyre_runtime_note_copy (
+        workload->runtime, workload->plan->slots[i].bytes, 0);
   }
 }
 

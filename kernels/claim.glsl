@@ -11,10 +11,7 @@
  * whenever they have finished a tile.
  */
 
-/* Words looked at in one go, a lane each. Devices with few workgroups have few
- * lanes too; they read each word when it is wanted. */
-uint door_line0, door_line1, launch_line;
-uint slot_line, seen_slot;
+uint seen_slot;
 
 bool have_ticket;
 uint ticket_level, ticket;
@@ -22,54 +19,92 @@ uint waiting_before; /* levels that had work at the look before, a bit each */
 uint tail_before;    /* of the ticket's level */
 uint urgent_run;     /* claims of the two highest levels in a row */
 
+#ifdef VYRE_PARALLEL
+
 uint
 door (uint i)
 {
-  if (!PARALLEL)
-    return subgroupBroadcastFirst (load_relaxed (Words (launch.door), i));
-  if (LANES >= 64u)
-    return subgroupBroadcast (door_line0, i);
-  return i < 32u ? subgroupBroadcast (door_line0, i) :
-      subgroupBroadcast (door_line1, i - 32u);
+  return boxes[BOX_DOOR + i];
 }
 
 uint
 launch_word (uint i)
 {
-  if (!PARALLEL)
-    return door (VYRE_DOOR_LAUNCH + launch.index * VYRE_LAUNCH_WORDS + i);
-  return subgroupBroadcast (launch_line, i);
+  return boxes[BOX_LAUNCH + i];
 }
 
 uint
 slot_word (uint i)
 {
-  if (!PARALLEL)
-    return Words (launch.ring).w[seen_slot * VYRE_SLOT_WORDS + i];
-  return subgroupBroadcast (slot_line, i);
+  return boxes[BOX_SLOT + i];
 }
 
 void
 look_at_slot (uint which)
 {
   seen_slot = which;
-  if (PARALLEL)
-    slot_line = load_relaxed (Words (launch.ring), which * VYRE_SLOT_WORDS +
-        lane % VYRE_SLOT_WORDS);
+  uint line = load_relaxed (Words (launch.ring), which * VYRE_SLOT_WORDS +
+      lane % VYRE_SLOT_WORDS);
+  settle ();
+  if (lane < VYRE_SLOT_WORDS)
+    boxes[BOX_SLOT + lane] = line;
+  settle ();
+}
+
+/* The doorbell, this launch's words and a slot in one look. */
+void
+look_at_all (uint which)
+{
+  Words words = Words (launch.door);
+  seen_slot = which;
+  uint line0 = load_relaxed (words, lane % 64u);
+  uint line1 = load_relaxed (words, (32u + lane) % 64u);
+  uint own = load_relaxed (words, VYRE_DOOR_LAUNCH +
+      launch.index * VYRE_LAUNCH_WORDS + lane % VYRE_LAUNCH_WORDS);
+  uint line = load_relaxed (Words (launch.ring), which * VYRE_SLOT_WORDS +
+      lane % VYRE_SLOT_WORDS);
+  settle ();
+  boxes[BOX_DOOR + lane % 64u] = line0;
+  boxes[BOX_DOOR + (32u + lane) % 64u] = line1;
+  if (lane < VYRE_LAUNCH_WORDS)
+    boxes[BOX_LAUNCH + lane] = own;
+  if (lane < VYRE_SLOT_WORDS)
+    boxes[BOX_SLOT + lane] = line;
+  settle ();
+}
+
+#else
+
+uint
+door (uint i)
+{
+  return subgroupBroadcastFirst (load_relaxed (Words (launch.door), i));
+}
+
+uint
+launch_word (uint i)
+{
+  return door (VYRE_DOOR_LAUNCH + launch.index * VYRE_LAUNCH_WORDS + i);
+}
+
+uint
+slot_word (uint i)
+{
+  return Words (launch.ring).w[seen_slot * VYRE_SLOT_WORDS + i];
 }
 
 void
-look_at_door ()
+look_at_slot (uint which)
 {
-  if (!PARALLEL)
-    return;
-  Words words = Words (launch.door);
-  door_line0 = load_relaxed (words, lane);
-  if (LANES < 64u)
-    door_line1 = load_relaxed (words, 32u + lane);
-  launch_line = load_relaxed (words, VYRE_DOOR_LAUNCH +
-      launch.index * VYRE_LAUNCH_WORDS + lane % VYRE_LAUNCH_WORDS);
+  seen_slot = which;
 }
+
+void
+look_at_all (uint which)
+{
+}
+
+#endif
 
 bool
 told_to_leave ()
@@ -90,6 +125,8 @@ uint
 waiting_levels ()
 {
   uint found = 0u;
+  if (PARALLEL) /* a lane for each */
+    return subgroupBallot (lane < VYRE_PRI_LEVELS && has_waiting (lane)).x;
   [[dont_unroll]]
   for (uint p = 0u; p < VYRE_PRI_LEVELS; p++)
     found |= has_waiting (p) ? 1u << p : 0u;
@@ -126,11 +163,30 @@ fetch_descriptor (uint which)
   bindings_line = load_relaxed (d, VYRE_X_BINDING0 + lane % 32u);
 }
 
+/* What lanes 0 to 3 have got. */
+uvec4
+four_answers (uint answer)
+{
+#ifdef VYRE_PARALLEL
+  settle ();
+  if (lane < 4u)
+    boxes[BOX_FOUR + lane] = answer;
+  settle ();
+  return uvec4 (boxes[BOX_FOUR], boxes[BOX_FOUR + 1u], boxes[BOX_FOUR + 2u],
+      boxes[BOX_FOUR + 3u]);
+#else
+  return uvec4 (subgroupBroadcast (answer, 0u), subgroupBroadcast (answer, 1u),
+      subgroupBroadcast (answer, 2u), subgroupBroadcast (answer, 3u));
+#endif
+}
+
+/* What was claimed last, and as what. */
+uint claimed_status, claimed_tenant;
+
 /* Moves a slot from status to CLAIMED for its tenant, unless that has no leave
- * or holds as many as its quota. Then slot_line is what was claimed; seen: it is
- * already, but for what open_tile() finds out. */
+ * or holds as many as its quota. */
 bool
-take (uint which, uint status, uint owner, bool seen)
+take (uint which, uint status, uint owner)
 {
   Words ring = Words (launch.ring);
   Words table = Words (tenant_table ());
@@ -138,6 +194,8 @@ take (uint which, uint status, uint owner, bool seen)
   bool known = owner < VYRE_TENANTS;
   uint row = known ? owner : 0u;
   uint answer = 0u;
+  claimed_status = status;
+  claimed_tenant = row;
   /* Four questions at once: each answer takes its time. */
   if (lane == 0u)
     answer = uint (atomicCompSwap (ring.w[base + VYRE_W_STATUS], status,
@@ -149,17 +207,10 @@ take (uint which, uint status, uint owner, bool seen)
     answer = load_relaxed (table, VYRE_T_QUOTA + row);
   if (lane == 3u)
     answer = add_relaxed (table, VYRE_T_HELD + row, 1u);
-  bool won = subgroupBroadcast (answer, 0u) != 0u;
-  bool allowed = known &&
-      (subgroupBroadcast (answer, 1u) & VYRE_TENANT_MAY_EXECUTE) != 0u;
-  bool room = subgroupBroadcast (answer, 3u) < subgroupBroadcast (answer, 2u);
-  if (won && !seen) {
-    look_at_slot (which);
-    /* Between looking and claiming it may have been finished and published
-     * anew, for another kernel or tenant than this. */
-    allowed = allowed && slot_word (VYRE_W_TENANT) == owner &&
-        suits (slot_word (VYRE_A_RESIDENCY), slot_word (VYRE_A_KERNEL));
-  }
+  uvec4 answers = four_answers (answer);
+  bool won = answers.x != 0u;
+  bool allowed = known && (answers.y & VYRE_TENANT_MAY_EXECUTE) != 0u;
+  bool room = answers.w < answers.z;
   bool ok = won && allowed && room;
   if (lane == 0u) {
     if (won && !ok)
@@ -171,6 +222,26 @@ take (uint which, uint status, uint owner, bool seen)
       add_relaxed (table, VYRE_T_DEFERRED + row, 1u);
   }
   return ok;
+}
+
+/* Makes what is in the claimed slot visible. Between looking and claiming it may
+ * have been finished and published anew, for another kernel or tenant than
+ * this: then it is put back. */
+bool
+confirm (uint which)
+{
+  look_at_slot (which);
+  fence_acquire ();
+  bool same = slot_word (VYRE_W_TENANT) == claimed_tenant &&
+      suits (slot_word (VYRE_A_RESIDENCY), slot_word (VYRE_A_KERNEL));
+  if (!same && lane == 0u) {
+    atomicStore (Words (launch.ring).w[which * VYRE_SLOT_WORDS +
+            VYRE_W_STATUS], claimed_status, SCOPE, BUFFERS,
+        gl_SemanticsRelease | gl_SemanticsMakeAvailable);
+    add_relaxed (Words (tenant_table ()), VYRE_T_HELD + claimed_tenant,
+        0xffffffffu);
+  }
+  return same;
 }
 
 /* May the tenant run something now? For what is about to be claimed. */
@@ -234,7 +305,7 @@ scan (uint p, inout uint passes, uint spread, bool fresh, bool suspended)
       candidate = subgroupBroadcast (candidate, chosen);
       status = subgroupBroadcast (status, chosen);
       owner = subgroupBroadcast (owner, chosen);
-      if (take (candidate, status, owner, false))
+      if (take (candidate, status, owner))
         got = candidate | (status == VYRE_ST_YIELD ? 0x80000000u : 0u);
     }
   }
@@ -272,7 +343,7 @@ next_ticket ()
     n = add_relaxed (Words (launch.door), VYRE_DOOR_LAUNCH +
         launch.index * VYRE_LAUNCH_WORDS + VYRE_LAUNCH_TICKETS + ticket_level,
         1u);
-  ticket = subgroupBroadcastFirst (n);
+  ticket = uniform_word (n);
   have_ticket = true;
 }
 
@@ -291,7 +362,7 @@ try_ticket ()
   if (published) {
     if (suits (slot_word (VYRE_A_RESIDENCY), slot_word (VYRE_A_KERNEL))) {
       fetch_descriptor (slot_word (VYRE_A_DESCRIPTOR));
-      if (take (which, VYRE_ST_PUBLISHED, slot_word (VYRE_W_TENANT), true)) {
+      if (take (which, VYRE_ST_PUBLISHED, slot_word (VYRE_W_TENANT))) {
         have_ticket = false;
         return which;
       }
@@ -310,8 +381,19 @@ find_work (inout uint passes, uint spread, bool fresh, bool suspended,
     bool eager, uint polls)
 {
   uint waiting = waiting_levels ();
-  uint lowest = lowest_level ();
   uint got = NONE;
+  if (PARALLEL) {
+    /* What idle workgroups see nearly always. */
+    uint tail = door (VYRE_DOOR_TAIL + ticket_level);
+    bool published = slot_word (VYRE_A_SEQUENCE) == ticket + 1u &&
+        slot_word (VYRE_W_STATUS) == VYRE_ST_PUBLISHED;
+    if (waiting == 0u && !published && !older (ticket, tail_before)) {
+      waiting_before = 0u;
+      tail_before = tail;
+      return NONE;
+    }
+  }
+  uint lowest = lowest_level ();
   /* Idle workgroups leave others a moment to come by what they wait for. */
   uint patient = waiting;
   if (PARALLEL) {

@@ -12,7 +12,46 @@
 #define EV_END 1u     /* every lane is finished */
 #define EV_BARRIER 2u
 
+uint pc;
+uint64_t code_address;
+
+#ifdef VYRE_PARALLEL
+/* A vector is register n of the invocations that a lane runs at once, where it
+ * runs several. */
+shared uvec4 registers[VYRE_I_MAX_REGISTERS * LANES / VYRE_WIDE];
+#define R(n) registers[((n) * LANES + lane) / VYRE_WIDE][lane % VYRE_WIDE]
+#define R4(n) registers[(n) * LANES + lane]
+
+/* Instructions from code_base on. Memory that the host writes too is not kept in
+ * the caches of multiprocessors: each fetch would take half a microsecond. */
+#define CODE_CACHE 64u
+shared uvec2 code_cache[CODE_CACHE];
+uint code_base;
+
+bool
+is_cached (uint at)
+{
+  return at - code_base < CODE_CACHE;
+}
+
+/* Makes sure that the instruction at pc is there. */
+void
+cache_code ()
+{
+  if (is_cached (pc))
+    return;
+  code_base = pc & ~(CODE_CACHE / 4u - 1u);
+  settle ();
+  for (uint k = lane; k < CODE_CACHE; k += LANES) {
+    if (code_base + k < code_length)
+      code_cache[k] = Code (code_address).i[code_base + k];
+  }
+  settle ();
+}
+#else
 shared uint registers[VYRE_I_MAX_REGISTERS * LANES];
+#define R(n) registers[(n) * LANES + lane]
+#endif
 /* The window's bindings with absolute addresses. */
 shared uvec4 bindings[VYRE_MAX_BINDINGS];
 
@@ -24,13 +63,9 @@ uvec3 workgroup_id, local_id, invocation_id;
 uint first_invocation; /* where the lane runs several: of the first */
 
 /* Uniform state. */
-uint pc;
-uint64_t code_address;
 uint64_t spill_address; /* of word 0 of lane 0 */
 
 uint fault_code, fault_address, fault_tag; /* of this lane; 0: none */
-
-#define R(n) registers[(n) * LANES + lane]
 
 uvec2
 level_bit (uint level)
@@ -205,13 +240,20 @@ atomic_access (uint64_t address, uint operation, uint value, uint expected)
 uint
 interpret (uint lane, inout uint allowance)
 {
+#ifndef VYRE_PARALLEL
   Code code = Code (code_address);
+#endif
   uint event = EV_SLICE;
   bool on = executing != 0u, live = alive != 0u;
 
   while (allowance > 0u) {
     allowance--;
+#ifdef VYRE_PARALLEL
+    cache_code ();
+    uvec2 ins = code_cache[pc - code_base];
+#else
     uvec2 ins = code.i[pc];
+#endif
     pc++;
     uint op = ins.x & 127u;
     uint dst = ins.x >> 8 & 63u;

@@ -37,14 +37,23 @@ layout(constant_id = VYRE_SPEC_LANES) const uint LANES = 32;
 layout(constant_id = VYRE_SPEC_FEATURES) const uint KERNEL_FEATURES =
     VYRE_KERNEL_ALL;
 
-layout(constant_id = VYRE_SPEC_PARALLEL) const bool PARALLEL = true;
+/* Many workgroups run at once: they wait for slots by ticket, and lanes run
+ * several invocations at once. Not worth its code on a CPU. */
+#ifdef VYRE_PARALLEL
+#define PARALLEL true
+#else
+#define PARALLEL false
+#endif
 
 #include "memory.glsl"
 #include "float.glsl"
 #include "transcendental.glsl"
 #include "tile.glsl"
+#include "uniform.glsl"
 #include "interp.glsl"
+#ifdef VYRE_PARALLEL
 #include "interp-wide.glsl"
+#endif
 #include "state.glsl"
 #include "claim.glsl"
 
@@ -163,8 +172,11 @@ complete (uint status, uint code, uint address, uint tag)
 uint
 header_word (uint i)
 {
-  return PARALLEL ? subgroupBroadcast (header_line, i) :
-      Words (descriptor).w[i];
+#ifdef VYRE_PARALLEL
+  return boxes[BOX_HEADER + i];
+#else
+  return Words (descriptor).w[i];
+#endif
 }
 
 void
@@ -186,8 +198,13 @@ read_header ()
       uint64_t (descriptor_index) * uint64_t (VYRE_DESCRIPTOR_WORDS * 4);
   if (descriptor_index >= launch.n_descriptors)
     return false;
-  if (PARALLEL && fetched_descriptor != descriptor_index)
+#ifdef VYRE_PARALLEL
+  if (fetched_descriptor != descriptor_index)
     fetch_descriptor (descriptor_index);
+  settle ();
+  boxes[BOX_HEADER + lane % VYRE_X_BINDING0] = header_line;
+  settle ();
+#endif
   return header_word (VYRE_X_GENERATION) == window_generation &&
       header_word (VYRE_X_TENANT) == tenant;
 }
@@ -203,12 +220,17 @@ read_bindings (inout uint passes)
     uint k = turn * LANES + lane;
     uint at = VYRE_X_BINDING0 + k * VYRE_BINDING_WORDS;
     uvec4 binding;
-    if (PARALLEL && n_bindings <= 8u)
-      binding = uvec4 (subgroupShuffle (bindings_line, k * 4u & 31u),
-          subgroupShuffle (bindings_line, k * 4u + 1u & 31u),
-          subgroupShuffle (bindings_line, k * 4u + 2u & 31u),
-          subgroupShuffle (bindings_line, k * 4u + 3u & 31u));
-    else if (k < n_bindings)
+#ifdef VYRE_PARALLEL
+    if (n_bindings <= 8u) {
+      /* Fetched with the header. */
+      if (lane < 32u)
+        bindings[lane / 4u][lane % 4u] = bindings_line;
+      settle ();
+      if (k < n_bindings)
+        binding = bindings[k];
+    } else
+#endif
+    if (k < n_bindings)
       binding = uvec4 (d.w[at], d.w[at + 1u], d.w[at + 2u], d.w[at + 3u]);
     if (k < n_bindings) {
       if (binding.y == VYRE_B_SHARED)
@@ -237,15 +259,7 @@ open_tile (inout uint passes)
   if (tenant >= VYRE_TENANTS || opcode != VYRE_TENANT_OP_BASE +
           tenant * VYRE_TENANT_OP_WINDOW + VYRE_TENANT_OP_RUN_TILE)
     return VYRE_FAULT_BAD_OPCODE;
-  bool good = read_header ();
-  if (!good && PARALLEL) {
-    /* What was seen before the claim may have been older than it. */
-    look_at_slot (slot);
-    read_slot ();
-    fetched_descriptor = NONE;
-    good = slot_word (VYRE_W_OPCODE) == opcode && read_header ();
-  }
-  if (!good)
+  if (!read_header ())
     return VYRE_FAULT_BAD_DESCRIPTOR;
   code_address = packUint2x32 (uvec2 (header_word (VYRE_X_CODE_LO),
       header_word (VYRE_X_CODE_HI)));
@@ -262,6 +276,10 @@ open_tile (inout uint passes)
   n_warps = header_word (VYRE_X_WARPS);
   step_limit = uint64_t (header_word (VYRE_X_MAX_STEPS_LO)) |
       uint64_t (header_word (VYRE_X_MAX_STEPS_HI)) << 32;
+#ifdef VYRE_PARALLEL
+  code_base = pc - CODE_CACHE; /* nothing */
+  cache_code ();
+#endif
   read_bindings (passes);
   return VYRE_FAULT_NONE;
 }
@@ -269,8 +287,8 @@ open_tile (inout uint passes)
 bool
 cancelled ()
 {
-  return subgroupBroadcastFirst (load_relaxed (Words (descriptor),
-          VYRE_X_CANCEL)) == window_generation;
+  return uniform_word (load_relaxed (Words (descriptor), VYRE_X_CANCEL)) ==
+      window_generation;
 }
 
 /* Is there work that is as urgent as the tile in hand and waits for a
@@ -278,21 +296,59 @@ cancelled ()
 bool
 others_wait ()
 {
-  look_at_door ();
+  look_at_all (slot);
   return (waiting_levels () & (2u << level) - 1u) != 0u;
 }
 
 /* --- main -------------------------------------------------------------------- */
 
-/* Runs the lane group or batch in hand. steps of allowance are used. */
+uint
+interpret_any (inout uint allowance)
+{
+#ifdef VYRE_PARALLEL
+  if (wide ())
+    return interpret_wide (lane, allowance);
+#endif
+  return interpret (lane, allowance);
+}
+
+/* Batches of the flat tile in hand. */
+uint
+count_batches ()
+{
+  return (tile_count * group_size + batch_width () - 1u) / batch_width ();
+}
+
+bool
+over_limit ()
+{
+  return step_limit != 0UL && steps > step_limit;
+}
+
+/* Runs the lane group in hand, or flat batches one after the other, as far as
+ * allowance goes; counts the steps of the last one. */
 uint
 run (inout uint allowance)
 {
   if (pc == PC_ENDED)
     return EV_END;
-  if (wide ())
-    return interpret_wide (lane, allowance);
-  return interpret (lane, allowance);
+  uint last = PARALLEL && !grouped () ? count_batches () - 1u : 0u;
+  uint event;
+  bool more;
+  [[dont_unroll]]
+  do {
+    uint before = allowance;
+    event = interpret_any (allowance);
+    steps += uint64_t (before - allowance);
+    more = PARALLEL && event == EV_END && warp < last && allowance > 0u &&
+        !subgroupAny (fault_code != 0u) && !over_limit ();
+    if (more) {
+      warp++;
+      steps = 0UL;
+      begin_lanes ();
+    }
+  } while (more);
+  return event;
 }
 
 void
@@ -336,7 +392,6 @@ main ()
   waiting_before = 0u;
   tail_before = 0u;
   urgent_run = 0u;
-  slot_line = 0u;
   seen_slot = 0u;
   fetched_descriptor = NONE;
 
@@ -365,9 +420,7 @@ main ()
         if (!have_ticket)
           next_ticket ();
       }
-      look_at_door ();
-      if (PARALLEL)
-        look_at_slot (slot_of (ticket_level, ticket));
+      look_at_all (slot_of (ticket_level, ticket));
       bool told = told_to_leave ();
       bool closing = PARALLEL && launch_word (VYRE_LAUNCH_CLOSING) != 0u;
       uint got = NONE;
@@ -376,6 +429,8 @@ main ()
             (gl_WorkGroupID.x + launch.generation + idle & 1u) == 0u,
             area == NONE, eager, polls);
       eager = false;
+      if (got != NONE && !confirm (got & 0x7fffffffu))
+        got = NONE;
       if (got != NONE) {
         slot = got & 0x7fffffffu;
         bool resumed = (got & 0x80000000u) != 0u;
@@ -387,7 +442,6 @@ main ()
           add_relaxed (words, VYRE_DOOR_LAUNCH +
               launch.index * VYRE_LAUNCH_WORDS + VYRE_LAUNCH_ACTIVE, 1u);
         }
-        fence_acquire ();
         if (resumed) {
           uint kept = slot_word (VYRE_A_SAVE_AREA) - 1u;
           if (area != NONE)
@@ -473,7 +527,6 @@ main ()
         event = run (allowance);
         uint used = before - allowance;
         fuel -= used;
-        steps += uint64_t (used);
         total_steps = total_steps + used < total_steps ? NONE :
             total_steps + used;
       }
@@ -489,8 +542,7 @@ main ()
       } else if (event == EV_END && !grouped ()) {
         warp++;
         phase = PHASE_FRESH;
-        finished = warp >= (tile_count * group_size + batch_width () - 1u) /
-            batch_width ();
+        finished = warp >= count_batches ();
       } else if (event == EV_END || event == EV_BARRIER) {
         /* The turn goes to the workgroup's next lane group. */
         if (event == EV_BARRIER)
@@ -543,7 +595,7 @@ main ()
       if (finished) {
         end = VYRE_ST_DONE;
       } else if (end == VYRE_ST_CLAIMED) {
-        if (step_limit != 0UL && steps > step_limit) {
+        if (over_limit ()) {
           end = VYRE_ST_FAULT;
           code = VYRE_FAULT_STEP_LIMIT;
         } else if (look && cancelled ()) {

@@ -22,7 +22,7 @@ take_area (uint start)
       }
     }
   }
-  return subgroupBroadcastFirst (found);
+  return uniform_word (found);
 }
 
 void

@@ -27,7 +27,9 @@ int cli_conform (int argc, char **argv);
 int cli_devices (int argc, char **argv);
 int cli_disasm (int argc, char **argv);
 int cli_info (int argc, char **argv);
+int cli_replay (int argc, char **argv);
 int cli_run (int argc, char **argv);
+int cli_top (int argc, char **argv);
 
 /* Prints "vyre COMMAND: TEXT" to standard error. */
 void cli_error (const char *command, const char *format, ...)

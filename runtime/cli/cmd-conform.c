@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "conform.h"
 #include "conform-expect.h"
+#include "conform-runtime.h"
 #include "reference.h"
 
 #include "lower/lower.h"
@@ -13,7 +14,8 @@
 #include <string.h>
 
 /* vyre conform: folders of recorded cases, NAME.json with NAME.vir0 beside
- * it. What a case expects follows from its category. */
+ * it. What a case expects follows from its category. Those of the ring
+ * protocol are many in a file, without programs: conform-runtime.h. */
 
 /* A case that takes longer is taken for endless. */
 #define CASE_TIMEOUT (60 * G_USEC_PER_SEC)
@@ -654,6 +656,37 @@ run_text (Conform *conform, const char *folder, const char *entry)
   return TRUE;
 }
 
+static void
+report_record (gpointer data, const char *name, const char *why)
+{
+  Conform *conform = data;
+
+  if (!conform->only || g_pattern_match_simple (conform->only, name))
+    report (conform, name, why ? CASE_FAILED : CASE_PASSED, why);
+}
+
+/* A file of the ring protocol, with all its cases. */
+static gboolean
+run_record (Conform *conform, const char *folder, const char *entry)
+{
+  g_autofree char *path = g_build_filename (folder, entry, NULL);
+  g_autofree char *name = g_strndup (entry, strlen (entry) - strlen (".json"));
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_autoptr (GError) error = NULL;
+  ConformRecord record = { .name = name, .report = report_record };
+
+  if (!json_parser_load_from_file (parser, path, &error) ||
+      !JSON_NODE_HOLDS_OBJECT (json_parser_get_root (parser))) {
+    report (conform, path, CASE_FAILED,
+        error ? error->message : "is no JSON object");
+    return TRUE;
+  }
+  record.root = json_node_get_object (json_parser_get_root (parser));
+  record.data = conform;
+  conform_runtime (&record);
+  return TRUE;
+}
+
 static int
 compare_names (gconstpointer a, gconstpointer b)
 {
@@ -669,13 +702,14 @@ run_entries (Conform *conform, const char *folder, GPtrArray *names)
 {
   g_autofree char *base = g_path_get_basename (folder);
   gboolean text = strcmp (base, "text") == 0, found = FALSE;
+  gboolean records = strcmp (base, "runtime") == 0;
   guint n_cases = 0;
 
   for (guint i = 0; i < names->len; i++) {
     const char *entry = g_ptr_array_index (names, i);
 
     if (g_str_has_suffix (entry, ".json"))
-      n_cases += run_case (conform, folder, entry);
+      n_cases += (records ? run_record : run_case) (conform, folder, entry);
     else if (text && g_str_has_suffix (entry, ".txt"))
       n_cases += run_text (conform, folder, entry);
   }
@@ -763,7 +797,8 @@ cli_conform (int argc, char **argv)
   if (cli_parse ("conform", &argc, &argv, options, "FOLDER…",
           "Runs the recorded cases in folders: programs that must be "
           "rejected,\n"
-          "decoded, refused, or executed with the recorded results. Ends with\n"
+          "decoded, refused, or executed with the recorded results, and the\n"
+          "ring protocol's buffers and numbers. Ends with\n"
           "'N passed, N failed, N refused'; succeeds when none failed.",
           1, G_MAXINT) &&
       cli_check_engine ("conform", engine) &&

@@ -12,7 +12,9 @@ static const CliCommand commands[] = {
   { "devices", "list the Vulkan devices", cli_devices },
   { "disasm", "turn a program of any form into readable text", cli_disasm },
   { "info", "say what a program contains and needs", cli_info },
+  { "replay", "run again what was recorded", cli_replay },
   { "run", "run a program on files", cli_run },
+  { "top", "show what a running pipeline does", cli_top },
 };
 
 static void

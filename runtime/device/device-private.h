@@ -32,6 +32,8 @@ void vyre_instance_set_no_driver (GError **error, const char *reason);
 
 /* --- probe.c ------------------------------------------------------------ */
 
+#define NO_FAMILY UINT32_MAX
+
 /* What is known of a physical device before it is opened. */
 typedef struct
 {
@@ -39,6 +41,11 @@ typedef struct
   VyreDeviceInfo info; /* owned */
   VkPhysicalDeviceMemoryProperties memory;
   uint32_t queue_family;
+  /* Where copies go on beside a resident kernel: a family that only transfers
+   * (NO_FAMILY: none), or a queue of the compute family that no kernel of the
+   * runtime is launched on. */
+  uint32_t transfer_family;
+  gboolean has_spare_queue;
   uint32_t max_groups; /* maxComputeWorkGroupCount[0] */
   uint32_t max_push_constant_bytes;
   gboolean is_1_3;
@@ -64,6 +71,7 @@ GArray *vyre_instance_probe (VyreInstance *instance, GError **error);
   X (BeginCommandBuffer) \
   X (BindBufferMemory) \
   X (CmdBindPipeline) \
+  X (CmdCopyBuffer) \
   X (CmdDispatch) \
   X (CmdPipelineBarrier) \
   X (CmdPushConstants) \
@@ -124,6 +132,7 @@ struct _VyreDevice
   VyreVk vk;
   VkPipelineCache pipeline_cache; /* synchronised by Vulkan */
   VyreQueue queues[VYRE_MAX_QUEUES];
+  VyreQueue copy_queue; /* handle %NULL: none of its own */
 };
 
 /* "VK_ERROR_DEVICE_LOST" and so on; a static string. */
@@ -169,5 +178,22 @@ VyrePipeline *vyre_pipeline_ref (VyrePipeline *pipeline);
 
 /* Frees an idle launch's Vulkan objects; for the destruction of @device. */
 void vyre_launch_destroy (VyreDevice *device, VyreLaunch *launch);
+
+/* As vyre_device_launch(), on any queue of the compute family. */
+VyreLaunch *vyre_device_launch_on (VyreDevice *device, VyrePipeline *pipeline,
+    VyreQueue *queue, guint32 groups, const void *push_constants,
+    gsize push_constant_bytes, GError **error);
+
+/* The first @size bytes of @source to @offset in @target. */
+typedef struct
+{
+  VyreMemory *source, *target;
+  gsize offset, size;
+} VyreCopyRange;
+
+/* Submits copies that fit their buffers, on any queue. Both buffers must live
+ * until the launch has ended. @name: static. */
+VyreLaunch *vyre_device_copy_on (VyreDevice *device, VyreQueue *queue,
+    const VyreCopyRange *ranges, guint n, const char *name, GError **error);
 
 G_END_DECLS

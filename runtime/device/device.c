@@ -204,19 +204,24 @@ unsuitable:
 /* --- opening ------------------------------------------------------------- */
 
 static void
+queue_clear (VyreDevice *device, VyreQueue *queue)
+{
+  if (queue->idle) {
+    for (guint i = 0; i < queue->idle->len; i++)
+      vyre_launch_destroy (device, g_ptr_array_index (queue->idle, i));
+    g_ptr_array_unref (queue->idle);
+  }
+  if (queue->pool != VK_NULL_HANDLE)
+    device->vk.DestroyCommandPool (device->handle, queue->pool, NULL);
+  g_mutex_clear (&queue->lock);
+}
+
+static void
 device_free (VyreDevice *device)
 {
-  for (guint i = 0; i < VYRE_MAX_QUEUES; i++) {
-    VyreQueue *queue = &device->queues[i];
-    if (queue->idle) {
-      for (guint j = 0; j < queue->idle->len; j++)
-        vyre_launch_destroy (device, g_ptr_array_index (queue->idle, j));
-      g_ptr_array_unref (queue->idle);
-    }
-    if (queue->pool != VK_NULL_HANDLE)
-      device->vk.DestroyCommandPool (device->handle, queue->pool, NULL);
-    g_mutex_clear (&queue->lock);
-  }
+  for (guint i = 0; i < VYRE_MAX_QUEUES; i++)
+    queue_clear (device, &device->queues[i]);
+  queue_clear (device, &device->copy_queue);
   if (device->pipeline_cache != VK_NULL_HANDLE)
     device->vk.DestroyPipelineCache (
         device->handle, device->pipeline_cache, NULL);
@@ -232,12 +237,22 @@ create_device (VyreDevice *device, GError **error)
 {
   const VyrePhysical *physical = &device->physical;
   const VyreDeviceInfo *info = &physical->info;
-  float priorities[VYRE_MAX_QUEUES] = { 1.0f, 1.0f };
-  VkDeviceQueueCreateInfo queue = {
-    .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
-    .queueFamilyIndex = physical->queue_family,
-    .queueCount = info->n_queues,
-    .pQueuePriorities = priorities,
+  gboolean has_transfer = physical->transfer_family != NO_FAMILY;
+  gboolean takes_spare = !has_transfer && physical->has_spare_queue;
+  float priorities[VYRE_MAX_QUEUES + 1] = { 1.0f, 1.0f, 1.0f };
+  VkDeviceQueueCreateInfo queues[] = {
+    {
+        .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+        .queueFamilyIndex = physical->queue_family,
+        .queueCount = info->n_queues + (takes_spare ? 1 : 0),
+        .pQueuePriorities = priorities,
+    },
+    {
+        .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+        .queueFamilyIndex = physical->transfer_family,
+        .queueCount = 1,
+        .pQueuePriorities = priorities,
+    },
   };
   VkPhysicalDeviceShaderClockFeaturesKHR clocks = {
     .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_CLOCK_FEATURES_KHR,
@@ -279,8 +294,8 @@ create_device (VyreDevice *device, GError **error)
   VkDeviceCreateInfo create = {
     .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
     .pNext = &features,
-    .queueCreateInfoCount = 1,
-    .pQueueCreateInfos = &queue,
+    .queueCreateInfoCount = has_transfer ? 2 : 1,
+    .pQueueCreateInfos = queues,
     .ppEnabledExtensionNames = extensions,
   };
   VkResult result;
@@ -339,33 +354,62 @@ load_functions (VyreDevice *device, GError **error)
 }
 
 static gboolean
-create_queues (VyreDevice *device, GError **error)
+create_queue (VyreDevice *device, VyreQueue *queue, uint32_t family,
+    uint32_t index, const char *what, GError **error)
 {
   VkCommandPoolCreateInfo pool_info = {
     .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
     .flags = VK_COMMAND_POOL_CREATE_TRANSIENT_BIT |
              VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
-    .queueFamilyIndex = device->physical.queue_family,
+    .queueFamilyIndex = family,
   };
+  g_autofree char *queue_name =
+      g_strdup_printf ("vyre %s queue %u", what, index);
+  g_autofree char *pool_name =
+      g_strdup_printf ("vyre %s commands %u", what, index);
+
+  device->vk.GetDeviceQueue (device->handle, family, index, &queue->handle);
+  vyre_device_name_object (device, VK_OBJECT_TYPE_QUEUE,
+      (guint64) (guintptr) queue->handle, queue_name);
+  VYRE_VK_TRY (device, pool_name, CreateCommandPool, device->handle, &pool_info,
+      NULL, &queue->pool);
+  vyre_device_name_object (
+      device, VK_OBJECT_TYPE_COMMAND_POOL, (guint64) queue->pool, pool_name);
+  queue->idle = g_ptr_array_new ();
+  return TRUE;
+
+failed:
+  return FALSE;
+}
+
+static gboolean
+create_copy_queue (VyreDevice *device, GError **error)
+{
+  const VyrePhysical *physical = &device->physical;
+
+  if (physical->transfer_family != NO_FAMILY)
+    return create_queue (device, &device->copy_queue, physical->transfer_family,
+        0, "transfer", error);
+  if (physical->has_spare_queue)
+    return create_queue (device, &device->copy_queue, physical->queue_family,
+        physical->info.n_queues, "copy", error);
+  return TRUE;
+}
+
+static gboolean
+create_queues (VyreDevice *device, GError **error)
+{
   VkPipelineCacheCreateInfo cache_info = {
     .sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
   };
 
   for (guint i = 0; i < device->physical.info.n_queues; i++) {
-    VyreQueue *queue = &device->queues[i];
-    g_autofree char *queue_name = g_strdup_printf ("vyre queue %u", i);
-    g_autofree char *pool_name = g_strdup_printf ("vyre commands %u", i);
-
-    device->vk.GetDeviceQueue (
-        device->handle, device->physical.queue_family, i, &queue->handle);
-    vyre_device_name_object (device, VK_OBJECT_TYPE_QUEUE,
-        (guint64) (guintptr) queue->handle, queue_name);
-    VYRE_VK_TRY (device, pool_name, CreateCommandPool, device->handle,
-        &pool_info, NULL, &queue->pool);
-    vyre_device_name_object (
-        device, VK_OBJECT_TYPE_COMMAND_POOL, (guint64) queue->pool, pool_name);
-    queue->idle = g_ptr_array_new ();
+    if (!create_queue (device, &device->queues[i],
+            device->physical.queue_family, i, "compute", error))
+      return FALSE;
   }
+  if (!create_copy_queue (device, error))
+    return FALSE;
   VYRE_VK_TRY (device, "pipeline cache", CreatePipelineCache, device->handle,
       &cache_info, NULL, &device->pipeline_cache);
   vyre_device_name_object (device, VK_OBJECT_TYPE_PIPELINE_CACHE,
@@ -402,6 +446,7 @@ vyre_device_open (
   chosen->info.unsuitable = NULL; /* moved; it is NULL for a usable one */
   for (guint i = 0; i < VYRE_MAX_QUEUES; i++)
     g_mutex_init (&device->queues[i].lock);
+  g_mutex_init (&device->copy_queue.lock);
   if (!create_device (device, error) || !load_functions (device, error) ||
       !create_queues (device, error))
     goto failed;

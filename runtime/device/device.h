@@ -149,4 +149,35 @@ gboolean vyre_launch_wait (VyreLaunch *launch, guint64 timeout_ns,
 /* The launch must have ended or the device be lost. */
 void vyre_launch_free (VyreLaunch *launch);
 
+/* --- copies beside a running kernel (copy.c) ----------------------------- */
+
+typedef enum
+{
+  VYRE_COPY_NONE, /* every queue is one that kernels run on */
+  VYRE_COPY_TRANSFER, /* on a queue family that only transfers */
+  VYRE_COPY_KERNEL, /* by a small kernel on a queue of its own */
+} VyreCopyMethod;
+
+/* What the device can do. */
+VyreCopyMethod vyre_device_get_copy_method (VyreDevice *device);
+
+/* One thread at a time. */
+typedef struct _VyreCopier VyreCopier;
+
+#define VYRE_COPY_SOURCES 3
+
+/* For copies of at most @bytes in all into memory that the CPU reads fast. A
+ * @method that the device has no queue for shares one with kernels, and then
+ * waits for them. */
+VyreCopier *vyre_copier_new (VyreDevice *device, VyreCopyMethod method,
+    gsize bytes, GError **error);
+/* Waits for a copy that is still in flight. */
+void vyre_copier_free (VyreCopier *copier);
+/* Copies @sources (RING memory of whole words, at most VYRE_COPY_SOURCES), one
+ * behind the other. What it returns is valid until the next call. %NULL with
+ * @error unset when the copy takes longer than @timeout_ns, and at once while
+ * such a copy is still in flight. The sources must live until it has ended. */
+const guint8 *vyre_copier_run (VyreCopier *copier, VyreMemory *const *sources,
+    guint n, guint64 timeout_ns, GError **error);
+
 G_END_DECLS

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Submissions of one dispatch each. */
+/* Submissions of one dispatch or a few copies each. */
 
 #include "device-private.h"
 
@@ -12,7 +12,8 @@
 struct _VyreLaunch
 {
   VyreDevice *device; /* a reference, or %NULL while idle */
-  VyrePipeline *pipeline; /* a reference, or %NULL while idle */
+  VyrePipeline *pipeline; /* a reference, or %NULL while idle and in copies */
+  const char *name; /* the pipeline's, or static */
   VyreQueue *queue; /* of the device */
   VkCommandBuffer commands;
   VkFence fence;
@@ -66,14 +67,54 @@ failed:
 }
 
 static gboolean
-launch_record (VyreLaunch *launch, VyreDevice *device, VyrePipeline *pipeline,
-    guint32 groups, const void *push_constants, gsize push_constant_bytes,
-    GError **error)
+launch_begin (
+    VyreLaunch *launch, VyreDevice *device, const char *name, GError **error)
 {
   VkCommandBufferBeginInfo begin = {
     .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
     .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT,
   };
+
+  launch->name = name;
+  vyre_device_name_object (device, VK_OBJECT_TYPE_COMMAND_BUFFER,
+      (guint64) (guintptr) launch->commands, name);
+  vyre_device_name_object (
+      device, VK_OBJECT_TYPE_FENCE, (guint64) launch->fence, name);
+  VYRE_VK_TRY (device, name, BeginCommandBuffer, launch->commands, &begin);
+  return TRUE;
+
+failed:
+  return FALSE;
+}
+
+/* Ends the recording; what is submitted belongs to the caller. Frees the
+ * launch on failure. With the queue's lock held. */
+static VyreLaunch *
+launch_submit (VyreLaunch *launch, VyreDevice *device, VyrePipeline *pipeline,
+    GError **error)
+{
+  VkSubmitInfo submit = {
+    .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+    .commandBufferCount = 1,
+    .pCommandBuffers = &launch->commands,
+  };
+
+  VYRE_VK_TRY (device, launch->name, EndCommandBuffer, launch->commands);
+  VYRE_VK_TRY (device, launch->name, QueueSubmit, launch->queue->handle, 1,
+      &submit, launch->fence);
+  launch->device = vyre_device_ref (device);
+  launch->pipeline = pipeline ? vyre_pipeline_ref (pipeline) : NULL;
+  return launch;
+
+failed:
+  vyre_launch_destroy (device, launch);
+  return NULL;
+}
+
+static void
+record_dispatch (VyreLaunch *launch, VyreDevice *device, VyrePipeline *pipeline,
+    guint32 groups, const void *push_constants, gsize push_constant_bytes)
+{
   VkMemoryBarrier before = {
     .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
     .srcAccessMask = VK_ACCESS_HOST_WRITE_BIT | VK_ACCESS_SHADER_WRITE_BIT |
@@ -87,12 +128,6 @@ launch_record (VyreLaunch *launch, VyreDevice *device, VyrePipeline *pipeline,
                      VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
   };
 
-  vyre_device_name_object (device, VK_OBJECT_TYPE_COMMAND_BUFFER,
-      (guint64) (guintptr) launch->commands, pipeline->name);
-  vyre_device_name_object (
-      device, VK_OBJECT_TYPE_FENCE, (guint64) launch->fence, pipeline->name);
-  VYRE_VK_TRY (
-      device, pipeline->name, BeginCommandBuffer, launch->commands, &begin);
   device->vk.CmdPipelineBarrier (launch->commands,
       VK_PIPELINE_STAGE_HOST_BIT | VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT |
           VK_PIPELINE_STAGE_TRANSFER_BIT,
@@ -107,11 +142,6 @@ launch_record (VyreLaunch *launch, VyreDevice *device, VyrePipeline *pipeline,
       VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
       VK_PIPELINE_STAGE_HOST_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 1, &after,
       0, NULL, 0, NULL);
-  VYRE_VK_TRY (device, pipeline->name, EndCommandBuffer, launch->commands);
-  return TRUE;
-
-failed:
-  return FALSE;
 }
 
 VyreLaunch *
@@ -119,12 +149,16 @@ vyre_device_launch (VyreDevice *device, VyrePipeline *pipeline,
     guint queue_index, guint32 groups, const void *push_constants,
     gsize push_constant_bytes, GError **error)
 {
-  VyreQueue *queue =
-      &device->queues[queue_index % device->physical.info.n_queues];
-  VkSubmitInfo submit = {
-    .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
-    .commandBufferCount = 1,
-  };
+  return vyre_device_launch_on (device, pipeline,
+      &device->queues[queue_index % device->physical.info.n_queues], groups,
+      push_constants, push_constant_bytes, error);
+}
+
+VyreLaunch *
+vyre_device_launch_on (VyreDevice *device, VyrePipeline *pipeline,
+    VyreQueue *queue, guint32 groups, const void *push_constants,
+    gsize push_constant_bytes, GError **error)
+{
   g_autoptr (GMutexLocker) locker = NULL;
   VyreLaunch *launch = NULL;
 
@@ -140,15 +174,11 @@ vyre_device_launch (VyreDevice *device, VyrePipeline *pipeline,
   launch = launch_take (device, queue, error);
   if (!launch)
     return NULL;
-  if (!launch_record (launch, device, pipeline, groups, push_constants,
-          push_constant_bytes, error))
+  if (!launch_begin (launch, device, pipeline->name, error))
     goto failed;
-  submit.pCommandBuffers = &launch->commands;
-  VYRE_VK_TRY (device, pipeline->name, QueueSubmit, queue->handle, 1, &submit,
-      launch->fence);
-  launch->device = vyre_device_ref (device);
-  launch->pipeline = vyre_pipeline_ref (pipeline);
-  return launch;
+  record_dispatch (
+      launch, device, pipeline, groups, push_constants, push_constant_bytes);
+  return launch_submit (launch, device, pipeline, error);
 
 bad_groups:
   g_set_error (error, VYRE_DEVICE_ERROR, VYRE_DEVICE_ERROR_FAILED,
@@ -164,6 +194,59 @@ bad_push_constants:
 lost:
   vyre_device_set_error (
       device, VK_ERROR_DEVICE_LOST, "vkQueueSubmit", pipeline->name, error);
+  return NULL;
+failed:
+  vyre_launch_destroy (device, launch);
+  return NULL;
+}
+
+VyreLaunch *
+vyre_device_copy_on (VyreDevice *device, VyreQueue *queue,
+    const VyreCopyRange *ranges, guint n, const char *name, GError **error)
+{
+  /* Of the stages, a queue that only transfers knows these two. */
+  VkMemoryBarrier before = {
+    .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+    .srcAccessMask = VK_ACCESS_HOST_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
+    .dstAccessMask = VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
+  };
+  VkMemoryBarrier after = {
+    .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+    .srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT,
+    .dstAccessMask = VK_ACCESS_HOST_READ_BIT,
+  };
+  g_autoptr (GMutexLocker) locker = NULL;
+  VyreLaunch *launch;
+
+  if (vyre_device_is_lost (device))
+    goto lost;
+  locker = g_mutex_locker_new (&queue->lock);
+  launch = launch_take (device, queue, error);
+  if (!launch)
+    return NULL;
+  if (!launch_begin (launch, device, name, error))
+    goto failed;
+  device->vk.CmdPipelineBarrier (launch->commands,
+      VK_PIPELINE_STAGE_HOST_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT,
+      VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 1, &before, 0, NULL, 0, NULL);
+  for (guint i = 0; i < n; i++) {
+    VkBufferCopy region = {
+      .dstOffset = ranges[i].offset,
+      .size = ranges[i].size,
+    };
+
+    device->vk.CmdCopyBuffer (launch->commands,
+        (VkBuffer) ranges[i].source->buffer,
+        (VkBuffer) ranges[i].target->buffer, 1, &region);
+  }
+  device->vk.CmdPipelineBarrier (launch->commands,
+      VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &after,
+      0, NULL, 0, NULL);
+  return launch_submit (launch, device, NULL, error);
+
+lost:
+  vyre_device_set_error (
+      device, VK_ERROR_DEVICE_LOST, "vkQueueSubmit", name, error);
   return NULL;
 failed:
   vyre_launch_destroy (device, launch);
@@ -194,8 +277,8 @@ vyre_launch_wait (VyreLaunch *launch, guint64 timeout_ns, GError **error)
   }
   if (result != VK_NOT_READY && result != VK_TIMEOUT)
     vyre_device_set_error (device, result,
-        timeout_ns ? "vkWaitForFences" : "vkGetFenceStatus",
-        launch->pipeline->name, error);
+        timeout_ns ? "vkWaitForFences" : "vkGetFenceStatus", launch->name,
+        error);
   return FALSE;
 }
 
@@ -217,8 +300,7 @@ launch_drain (VyreLaunch *launch)
     if (s == COMPLAIN_AFTER_S)
       g_warning ("freeing a launch of %s on %s: the GPU has not finished it "
                  "for %d s; still waiting",
-          launch->pipeline->name, launch->device->physical.info.name,
-          COMPLAIN_AFTER_S);
+          launch->name, launch->device->physical.info.name, COMPLAIN_AFTER_S);
   }
 }
 

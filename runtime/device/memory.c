@@ -63,10 +63,13 @@ best_type (VyreDevice *device, uint32_t bits, const Wishes *wishes)
   return best;
 }
 
+/* @shared: the transfer family may copy it while a kernel uses it. */
 static VyreMemory *
 memory_create (VyreDevice *device, gsize size, const void *next,
-    const char *name, GError **error)
+    gboolean shared, const char *name, GError **error)
 {
+  const uint32_t families[] = { device->physical.queue_family,
+    device->physical.transfer_family };
   VyreMemory *memory = g_new0 (VyreMemory, 1);
   VkBufferCreateInfo info = {
     .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
@@ -77,6 +80,11 @@ memory_create (VyreDevice *device, gsize size, const void *next,
   };
   VkBuffer buffer = VK_NULL_HANDLE;
 
+  if (shared && device->physical.transfer_family != NO_FAMILY) {
+    info.sharingMode = VK_SHARING_MODE_CONCURRENT;
+    info.queueFamilyIndexCount = G_N_ELEMENTS (families);
+    info.pQueueFamilyIndices = families;
+  }
   memory->device = vyre_device_ref (device);
   memory->size = size;
   if (size == 0)
@@ -177,7 +185,8 @@ vyre_memory_new (VyreDevice *device, gsize size, VyreMemoryUse use,
 
   g_return_val_if_fail (use >= 0 && use < G_N_ELEMENTS (wishes_of_use), NULL);
   wishes = &wishes_of_use[use];
-  memory = memory_create (device, size, NULL, name, error);
+  memory =
+      memory_create (device, size, NULL, use == VYRE_MEMORY_RING, name, error);
   if (!memory)
     return NULL;
   device->vk.GetBufferMemoryRequirements (
@@ -270,7 +279,7 @@ vyre_memory_import (VyreDevice *device, gpointer pointer, gsize size,
     goto no_import;
   if (!pointer || (guintptr) pointer % alignment || size % alignment)
     goto misaligned;
-  memory = memory_create (device, size, &external, name, error);
+  memory = memory_create (device, size, &external, FALSE, name, error);
   if (!memory)
     return NULL;
   memory->imported = TRUE;

@@ -67,6 +67,25 @@ device_extensions (VkPhysicalDevice handle)
   return names;
 }
 
+/* A queue of the compute family that kernels are launched on is none to copy
+ * on: a copy waits there for the resident kernel to leave, and so does the
+ * kernel that should take over. */
+static void
+choose_copy_queue (
+    VyrePhysical *physical, const VkQueueFamilyProperties *families, uint32_t n)
+{
+  const VkQueueFlags others = VK_QUEUE_GRAPHICS_BIT | VK_QUEUE_COMPUTE_BIT;
+
+  physical->transfer_family = NO_FAMILY;
+  for (uint32_t i = 0; i < n && physical->transfer_family == NO_FAMILY; i++) {
+    if ((families[i].queueFlags & VK_QUEUE_TRANSFER_BIT) &&
+        !(families[i].queueFlags & others) && families[i].queueCount > 0)
+      physical->transfer_family = i;
+  }
+  physical->has_spare_queue =
+      families[physical->queue_family].queueCount > physical->info.n_queues;
+}
+
 /* A compute family without graphics runs beside other users of the GPU; it is
  * worth having only with the second queue that a relaunch wants. */
 static gboolean
@@ -95,6 +114,7 @@ choose_queue_family (VyrePhysical *physical)
 
   physical->queue_family = chosen;
   physical->info.n_queues = MIN (families[chosen].queueCount, VYRE_MAX_QUEUES);
+  choose_copy_queue (physical, families, n);
   return TRUE;
 }
 

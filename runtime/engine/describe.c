@@ -105,7 +105,10 @@ vyre_window_plan (
   guint64 groups = xy * grid[2];
   guint32 group_size = size[0] * size[1] * size[2];
   memcpy (window->grid, grid, sizeof grid);
+  guint64 width = runtime->lanes * (window->executable->wide ? VYRE_WIDE : 1);
+  guint64 batches = (groups * group_size + width - 1) / width;
   window->groups = groups;
+  window->batches = MIN (batches, G_MAXUINT32);
   window->group_size = group_size;
   window->warps =
       lowered->grouped ? (group_size + runtime->lanes - 1) / runtime->lanes : 1;

@@ -6,7 +6,10 @@
 #include "../lower/lower.h"
 #include "../ring/ring.h"
 #include "../ring/tenants.h"
+#include "monitor-private.h"
+#include "replay-private.h"
 #include "runtime.h"
+#include "tenant-stats-private.h"
 
 G_BEGIN_DECLS
 
@@ -27,6 +30,7 @@ typedef struct
   guint64 address;              /* of the arena's base, for the GPU */
   gboolean goes_stale;          /* imported: see generation.c */
   gsize n_pages;
+  guint64 copied_before;        /* in the arena, when it was attached */
   /* [lock] by page */
   guint64 *read_generation;     /* newest kernel that may hold lines */
   guint64 *read_stamp;          /* newest foreign write known then */
@@ -60,6 +64,7 @@ typedef struct
   guint first, slots;           /* constant; slots is a power of two */
   guint64 next_sequence;        /* [lock] of the next slot */
   guint64 oldest_sequence;      /* [lock] all before are free */
+  guint64 told_sequence;        /* [lock] the oldest that the kernels know */
   guint32 published;            /* [lock] slots, wraps */
   guint used;                   /* [lock] slots in flight */
   gboolean touched;             /* [lock] the doorbell is to be rung */
@@ -89,12 +94,13 @@ struct _VyreRuntime
   gint refs;
 
   /* Constant after construction. */
+  guint64 serial;
   VyreDevice *device;
   const VyreDeviceInfo *info;
   char *key;                    /* in the registry: the device's UUID */
   VyreResidency residency;
   char *residency_reason;
-  gboolean parallel;            /* VYRE_SPEC_PARALLEL */
+  gboolean parallel;            /* many workgroups run at once */
   guint32 slots;                /* of all levels */
   guint32 lanes;
   guint32 workgroups;           /* of a launch */
@@ -110,12 +116,22 @@ struct _VyreRuntime
   guint n_mapped;
   VyreMemory *arena_memory[2];
   VyreRingTenants *tenants;
+  VyreTenantStats *stats;
   GThread *supervisor;
+  VyreReplayWriter *replay;     /* replay.c; set once, atomic */
+  VyreRuntimeMonitor *monitor;  /* monitor-runtime.c; its own lock */
 
   /* One thread at a time compiles; a kernel that is there stays. */
   GMutex compile_lock;
   VyreKernel interpreters[VYRE_KERNELS];        /* by features */
   guint64 kernel_compile_ns;    /* [lock] of all kernels so far */
+
+  /* Snapshots, one after the other; before lock, never under it. */
+  GMutex copy_lock;
+  gboolean copy_chosen;         /* [copy_lock] copier is made, or will not be */
+  VyreCopier *copier;           /* [copy_lock] or NULL: the CPU reads */
+  VyreCopyMethod copy_method;   /* [copy_lock] of copier */
+  gboolean copy_was_late;       /* [copy_lock] said so */
 
   GMutex lock;
   GCond work;                   /* the supervisor has something to do */
@@ -183,7 +199,8 @@ struct _VyreWindow
   guint tenant, tenant_serial;
   guint64 max_steps;
   guint32 grid[3];
-  guint64 groups;               /* workgroups */
+  guint32 groups;               /* workgroups */
+  guint32 batches;              /* lane groups' worth of invocations, saturates */
   guint32 group_size;           /* invocations of one */
   guint32 warps;                /* lane groups of one, or 1 if flat */
   gboolean fixed_grid;          /* asked for, not computed */
@@ -205,6 +222,7 @@ struct _VyreWindow
   guint64 steps;                /* [lock] */
   guint slices;                 /* [lock] */
   gint64 published_at;          /* monotonic, µs */
+  VyreReplayCapture *replay;    /* replay.c; [lock] while in flight */
 };
 
 static inline VyreWindowState
@@ -252,7 +270,7 @@ void vyre_window_release_descriptor (VyreWindow *window);
 
 /* publish.c, lock held. Makes a slot for each tile of the window, to be
  * published by vyre_runtime_ring_bell(). On error nothing has changed. */
-gboolean vyre_window_enqueue (VyreWindow *window, GError **error);
+gboolean vyre_window_enqueue (VyreWindow *window, gint64 now, GError **error);
 void vyre_runtime_ring_bell (VyreRuntime *runtime);
 /* Moves the oldest sequence of a level on; TRUE if it moved. */
 gboolean vyre_level_advance (VyreRuntime *runtime, VyreLevel *level);
@@ -288,6 +306,11 @@ gboolean vyre_kernel_is_served (VyreRuntime *runtime, const VyreKernel *kernel);
 /* executable.c: takes over lowered code, whoever made it. */
 VyreExecutable *vyre_executable_new_lowered (VyreRuntime *runtime,
     VyreLowered *lowered, GError **error);
+
+/* snapshot.c: from now on by this method, whether the device has a queue for
+ * it or not; NONE for the CPU. For tests. */
+gboolean vyre_runtime_use_copy_method (VyreRuntime *runtime,
+    VyreCopyMethod method, GError **error);
 
 /* supervisor.c */
 void vyre_runtime_launch_constants (VyreRuntime *runtime, guint64 generation,

@@ -22,6 +22,7 @@ vyre_mapped_arena_init (VyreMappedArena *mapped, VyreArena *arena,
   mapped->arena = vyre_arena_ref (arena);
   mapped->address = address;
   mapped->goes_stale = goes_stale;
+  mapped->copied_before = vyre_arena_get_copied (arena);
   mapped->n_pages = vyre_arena_get_size (arena) / VYRE_PAGE_SIZE;
   if (goes_stale) {
     mapped->read_generation = g_new0 (guint64, mapped->n_pages);

@@ -5,6 +5,7 @@
 #include "engine-private.h"
 
 #include <stdint.h>
+#include "megakernel-parallel-spv.h"
 #include "megakernel-spv.h"
 
 /* Some drivers compile at the first launch: have that done here, and its time
@@ -40,20 +41,23 @@ VyreKernel *
 vyre_runtime_need_interpreter (
     VyreRuntime *runtime, guint features, GError **error)
 {
-  /* A resident kernel must not be replaced for each new program: it can do
-   * everything. Elsewhere a lesser kernel is a faster one. */
-  if (runtime->residency == VYRE_RESIDENCY_RESIDENT &&
-      runtime->info->type != VYRE_DEVICE_CPU)
+  /* Where every case of a switch executes, a lesser kernel is a faster one.
+   * Elsewhere it is not, and the one for everything is never replaced for a new
+   * program. */
+  if (runtime->parallel)
     features = VYRE_KERNEL_ALL;
 
   VyreKernel *kernel = &runtime->interpreters[features];
   gboolean ok = TRUE;
   g_mutex_lock (&runtime->compile_lock);
   if (kernel->pipeline == NULL) {
-    guint32 constants[] = { runtime->lanes, features, runtime->parallel };
+    guint32 constants[] = { runtime->lanes, features };
     guint64 ns = 0;
     VyrePipeline *pipeline = vyre_pipeline_new (runtime->device,
-        (const guint32 *) vyre_megakernel_spv, sizeof vyre_megakernel_spv,
+        runtime->parallel ? (const guint32 *) vyre_megakernel_parallel_spv
+                          : (const guint32 *) vyre_megakernel_spv,
+        runtime->parallel ? sizeof vyre_megakernel_parallel_spv
+                          : sizeof vyre_megakernel_spv,
         constants, G_N_ELEMENTS (constants), sizeof (VyreLaunchConstants), TRUE,
         "vyre megakernel", &ns, error);
     ok = pipeline != NULL && first_launch (runtime, pipeline, &ns, error);

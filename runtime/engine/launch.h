@@ -10,10 +10,6 @@
  * kernel), and what the megakernel can do. */
 #define VYRE_SPEC_LANES 0
 #define VYRE_SPEC_FEATURES 1
-/* 1: many workgroups run at once. They then wait for slots by ticket, and lanes
- * run several invocations at once. Not worth its code on a CPU. */
-#define VYRE_SPEC_PARALLEL 2
-
 /* What a program needs of the kernel, and a kernel has, beyond integers.
  * Devices that execute every case of a switch run a kernel that has no more
  * than what is in flight needs. */

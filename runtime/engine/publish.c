@@ -82,27 +82,26 @@ split (VyreWindow *window, const VyreLevel *level, guint *n_tiles,
     guint32 *groups_per_tile, GError **error)
 {
   VyreRuntime *runtime = window->runtime;
-  guint64 width = runtime->lanes * (window->executable->wide ? VYRE_WIDE : 1);
-  guint64 batches = (window->groups * window->group_size + width - 1) / width;
-  guint64 of_tile = 4;
+  guint of_tile = 2; /* batches, log2 */
 
   if (runtime->parallel) {
     guint in_flight = 0;
     for (guint i = 0; i < VYRE_PRI_LEVELS; i++)
       in_flight += runtime->levels[i].used;
-    of_tile = in_flight < runtime->workgroups / 2 ? 1
-              : in_flight < runtime->workgroups   ? 4
-                                                  : 16;
+    of_tile = in_flight < runtime->workgroups / 2 ? 0
+              : in_flight < runtime->workgroups   ? 2
+                                                  : 4;
   }
-  guint64 tiles = MIN ((batches + of_tile - 1) / of_tile, window->groups);
+  guint32 groups = window->groups;
+  guint32 tiles = MIN (((window->batches - 1) >> of_tile) + 1, groups);
   tiles = MIN (tiles, MIN (level->slots / LEVEL_SHARE, VYRE_MAX_TILES));
-  *groups_per_tile = (window->groups + tiles - 1) / tiles;
-  *n_tiles = (window->groups + *groups_per_tile - 1) / *groups_per_tile;
+  *groups_per_tile = (groups - 1) / tiles + 1;
+  *n_tiles = (groups - 1) / *groups_per_tile + 1;
   if ((guint64) *groups_per_tile * window->group_size > G_MAXINT32) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LIMIT,
-        "%" G_GUINT64_FORMAT " workgroups of %u invocations are more than one "
-        "dispatch may have; use smaller buffers",
-        window->groups, window->group_size);
+        "%u workgroups of %u invocations are more than one dispatch may have; "
+        "use smaller buffers",
+        groups, window->group_size);
     return FALSE;
   }
   return TRUE;
@@ -134,8 +133,8 @@ residency_for (VyreWindow *window)
   return (guint32) required;
 }
 
-/* Lock held. The next generation of the descriptor: what is still on its way
- * for the window that had it before cannot be taken for this one's. */
+/* Lock held. A descriptor of a generation that no slot, no cancellation and no
+ * other window has named; if it says what it said before, that one will do. */
 static void
 take_descriptor (VyreWindow *window)
 {
@@ -147,6 +146,8 @@ take_descriptor (VyreWindow *window)
     window->has_descriptor = TRUE;
     runtime->uses[window->tenant].descriptors++;
   }
+  if (window->described && !window->cancel_asked)
+    return;
   /* 0 never names a window: the CANCEL word of a fresh descriptor is 0. */
   if (++runtime->descriptor_generation[window->descriptor] == 0)
     runtime->descriptor_generation[window->descriptor] = 1;
@@ -199,7 +200,7 @@ write_slots (VyreWindow *window, guint32 groups_per_tile, guint32 residency,
 }
 
 gboolean
-vyre_window_enqueue (VyreWindow *window, GError **error)
+vyre_window_enqueue (VyreWindow *window, gint64 now, GError **error)
 {
   VyreRuntime *runtime = window->runtime;
   VyreTenantUse *use = &runtime->uses[window->tenant];
@@ -210,9 +211,7 @@ vyre_window_enqueue (VyreWindow *window, GError **error)
   guint n_tiles;
 
   if (!split (window, level, &n_tiles, &groups_per_tile, error) ||
-      !check_room (window, level, n_tiles, &first, error) ||
-      !vyre_ring_tenants_reserve (
-          runtime->tenants, window->tenant, n_tiles, error))
+      !check_room (window, level, n_tiles, &first, error))
     return FALSE;
 
   window->kernel = window->executable->interpreter;
@@ -220,14 +219,13 @@ vyre_window_enqueue (VyreWindow *window, GError **error)
   window->first_sequence = first;
   window->n_tiles = n_tiles;
   window->next_tile = 0;
-  window->cancel_asked = FALSE;
   window->saw_cancelled = FALSE;
   window->code = VYRE_FAULT_NONE;
   window->address = window->tag = window->fault_pc = 0;
   g_clear_pointer (&window->message, g_free);
   window->steps = 0;
   window->slices = 0;
-  window->published_at = g_get_monotonic_time ();
+  window->published_at = now;
 
   level->next_sequence = first + n_tiles;
   level->published += n_tiles;
@@ -237,6 +235,7 @@ vyre_window_enqueue (VyreWindow *window, GError **error)
   use->windows++;
   window->kernel->n_windows++;
   take_descriptor (window);
+  window->cancel_asked = FALSE;
   write_slots (window, groups_per_tile, residency_for (window), oldest);
 
   g_atomic_int_set (&window->state, VYRE_WINDOW_RUNNING);
@@ -246,6 +245,7 @@ vyre_window_enqueue (VyreWindow *window, GError **error)
   runtime->tiles_published += n_tiles;
   for (guint i = 0; i < window->n_bindings; i++)
     runtime->bytes_bound += window->bindings[i].length;
+  vyre_window_note_published (window);
   return TRUE;
 }
 
@@ -274,6 +274,7 @@ vyre_level_advance (VyreRuntime *runtime, VyreLevel *level)
 void
 vyre_level_poke (VyreRuntime *runtime, guint level)
 {
+  runtime->levels[level].told_sequence = runtime->levels[level].oldest_sequence;
   vyre_poke (runtime->door, VYRE_DOOR_OLDEST + level,
       (guint32) runtime->levels[level].oldest_sequence);
 }

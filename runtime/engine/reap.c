@@ -5,6 +5,9 @@
 
 #include "engine-private.h"
 
+/* Of a level's slots: how far the kernels' notion of the oldest may be behind. */
+#define LATE_SHARE 8
+
 static const guint32 *
 record_of (const VyreWindow *window, guint tile, guint32 *sequence)
 {
@@ -83,9 +86,11 @@ leave_flight (VyreRuntime *runtime, VyreWindow *window)
   window->kernel->n_windows--;
   if (!window->kept)
     vyre_window_release_descriptor (window);
-  vyre_ring_tenants_drained (runtime->tenants, window->tenant, window->n_tiles);
   vyre_tenant_retire_locked (runtime, window->tenant);
-  if (vyre_level_advance (runtime, level))
+  /* The kernels need not know exactly, and telling them costs. */
+  if (vyre_level_advance (runtime, level) &&
+      (!runtime->parallel || level->oldest_sequence - level->told_sequence >
+                                 level->slots / LATE_SHARE))
     vyre_level_poke (runtime, window->level);
   g_queue_unlink (&runtime->windows, &window->link);
   g_queue_push_tail_link (&runtime->finished, &window->link);
@@ -132,6 +137,7 @@ vyre_window_reap (VyreWindow *window)
     vyre_generation_note_read (runtime, binding->block, binding->offset,
         binding->length, runtime->generation);
   }
+  vyre_window_note_ended (window, state);
   leave_flight (runtime, window);
   g_atomic_int_set (&window->state, state);
   if (runtime->n_sleepers > 0)
@@ -237,6 +243,7 @@ vyre_runtime_fail (VyreRuntime *runtime, const char *why)
     VyreWindow *window = g_queue_peek_head (&runtime->windows);
 
     window->message = g_strdup (runtime->failure);
+    vyre_window_note_ended (window, VYRE_WINDOW_LOST);
     leave_flight (runtime, window);
     g_atomic_int_set (&window->state, VYRE_WINDOW_LOST);
   }

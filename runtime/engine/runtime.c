@@ -228,6 +228,7 @@ make_tables (VyreRuntime *runtime)
 static void
 destroy (VyreRuntime *runtime)
 {
+  vyre_runtime_end_monitor (runtime);
   if (runtime->supervisor != NULL) {
     g_mutex_lock (&runtime->lock);
     runtime->quit = TRUE;
@@ -235,6 +236,8 @@ destroy (VyreRuntime *runtime)
     g_mutex_unlock (&runtime->lock);
     g_thread_join (runtime->supervisor);
   }
+  g_clear_pointer (&runtime->copier, vyre_copier_free);
+  vyre_runtime_end_recording (runtime);
   vyre_runtime_clear_kernels (runtime);
   for (guint i = 0; i < runtime->n_mapped; i++) {
     g_clear_pointer (&runtime->arena_memory[i], vyre_memory_free);
@@ -247,6 +250,7 @@ destroy (VyreRuntime *runtime)
   for (guint i = 0; i < G_N_ELEMENTS (memories); i++)
     g_clear_pointer (memories[i], vyre_memory_free);
   g_clear_pointer (&runtime->tenants, vyre_ring_tenants_free);
+  g_clear_pointer (&runtime->stats, vyre_tenant_stats_free);
   g_clear_pointer (&runtime->device, vyre_device_unref);
   g_free (runtime->shadow);
   g_free (runtime->owners);
@@ -257,6 +261,7 @@ destroy (VyreRuntime *runtime)
   g_free (runtime->residency_reason);
   g_free (runtime->failure);
   g_free (runtime->key);
+  g_mutex_clear (&runtime->copy_lock);
   g_mutex_clear (&runtime->compile_lock);
   g_mutex_clear (&runtime->lock);
   g_cond_clear (&runtime->work);
@@ -270,17 +275,22 @@ runtime_new (
 {
   VyreRuntime *runtime = g_new0 (VyreRuntime, 1);
 
+  static guint64 serials; /* the registry's lock */
+
   runtime->refs = 1;
+  runtime->serial = ++serials;
   runtime->device = vyre_device_ref (device);
   runtime->info = vyre_device_get_info (device);
   runtime->key = g_strdup (key);
   g_mutex_init (&runtime->compile_lock);
+  g_mutex_init (&runtime->copy_lock);
   g_mutex_init (&runtime->lock);
   g_cond_init (&runtime->work);
   g_cond_init (&runtime->ended);
   g_queue_init (&runtime->windows);
   g_queue_init (&runtime->finished);
   runtime->tenants = vyre_ring_tenants_new ();
+  runtime->stats = vyre_tenant_stats_new ();
   choose_sizes (runtime);
   make_tables (runtime);
 
@@ -295,6 +305,8 @@ runtime_new (
 
   runtime->supervisor =
       g_thread_new ("vyre-supervisor", vyre_supervisor_run, runtime);
+  vyre_runtime_begin_recording (runtime);
+  vyre_runtime_begin_monitor (runtime);
   g_info ("%s: %s, %u workgroups of %u lanes; %s", runtime->info->name,
       runtime->residency == VYRE_RESIDENCY_RESIDENT ? "resident" : "sliced",
       runtime->workgroups, runtime->lanes, runtime->residency_reason);
@@ -335,6 +347,26 @@ vyre_runtime_acquire (const VyreRuntimeOptions *options, GError **error)
   }
   g_mutex_unlock (&registry_lock);
   return runtime;
+}
+
+/* Who is in the registry has a reference until it is taken out, under the
+ * lock. */
+GPtrArray *
+vyre_runtime_list (void)
+{
+  GPtrArray *list =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) vyre_runtime_unref);
+  GHashTableIter iter;
+  gpointer runtime;
+
+  g_mutex_lock (&registry_lock);
+  if (registry != NULL) {
+    g_hash_table_iter_init (&iter, registry);
+    while (g_hash_table_iter_next (&iter, NULL, &runtime))
+      g_ptr_array_add (list, vyre_runtime_ref (runtime));
+  }
+  g_mutex_unlock (&registry_lock);
+  return list;
 }
 
 VyreRuntime *
@@ -384,8 +416,10 @@ vyre_runtime_release (VyreRuntime *runtime)
   g_mutex_unlock (&registry_lock);
   if (!last)
     return;
-  /* The supervisor may let go of the last window: it cannot join itself. */
-  if (g_thread_self () == runtime->supervisor)
+  /* The supervisor or the monitor may let go of the last window: they cannot
+   * join themselves. */
+  if (g_thread_self () == runtime->supervisor ||
+      vyre_runtime_is_monitor_thread (runtime))
     g_thread_unref (g_thread_new ("vyre-end", destroy_elsewhere, runtime));
   else
     destroy (runtime);
@@ -433,93 +467,4 @@ gboolean
 vyre_runtime_has_arena (VyreRuntime *runtime, VyreArena *arena)
 {
   return vyre_runtime_find_mapped (runtime, arena) != NULL;
-}
-
-/* The words of the control block that count what the doorbell and the runtime
- * count. */
-static void
-fill_in (VyreRuntime *runtime, guint32 *control)
-{
-  const volatile guint32 *door = (const volatile guint32 *) runtime->door->map;
-  guint32 claimed = 0, yielded = 0, published = 0;
-
-  for (guint i = 0; i < VYRE_PRI_LEVELS; i++) {
-    claimed += door[VYRE_DOOR_CLAIMED + i];
-    yielded += door[VYRE_DOOR_YIELDED + i];
-    published += runtime->levels[i].published;
-  }
-  control[VYRE_C_CLAIMED] = claimed;
-  control[VYRE_C_YIELDED] = yielded;
-  control[VYRE_C_TAIL] = published;
-  control[VYRE_C_OLDEST] = (guint32) runtime->tiles_done;
-  control[VYRE_C_STEPS_LO] = (guint32) runtime->steps;
-  control[VYRE_C_STEPS_HI] = (guint32) (runtime->steps >> 32);
-}
-
-void
-vyre_runtime_snapshot (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot)
-{
-  VyreMemory *counted[] = { runtime->control, runtime->ring,
-    runtime->descriptors, runtime->areas, runtime->area_map, runtime->door,
-    runtime->code_memory };
-
-  memset (snapshot, 0, sizeof *snapshot);
-  snapshot->control_words = VYRE_CONTROL_MIN_WORDS;
-  snapshot->ring_slots = runtime->slots;
-  /* Outside the lock: slow on a discrete device, and tearing is harmless. */
-  snapshot->control =
-      g_memdup2 (runtime->control->map, VYRE_CONTROL_MIN_WORDS * 4);
-  snapshot->ring =
-      g_memdup2 (runtime->ring->map, (gsize) runtime->slots * VYRE_SLOT_BYTES);
-  snapshot->taken_at = g_get_monotonic_time ();
-  snapshot->residency = runtime->residency;
-  for (guint i = 0; i < G_N_ELEMENTS (counted); i++)
-    snapshot->resident_device_bytes += counted[i]->size;
-  VyreArena *device_arena = vyre_runtime_get_device_arena (runtime);
-  if (device_arena != NULL)
-    snapshot->resident_device_bytes += vyre_arena_get_size (device_arena);
-
-  g_mutex_lock (&runtime->lock);
-  fill_in (runtime, snapshot->control);
-  snapshot->idle_exits = runtime->n_idle_exits;
-  snapshot->unattended_us = runtime->unattended_us;
-  snapshot->kernel_compile_ns = runtime->kernel_compile_ns;
-  snapshot->launches = runtime->n_launched;
-  snapshot->generations = runtime->n_generations;
-  snapshot->windows_submitted = runtime->windows_submitted;
-  snapshot->windows_done = runtime->windows_done;
-  snapshot->windows_faulted = runtime->windows_faulted;
-  snapshot->windows_cancelled = runtime->windows_cancelled;
-  snapshot->tiles_published = runtime->tiles_published;
-  snapshot->tiles_done = runtime->tiles_done;
-  snapshot->bytes_bound = runtime->bytes_bound;
-  snapshot->tenants = runtime->n_tenants;
-  snapshot->windows_in_flight = runtime->windows.length;
-  vyre_runtime_unlock (runtime);
-}
-
-void
-vyre_runtime_snapshot_clear (VyreRuntimeSnapshot *snapshot)
-{
-  g_clear_pointer (&snapshot->control, g_free);
-  g_clear_pointer (&snapshot->ring, g_free);
-}
-
-void
-vyre_runtime_note_copy (VyreRuntime *runtime, guint64 copied, guint64 avoided)
-{
-  g_mutex_lock (&runtime->lock);
-  runtime->copied += copied;
-  runtime->avoided += avoided;
-  vyre_runtime_unlock (runtime);
-}
-
-void
-vyre_runtime_get_copies (
-    VyreRuntime *runtime, guint64 *copied, guint64 *avoided)
-{
-  g_mutex_lock (&runtime->lock);
-  *copied = runtime->copied;
-  *avoided = runtime->avoided;
-  vyre_runtime_unlock (runtime);
 }

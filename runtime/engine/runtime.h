@@ -60,6 +60,11 @@ VYRE_API VyreRuntime *vyre_runtime_ref (VyreRuntime *runtime);
 VYRE_API void vyre_runtime_unref (VyreRuntime *runtime);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VyreRuntime, vyre_runtime_unref)
 
+/* References to all runtimes of this process; free with g_ptr_array_unref(). */
+VYRE_API GPtrArray *vyre_runtime_list (void);
+/* A number that no other runtime of this process has or had. */
+VYRE_API guint64 vyre_runtime_get_serial (VyreRuntime *runtime);
+
 VYRE_API const VyreDeviceInfo *vyre_runtime_get_device_info (
     VyreRuntime *runtime);
 /* The mode in effect: RESIDENT or SLICED, and why, for people (constant while
@@ -230,13 +235,22 @@ VYRE_API const char *vyre_fault_name (guint code);
 
 /* --- what the runtime knows about itself --------------------------------- */
 
+typedef enum
+{
+  VYRE_SNAPSHOT_CPU,            /* the CPU read device memory */
+  VYRE_SNAPSHOT_TRANSFER,       /* a queue that does nothing but copy */
+  VYRE_SNAPSHOT_KERNEL,         /* a small kernel on a queue of its own */
+} VyreSnapshotMethod;
+
 typedef struct
 {
   guint32 *control;             /* copy of the control block */
   guint control_words;
   guint32 *ring;                /* copy of the ring */
   guint ring_slots;
-  gint64 taken_at;              /* monotonic, µs */
+  gint64 taken_at;              /* monotonic, µs; when the copy began */
+  guint64 capture_ns;           /* how long it took */
+  VyreSnapshotMethod method;    /* what made it */
   VyreResidency residency;
   guint64 launches;             /* kernels started */
   guint64 generations;          /* residency generations ended by stale memory */
@@ -251,14 +265,20 @@ typedef struct
   guint64 kernel_compile_ns;
 } VyreRuntimeSnapshot;
 
-/* Copies ring and control words (reads device memory: about a millisecond on
- * a discrete GPU; not for hot paths). */
+/* Copies ring and control words while the kernel goes on; not for hot paths.
+ * The GPU copies where it can do so beside the kernel, else the CPU reads
+ * (about a millisecond on a discrete GPU); so it also does when the GPU takes
+ * too long (50 ms). */
 VYRE_API void vyre_runtime_snapshot (VyreRuntime *runtime,
+    VyreRuntimeSnapshot *snapshot);
+/* The same into the storage of an earlier snapshot, or of a zeroed one. */
+VYRE_API void vyre_runtime_snapshot_again (VyreRuntime *runtime,
     VyreRuntimeSnapshot *snapshot);
 VYRE_API void vyre_runtime_snapshot_clear (VyreRuntimeSnapshot *snapshot);
 
-/* Evidence of copies (host_copy_bytes, host_copy_avoided_bytes): elements
- * report what they copied into an arena and what reached the GPU in place. */
+/* Evidence of copies (host_copy_bytes, host_copy_avoided_bytes): users report
+ * what they copied to or from the GPU's buffers and what reached it in place;
+ * vyre_arena_note_copy() is for copies where no runtime is known. */
 VYRE_API void vyre_runtime_note_copy (VyreRuntime *runtime, guint64 copied,
     guint64 avoided);
 VYRE_API void vyre_runtime_get_copies (VyreRuntime *runtime, guint64 *copied,

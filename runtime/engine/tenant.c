@@ -27,6 +27,7 @@ vyre_tenant_new (VyreRuntime *runtime, const char *name, GError **error)
   tenant->runtime = vyre_runtime_ref (runtime);
   tenant->id = id;
   tenant->name = g_strdup (name);
+  vyre_tenant_stats_begin (runtime->stats, id, name);
 
   g_mutex_lock (&runtime->lock);
   VyreTenantUse *use = &runtime->uses[id];
@@ -98,6 +99,7 @@ vyre_tenant_free (VyreTenant *tenant)
   }
   runtime->n_sleepers--;
   vyre_ring_tenants_unregister (runtime->tenants, tenant->id, NULL);
+  vyre_tenant_stats_end (runtime->stats, tenant->id);
   runtime->uses[tenant->id].dead = TRUE;
   vyre_tenant_retire_locked (runtime, tenant->id);
   runtime->n_tenants--;

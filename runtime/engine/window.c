@@ -130,9 +130,11 @@ vyre_windows_publish (VyreWindow *const *windows, guint n, GError **error)
   if (n == 0)
     return 0;
   VyreRuntime *runtime = windows[0]->runtime;
+  gint64 now = g_get_monotonic_time ();
+  vyre_replay_note_publishing (windows, n);
   g_mutex_lock (&runtime->lock);
   while (published < n && may_publish (windows[published], error) &&
-         vyre_window_enqueue (windows[published], error))
+         vyre_window_enqueue (windows[published], now, error))
     published++;
   vyre_runtime_ring_bell (runtime);
   vyre_runtime_unlock (runtime);
@@ -174,6 +176,7 @@ vyre_window_unref (VyreWindow *window)
 {
   if (window == NULL || !g_atomic_int_dec_and_test (&window->refs))
     return;
+  vyre_replay_forget (window);
   if (window->has_descriptor) {
     g_mutex_lock (&window->runtime->lock);
     vyre_window_release_descriptor (window);

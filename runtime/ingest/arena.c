@@ -23,6 +23,7 @@ struct _VyreArena
   GDestroyNotify release;
   gpointer user_data;
   gsize map_size; /* our own mapping, 0: somebody else's */
+  guint64 copied; /* bytes; atomic */
 
   GMutex lock;
   GCond cond; /* serial has changed */
@@ -389,6 +390,18 @@ vyre_arena_alloc (VyreArena *arena, gsize size)
   block->size = pages * VYRE_PAGE_SIZE;
   block->refs = 1;
   return block;
+}
+
+void
+vyre_arena_note_copy (VyreArena *arena, guint64 bytes)
+{
+  __atomic_add_fetch (&arena->copied, bytes, __ATOMIC_RELAXED);
+}
+
+guint64
+vyre_arena_get_copied (VyreArena *arena)
+{
+  return __atomic_load_n (&arena->copied, __ATOMIC_RELAXED);
 }
 
 guint64

@@ -104,4 +104,10 @@ VYRE_API void vyre_block_note_write (VyreBlock *block);
 VYRE_API guint64 vyre_block_get_write_stamp (VyreBlock *block);
 VYRE_API guint64 vyre_arena_newest_stamp (void);
 
+/* Evidence of copies: bytes of streams that the CPU moved to, from or within
+ * blocks of the arena, since it was made. Reads by the kernel's own means are
+ * none, nor are the constants of programs. Any thread. */
+VYRE_API void vyre_arena_note_copy (VyreArena *arena, guint64 bytes);
+VYRE_API guint64 vyre_arena_get_copied (VyreArena *arena);
+
 G_END_DECLS

@@ -533,8 +533,10 @@ next_seekable (VyreReader *reader, VyreBlock **block, guint64 *offset,
             ? MIN (slot->request.filled - slot->skip, slot->length)
             : 0;
     if (n > 0) {
-      if (slot->skip > 0)
+      if (slot->skip > 0) {
         memmove (slot->block->data, slot->block->data + slot->skip, n);
+        vyre_arena_note_copy (slot->block->arena, n);
+      }
       deliver (reader, g_steal_pointer (&slot->block), slot->offset, n, block,
           offset, length);
     } else {
@@ -615,10 +617,12 @@ next_stream (VyreReader *reader, VyreBlock **block, guint64 *offset,
     if (other == NULL)
       return why_no_block (reader);
     memcpy (other->data, reader->partial->data, reader->partial_filled);
+    vyre_arena_note_copy (other->arena, reader->partial_filled);
     if (want < reader->partial_filled) {
       reader->partial_filled -= want;
       memmove (reader->partial->data, reader->partial->data + want,
           reader->partial_filled);
+      vyre_arena_note_copy (other->arena, reader->partial_filled);
       deliver (reader, other, start, want, block, offset, length);
       return VYRE_READ_OK;
     }
@@ -718,6 +722,8 @@ stream_into (
     reader->partial_filled -= n;
     memmove (reader->partial->data, reader->partial->data + n,
         reader->partial_filled);
+    vyre_arena_note_copy (
+        reader->partial->arena, (guint64) n + reader->partial_filled);
     *got = n;
     return VYRE_READ_OK;
   }

@@ -79,13 +79,13 @@ vyre_decode_evidence (
     VyreDecodeEvidence *evidence, const VyreTelemetry *telemetry)
 {
   *evidence = (VyreDecodeEvidence){
-    .schema_version = VYRE_EVIDENCE_SCHEMA,
-    .decoded_slots = telemetry->n_slots,
-    .slot_capacity = telemetry->slots_capacity,
-    .decoded_windows = telemetry->n_windows,
-    .window_capacity = telemetry->windows_capacity,
-    .opcode_scratch_capacity = telemetry->opcode_capacity,
-    .accumulator_capacity = telemetry->key_capacity,
+    .schema_version = VYRE_DECODE_EVIDENCE_SCHEMA,
+    .decoded_slot_count = telemetry->n_slots,
+    .slot_output_capacity = telemetry->slots_capacity,
+    .decoded_window_count = telemetry->n_windows,
+    .window_output_capacity = telemetry->windows_capacity,
+    .window_opcode_scratch_capacity = telemetry->opcode_capacity,
+    .window_accumulator_scratch_capacity = telemetry->row_capacity,
     .uses_caller_owned_scratch = TRUE,
   };
 }
@@ -93,11 +93,12 @@ vyre_decode_evidence (
 gboolean
 vyre_decode_evidence_is_complete (const VyreDecodeEvidence *evidence)
 {
-  return evidence->schema_version == VYRE_EVIDENCE_SCHEMA &&
+  return evidence->schema_version == VYRE_DECODE_EVIDENCE_SCHEMA &&
          evidence->uses_caller_owned_scratch &&
-         evidence->slot_capacity >= evidence->decoded_slots &&
-         evidence->window_capacity >= evidence->decoded_windows &&
-         evidence->accumulator_capacity >= evidence->decoded_windows;
+         evidence->slot_output_capacity >= evidence->decoded_slot_count &&
+         evidence->window_output_capacity >= evidence->decoded_window_count &&
+         evidence->window_accumulator_scratch_capacity >=
+             evidence->decoded_window_count;
 }
 
 /* --- ingest ------------------------------------------------------------------ */

@@ -48,13 +48,16 @@ VYRE_API gboolean vyre_evidence_is_complete (
 VYRE_API guint16 vyre_evidence_avoidance_bps (
     const VyreRuntimeEvidence *evidence);
 
-/* That a decode fitted into the storage its caller owns (section 19.11). */
+#define VYRE_DECODE_EVIDENCE_SCHEMA 1
+
+/* That a decode fitted into the storage its caller owns (section 19.11); its
+ * capacities are entries, not bytes. */
 typedef struct
 {
   guint32 schema_version;
-  guint64 decoded_slots, slot_capacity;
-  guint64 decoded_windows, window_capacity;
-  guint64 opcode_scratch_capacity, accumulator_capacity;
+  guint64 decoded_slot_count, slot_output_capacity;
+  guint64 decoded_window_count, window_output_capacity;
+  guint64 window_opcode_scratch_capacity, window_accumulator_scratch_capacity;
   gboolean uses_caller_owned_scratch;
 } VyreDecodeEvidence;
 

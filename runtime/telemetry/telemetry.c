@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "telemetry.h"
 
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
 #include <time.h>
 
@@ -118,125 +118,256 @@ vyre_control_decode (VyreControlSnapshot *snapshot, const void *control,
 
 /* --- ring -------------------------------------------------------------------- */
 
-static guint32 *
-occupancy_of (VyreRingOccupancy *o, guint32 status)
-{
-  guint32 *const counters[] = { &o->empty, &o->published, &o->claimed, &o->done,
-    &o->wait_io, &o->yield, &o->requeue, &o->fault };
+/* What vyre_ring_status_is_active() says; calling it for each slot would be a
+ * third of the work. */
+#define ACTIVE \
+  (1u << VYRE_ST_PUBLISHED | 1u << VYRE_ST_CLAIMED | 1u << VYRE_ST_WAIT_IO | \
+      1u << VYRE_ST_YIELD | 1u << VYRE_ST_REQUEUE)
 
-  return status < G_N_ELEMENTS (counters) ? counters[status] : &o->unknown;
+/* Every status that the protocol does not know. */
+#define UNKNOWN (VYRE_ST_FAULT + 1)
+
+typedef struct
+{
+  const guint32 *opcodes; /* strictly ascending */
+  gsize n;
+  guint32 last; /* asked about, and the answer */
+  gboolean has_last;
+} OpcodeSet;
+
+/* Neighbours mostly have the same opcode. */
+static inline gboolean
+set_has (OpcodeSet *set, guint32 opcode)
+{
+  const guint32 *base = set->opcodes;
+  gsize n = set->n;
+
+  if (opcode == set->last)
+    return set->has_last;
+  while (n > 1) {
+    gsize half = n / 2;
+
+    base = base[half] <= opcode ? base + half : base;
+    n -= half;
+  }
+  set->last = opcode;
+  set->has_last = n > 0 && *base == opcode;
+  return set->has_last;
 }
 
-static void
-decode_slots (VyreTelemetry *t, const guint8 *ring, gsize n_slots)
+/* The table of masks that TENANT_BASE points to, as the kernel reads it: 29
+ * words in the protocol's place, more behind the observables. What lies beyond
+ * table or control block is no mask. */
+typedef struct
 {
+  const guint8 *control;
+  guint32 base, n;
+  guint32 last; /* asked about, and the answer */
+  gboolean may_execute;
+} MaskTable;
+
+static void
+mask_table_init (MaskTable *table, const guint8 *control, gsize control_bytes)
+{
+  gsize n_words = control_bytes / 4;
+
+  table->control = control;
+  table->base = word_at (control, VYRE_C_TENANT_BASE);
+  table->n =
+      table->base == VYRE_C_TENANT_MASK ? VYRE_TENANT_MASK_SLOTS : VYRE_TENANTS;
+  if (table->base >= n_words)
+    table->n = 0;
+  else if (table->n > n_words - table->base)
+    table->n = (guint32) (n_words - table->base);
+  table->last = G_MAXUINT32;
+  table->may_execute = FALSE;
+}
+
+static inline gboolean
+tenant_may_execute (MaskTable *table, guint32 tenant)
+{
+  if (tenant == table->last)
+    return table->may_execute;
+  table->last = tenant;
+  table->may_execute = tenant < table->n &&
+                       (word_at (table->control, (gsize) table->base + tenant) &
+                           VYRE_TENANT_MAY_EXECUTE) != 0;
+  return table->may_execute;
+}
+
+/* Where a window counts a status; EMPTY and unknown ones add nothing to it. */
+static const guint8 status_fields[] = {
+  [VYRE_ST_EMPTY] = offsetof (VyreWindowSnapshot, published),
+  [VYRE_ST_PUBLISHED] = offsetof (VyreWindowSnapshot, published),
+  [VYRE_ST_CLAIMED] = offsetof (VyreWindowSnapshot, claimed),
+  [VYRE_ST_DONE] = offsetof (VyreWindowSnapshot, done),
+  [VYRE_ST_WAIT_IO] = offsetof (VyreWindowSnapshot, wait_io),
+  [VYRE_ST_YIELD] = offsetof (VyreWindowSnapshot, yield),
+  [VYRE_ST_REQUEUE] = offsetof (VyreWindowSnapshot, requeue),
+  [VYRE_ST_FAULT] = offsetof (VyreWindowSnapshot, fault),
+  [UNKNOWN] = offsetof (VyreWindowSnapshot, published),
+};
+
+static inline void
+count_in_window (VyreWindowSnapshot *window, const VyreSlotSnapshot *slot)
+{
+  guint8 *fields = (guint8 *) window;
+  guint32 kind = MIN (slot->status, UNKNOWN);
+
+  window->required_slots += slot->args_prefix[1] == VYRE_RING_CLASS_REQUIRED;
+  window->lookahead_slots += slot->args_prefix[1] == VYRE_RING_CLASS_LOOKAHEAD;
+  *(guint32 *) (fields + status_fields[kind]) +=
+      kind != VYRE_ST_EMPTY && kind != UNKNOWN;
+}
+
+/*
+ * One pass over the ring: slots, occupancy, and, in the row scratch, a window
+ * for each run of slots that share one, with its key. A window's slots mostly
+ * stand together. Returns the number of runs.
+ */
+static gsize
+decode_slots (VyreTelemetry *t, MaskTable *masks, const guint8 *ring,
+    gsize n_slots, const guint32 *opcodes, gsize n_opcodes)
+{
+  OpcodeSet set = { opcodes, n_opcodes, 0, FALSE };
+  guint32 counts[UNKNOWN + 1] = { 0 };
+  guint32 runnable = 0, masked = 0;
+  guint64 order = 0;
+  gsize n_rows = 0;
   gsize i;
 
-  memset (&t->occupancy, 0, sizeof t->occupancy);
+  if (n_opcodes > 0)
+    set.has_last = opcodes[0] == 0;
   for (i = 0; i < n_slots; i++) {
     const guint8 *words = ring + i * VYRE_SLOT_BYTES;
     VyreSlotSnapshot *slot = &t->slots[i];
 
-    slot->slot = (guint32) i;
+    slot->slot_idx = (guint32) i;
     slot->status = word_at (words, VYRE_W_STATUS);
     slot->tenant = word_at (words, VYRE_W_TENANT);
     slot->opcode = word_at (words, VYRE_W_OPCODE);
-    copy_words (slot->args, words, VYRE_W_ARG0, G_N_ELEMENTS (slot->args));
-    (*occupancy_of (&t->occupancy, slot->status))++;
+    slot->args_prefix[0] = word_at (words, VYRE_W_ARG0);
+    slot->args_prefix[1] = word_at (words, VYRE_W_ARG0 + 1);
+    slot->args_prefix[2] = word_at (words, VYRE_W_ARG0 + 2);
+    counts[MIN (slot->status, UNKNOWN)]++;
+    if (slot->status <= VYRE_ST_FAULT && (1u << slot->status & ACTIVE) != 0) {
+      /* A CLAIMED one has been taken already. */
+      if (slot->status == VYRE_ST_CLAIMED ||
+          tenant_may_execute (masks, slot->tenant))
+        runnable++;
+      else
+        masked++;
+    }
+    if (n_opcodes == 0 || (slot->status == VYRE_ST_EMPTY && !t->count_empty) ||
+        !set_has (&set, slot->opcode))
+      continue;
+
+    if (n_rows == 0 ||
+        order != ((guint64) slot->args_prefix[0] << 32 | slot->opcode)) {
+      order = (guint64) slot->args_prefix[0] << 32 | slot->opcode;
+      t->key_scratch[n_rows] = (VyreWindowKey){ order, (guint32) n_rows };
+      t->row_scratch[n_rows++] =
+          (VyreWindowSnapshot){ .ticket = slot->args_prefix[0],
+            .tenant = slot->tenant,
+            .opcode = slot->opcode };
+    }
+    count_in_window (&t->row_scratch[n_rows - 1], slot);
   }
   t->n_slots = n_slots;
+  t->runnable_slots = runnable;
+  t->masked_slots = masked;
+  t->occupancy = (VyreRingOccupancy){ .empty = counts[VYRE_ST_EMPTY],
+    .published = counts[VYRE_ST_PUBLISHED],
+    .claimed = counts[VYRE_ST_CLAIMED],
+    .done = counts[VYRE_ST_DONE],
+    .wait_io = counts[VYRE_ST_WAIT_IO],
+    .yield = counts[VYRE_ST_YIELD],
+    .requeue = counts[VYRE_ST_REQUEUE],
+    .fault = counts[VYRE_ST_FAULT],
+    .unknown = counts[UNKNOWN] };
+  return n_rows;
 }
 
-static int
-compare_u32 (const void *a, const void *b)
-{
-  guint32 x = *(const guint32 *) a;
-  guint32 y = *(const guint32 *) b;
-
-  return (x > y) - (x < y);
-}
-
-static int
-compare_keys (const void *a, const void *b)
-{
-  const VyreWindowKey *x = a;
-  const VyreWindowKey *y = b;
-
-  if (x->ticket != y->ticket)
-    return x->ticket < y->ticket ? -1 : 1;
-  if (x->opcode != y->opcode)
-    return x->opcode < y->opcode ? -1 : 1;
-  return (x->slot > y->slot) - (x->slot < y->slot);
-}
-
+/* Into @to by one byte of the order; equal ones keep their places. */
 static void
-count_in_window (VyreWindowSnapshot *window, const VyreSlotSnapshot *slot)
+sort_by_byte (
+    VyreWindowKey *to, const VyreWindowKey *keys, gsize n, guint shift)
 {
-  if (slot->args[1] == VYRE_RING_CLASS_REQUIRED)
-    window->required++;
-  else if (slot->args[1] == VYRE_RING_CLASS_LOOKAHEAD)
-    window->lookahead++;
+  gsize starts[256] = { 0 };
+  gsize sum = 0;
+  gsize i;
 
-  switch (slot->status) {
-    case VYRE_ST_PUBLISHED:
-      window->published++;
-      break;
-    case VYRE_ST_CLAIMED:
-      window->claimed++;
-      break;
-    case VYRE_ST_DONE:
-      window->done++;
-      break;
-    case VYRE_ST_WAIT_IO:
-      window->wait_io++;
-      break;
-    case VYRE_ST_YIELD:
-      window->yield++;
-      break;
-    case VYRE_ST_REQUEUE:
-      window->requeue++;
-      break;
-    case VYRE_ST_FAULT:
-      window->fault++;
-      break;
-    default:
-      break;
+  for (i = 0; i < n; i++)
+    starts[keys[i].order >> shift & 255]++;
+  for (i = 0; i < 256; i++) {
+    gsize count = starts[i];
+
+    starts[i] = sum;
+    sum += count;
   }
+  for (i = 0; i < n; i++)
+    to[starts[keys[i].order >> shift & 255]++] = keys[i];
 }
 
-/* Sorting the slots by window makes each window a run of them, in slot order,
- * with no table to grow. */
-static void
-decode_windows (VyreTelemetry *t, const guint32 *opcodes, gsize n_opcodes)
+/* Stable, between the halves of the scratch; returns the half that holds the
+ * result. By the bytes that differ, few as a rule: qsort() allocates. */
+static const VyreWindowKey *
+sort_keys (VyreWindowKey *keys, VyreWindowKey *spare, gsize n)
 {
-  gsize n_keys = 0;
+  gboolean in_order = TRUE;
+  guint64 differing = 0;
+  guint shift;
+  gsize i;
+
+  for (i = 1; i < n; i++) {
+    in_order &= keys[i - 1].order <= keys[i].order;
+    differing |= keys[i].order ^ keys[0].order;
+  }
+  for (shift = 0; shift < 64 && !in_order; shift += 8) {
+    VyreWindowKey *sorted = spare;
+
+    if ((differing >> shift & 255) == 0)
+      continue;
+    sort_by_byte (sorted, keys, n, shift);
+    spare = keys;
+    keys = sorted;
+  }
+  return keys;
+}
+
+static void
+add_row (VyreWindowSnapshot *window, const VyreWindowSnapshot *row)
+{
+  window->required_slots += row->required_slots;
+  window->lookahead_slots += row->lookahead_slots;
+  window->published += row->published;
+  window->claimed += row->claimed;
+  window->done += row->done;
+  window->wait_io += row->wait_io;
+  window->yield += row->yield;
+  window->requeue += row->requeue;
+  window->fault += row->fault;
+}
+
+/* Sorting the runs by window puts those of each beside each other, in slot
+ * order, with no table to grow. */
+static void
+decode_windows (VyreTelemetry *t, gsize n_rows)
+{
+  const VyreWindowKey *keys;
   gsize i;
 
   t->n_windows = 0;
-  if (n_opcodes == 0)
+  if (n_rows == 0)
     return;
-  for (i = 0; i < t->n_slots; i++) {
-    const VyreSlotSnapshot *slot = &t->slots[i];
+  keys = sort_keys (t->key_scratch, t->key_scratch + t->n_slots, n_rows);
+  for (i = 0; i < n_rows; i++) {
+    const VyreWindowSnapshot *row = &t->row_scratch[keys[i].row];
 
-    if (slot->status != VYRE_ST_EMPTY &&
-        bsearch (&slot->opcode, opcodes, n_opcodes, sizeof *opcodes,
-            compare_u32) != NULL)
-      t->key_scratch[n_keys++] =
-          (VyreWindowKey){ slot->args[0], slot->opcode, slot->slot };
-  }
-  if (n_keys > 1)
-    qsort (t->key_scratch, n_keys, sizeof *t->key_scratch, compare_keys);
-
-  for (i = 0; i < n_keys; i++) {
-    const VyreWindowKey *key = &t->key_scratch[i];
-    const VyreSlotSnapshot *slot = &t->slots[key->slot];
-
-    if (i == 0 || key[-1].ticket != key->ticket ||
-        key[-1].opcode != key->opcode)
-      t->windows[t->n_windows++] = (VyreWindowSnapshot){
-        .ticket = key->ticket, .tenant = slot->tenant, .opcode = key->opcode
-      };
-    count_in_window (&t->windows[t->n_windows - 1], slot);
+    if (i > 0 && keys[i - 1].order == keys[i].order)
+      add_row (&t->windows[t->n_windows - 1], row);
+    else
+      t->windows[t->n_windows++] = *row;
   }
 }
 
@@ -249,6 +380,7 @@ vyre_telemetry_clear (VyreTelemetry *t)
   g_free (t->windows);
   g_free (t->opcode_scratch);
   g_free (t->key_scratch);
+  g_free (t->row_scratch);
   memset (t, 0, sizeof *t);
 }
 
@@ -266,6 +398,7 @@ vyre_telemetry_clear (VyreTelemetry *t)
 static const guint32 *
 ascending (VyreTelemetry *t, const guint32 *opcodes, gsize *n)
 {
+  const VyreWindowKey *keys;
   gsize i, kept;
 
   for (i = 1; i < *n && opcodes[i - 1] < opcodes[i]; i++)
@@ -274,11 +407,13 @@ ascending (VyreTelemetry *t, const guint32 *opcodes, gsize *n)
     return opcodes;
 
   RESERVE (t->opcode_scratch, t->opcode_capacity, *n);
-  memcpy (t->opcode_scratch, opcodes, *n * sizeof *opcodes);
-  qsort (t->opcode_scratch, *n, sizeof *opcodes, compare_u32);
-  for (i = kept = 1; i < *n; i++) {
-    if (t->opcode_scratch[i] != t->opcode_scratch[kept - 1])
-      t->opcode_scratch[kept++] = t->opcode_scratch[i];
+  RESERVE (t->key_scratch, t->key_capacity, 2 * *n);
+  for (i = 0; i < *n; i++)
+    t->key_scratch[i] = (VyreWindowKey){ opcodes[i], 0 };
+  keys = sort_keys (t->key_scratch, t->key_scratch + *n, *n);
+  for (i = kept = 0; i < *n; i++) {
+    if (i == 0 || keys[i].order != keys[i - 1].order)
+      t->opcode_scratch[kept++] = (guint32) keys[i].order;
   }
   *n = kept;
   return t->opcode_scratch;
@@ -300,6 +435,8 @@ vyre_telemetry_decode (VyreTelemetry *t, const void *control,
     const guint32 *window_opcodes, gsize n_window_opcodes, GError **error)
 {
   gsize n_slots = ring_bytes / VYRE_SLOT_BYTES;
+  MaskTable masks;
+  gsize n_rows;
   guint64 start, middle;
 
   if (!check_control (control_bytes, error))
@@ -316,13 +453,16 @@ vyre_telemetry_decode (VyreTelemetry *t, const void *control,
   decode_control (&t->control, control);
   middle = now_ns ();
   RESERVE (t->slots, t->slots_capacity, n_slots);
-  decode_slots (t, ring, n_slots);
   if (n_window_opcodes > 0) {
     RESERVE (t->windows, t->windows_capacity, n_slots);
-    RESERVE (t->key_scratch, t->key_capacity, n_slots);
+    RESERVE (t->row_scratch, t->row_capacity, n_slots);
+    RESERVE (t->key_scratch, t->key_capacity, 2 * n_slots);
     window_opcodes = ascending (t, window_opcodes, &n_window_opcodes);
   }
-  decode_windows (t, window_opcodes, n_window_opcodes);
+  mask_table_init (&masks, control, control_bytes);
+  n_rows =
+      decode_slots (t, &masks, ring, n_slots, window_opcodes, n_window_opcodes);
+  decode_windows (t, n_rows);
   t->control_decode_ns = middle - start;
   t->ring_decode_ns = now_ns () - middle;
   return TRUE;
@@ -357,199 +497,4 @@ guint64
 vyre_telemetry_unwrap (guint64 previous, guint32 raw)
 {
   return previous + (guint32) (raw - (guint32) previous);
-}
-
-/* --- counters ----------------------------------------------------------------- */
-
-static guint16
-basis_points (guint32 part, guint32 whole)
-{
-  if (whole == 0)
-    return 0;
-  return (guint16) MIN ((guint64) part * 10000 / whole, G_MAXUINT16);
-}
-
-static guint64
-sum_words (const guint32 *words, guint n)
-{
-  guint64 sum = 0;
-  guint i;
-
-  for (i = 0; i < n; i++)
-    sum += words[i];
-  return sum;
-}
-
-static guint32
-fairness_skew (const guint32 *words, guint n)
-{
-  guint32 least = G_MAXUINT32;
-  guint32 most = 0;
-  guint i;
-
-  for (i = 0; i < n; i++) {
-    if (words[i] == 0)
-      continue;
-    least = MIN (least, words[i]);
-    most = MAX (most, words[i]);
-  }
-  return most == 0 ? 0 : most - least;
-}
-
-static guint32
-idle_ppm (const VyreRingOccupancy *occupancy)
-{
-  guint32 total = vyre_ring_occupancy_total (occupancy);
-
-  if (total == 0)
-    return 0;
-  return (guint32) MIN ((guint64) occupancy->empty * 1000000 / total, 1000000);
-}
-
-void
-vyre_ring_counters (VyreRingCounters *out, const VyreTelemetry *t)
-{
-  const VyreRingOccupancy *o = &t->occupancy;
-  guint32 total = vyre_ring_occupancy_total (o);
-
-  out->total_slots = total;
-  out->queue_depth = vyre_ring_occupancy_depth (o);
-  out->ring_idle_slots = o->empty;
-  out->ring_idle_ppm = idle_ppm (o);
-  out->frontier_density_bps = basis_points (out->queue_depth, total);
-  out->occupancy_bps = basis_points (total - MIN (o->empty, total), total);
-  out->drained_slots = t->control.done_count;
-  out->unreclaimed_done_slots = o->done;
-  out->tenant_fairness_total =
-      sum_words (t->control.tenant_fairness, VYRE_TENANT_FAIRNESS_SLOTS);
-  out->priority_fairness_total =
-      sum_words (t->control.priority_fairness, VYRE_PRI_FAIRNESS_SLOTS);
-  out->tenant_fairness_skew =
-      fairness_skew (t->control.tenant_fairness, VYRE_TENANT_FAIRNESS_SLOTS);
-  out->requeue_slots = o->requeue;
-  out->fault_slots = o->fault;
-}
-
-/* --- watchdog ------------------------------------------------------------------ */
-
-/* The kernel takes none of these slots, so that they wait is no stall. A
- * CLAIMED one has been taken already. */
-static gboolean
-waits_for_masked_tenant (
-    const VyreControlSnapshot *control, const VyreSlotSnapshot *slot)
-{
-  return slot->status != VYRE_ST_CLAIMED &&
-         (slot->tenant >= VYRE_TENANT_MASK_SLOTS ||
-             (control->tenant_mask[slot->tenant] & VYRE_TENANT_MAY_EXECUTE) ==
-                 0);
-}
-
-static void
-count_waiting (const VyreTelemetry *t, guint32 *runnable, guint32 *masked)
-{
-  gsize i;
-
-  *runnable = *masked = 0;
-  for (i = 0; i < t->n_slots; i++) {
-    const VyreSlotSnapshot *slot = &t->slots[i];
-
-    if (!vyre_ring_status_is_active (slot->status))
-      continue;
-    if (waits_for_masked_tenant (&t->control, slot))
-      (*masked)++;
-    else
-      (*runnable)++;
-  }
-}
-
-void
-vyre_watchdog_check (VyreWatchdogReport *report, const VyreTelemetry *previous,
-    const VyreTelemetry *current, guint64 elapsed_ns, guint64 minimum_ns)
-{
-  const VyreRingOccupancy *o = &current->occupancy;
-  guint32 runnable_before, masked_before;
-
-  memset (report, 0, sizeof *report);
-  report->queue_depth = vyre_ring_occupancy_depth (o);
-  report->fault_slots = o->fault;
-  report->requeue_slots = o->requeue;
-  report->ring_idle_ppm = idle_ppm (o);
-  report->done_delta =
-      current->control.done_count - previous->control.done_count;
-  report->suspected_stall =
-      report->queue_depth > 0 && report->done_delta == 0 && o->fault == 0;
-
-  /* Work that has come just now is no stall, so there must have been some
-   * before: with no progress it is still there. */
-  count_waiting (previous, &runnable_before, &masked_before);
-  count_waiting (current, &report->runnable_slots, &report->masked_slots);
-  report->progressed = report->done_delta != 0 ||
-                       current->control.claimed != previous->control.claimed ||
-                       current->control.yielded != previous->control.yielded ||
-                       current->control.steps != previous->control.steps;
-  report->measured = elapsed_ns >= minimum_ns;
-  report->stalled = report->measured && runnable_before > 0 &&
-                    report->runnable_slots > 0 && !report->progressed;
-  report->faulted = o->fault > 0;
-}
-
-gboolean
-vyre_watchdog_done_delta (const VyreTelemetry *previous,
-    const VyreTelemetry *current, guint32 *delta, GError **error)
-{
-  guint32 before = previous->control.done_count;
-  guint32 after = current->control.done_count;
-
-  if (after < before) {
-    g_set_error (error, VYRE_RING_ERROR, VYRE_RING_ERROR_MALFORMED,
-        "done count: went from %u back to %u. Fix: start a new epoch of "
-        "telemetry after a reset.",
-        before, after);
-    return FALSE;
-  }
-  *delta = after - before;
-  return TRUE;
-}
-
-/* --- priority accounting --------------------------------------------------------- */
-
-void
-vyre_priority_from_telemetry (
-    VyrePriorityAccounting *accounting, const VyreTelemetry *telemetry)
-{
-  *accounting =
-      (VyrePriorityAccounting){ .requeue_count = telemetry->occupancy.requeue };
-}
-
-void
-vyre_priority_record_requeue (VyrePriorityAccounting *accounting)
-{
-  if (accounting->requeue_count < G_MAXUINT64)
-    accounting->requeue_count++;
-}
-
-void
-vyre_priority_record_promotion (VyrePriorityAccounting *accounting, guint64 age)
-{
-  if (accounting->aged_promotions < G_MAXUINT64)
-    accounting->aged_promotions++;
-  accounting->max_priority_age = MAX (accounting->max_priority_age, age);
-}
-
-const char *
-vyre_priority_drain_reason (const VyrePriorityAccounting *a)
-{
-  const guint64 near_limit = G_MAXUINT64 - 1024;
-
-  if (a->requeue_count == G_MAXUINT64)
-    return "requeue_counter_exhausted";
-  if (a->aged_promotions == G_MAXUINT64)
-    return "aged_promotion_counter_exhausted";
-  if (a->requeue_count >= near_limit)
-    return "requeue_counter_near_limit";
-  if (a->aged_promotions >= near_limit)
-    return "aged_promotion_counter_near_limit";
-  if ((a->requeue_count | a->aged_promotions | a->max_priority_age) != 0)
-    return "pending_telemetry";
-  return "none";
 }

@@ -27,20 +27,20 @@ VYRE_API guint32 vyre_ring_occupancy_depth (const VyreRingOccupancy *occupancy);
 
 typedef struct
 {
-  guint32 slot;
-  guint32 status; /* raw; VYRE_ST_* or unknown */
+  guint32 slot_idx;
+  guint32 status; /* raw: VYRE_ST_*, or a value that means nothing here */
   guint32 tenant, opcode;
-  guint32 args[3]; /* old words for an empty slot */
+  guint32 args_prefix[3]; /* old words for an empty slot */
 } VyreSlotSnapshot;
 
 /* Slots that share ticket and opcode. EMPTY slots are no part of a window,
- * whatever words they still hold. */
+ * whatever words they still hold (unless VyreTelemetry.count_empty). */
 typedef struct
 {
   guint32 ticket;
   guint32 tenant; /* of the first such slot */
   guint32 opcode;
-  guint32 required, lookahead; /* slots by class */
+  guint32 required_slots, lookahead_slots; /* by class; others count as none */
   guint32 published, claimed, done, wait_io, yield, requeue, fault;
 } VyreWindowSnapshot;
 
@@ -69,13 +69,22 @@ VYRE_API gboolean vyre_control_decode (VyreControlSnapshot *snapshot,
 /* Private to the decoder; kept from one decode to the next. */
 typedef struct
 {
-  guint32 ticket, opcode, slot;
+  guint64 order; /* ticket, then opcode */
+  guint32 row;
 } VyreWindowKey;
 
 typedef struct
 {
+  /* For the caller to set before decoding; vyre_telemetry_clear() unsets it.
+   * Windows have EMPTY slots, too, by the words that these still hold, as
+   * decoders that follow section 19.5 to the letter have it. Recycled slots
+   * then make windows that nobody published. */
+  gboolean count_empty;
+
   VyreControlSnapshot control;
   VyreRingOccupancy occupancy;
+  guint32 runnable_slots; /* active and not waiting for a masked tenant */
+  guint32 masked_slots; /* waiting for a tenant that may not execute */
   VyreSlotSnapshot *slots; /* in slot order */
   gsize n_slots, slots_capacity;
   VyreWindowSnapshot *windows; /* by ticket, then opcode */
@@ -84,8 +93,10 @@ typedef struct
 
   guint32 *opcode_scratch;
   gsize opcode_capacity;
-  VyreWindowKey *key_scratch;
+  VyreWindowKey *key_scratch; /* two halves, to sort to and fro */
   gsize key_capacity;
+  VyreWindowSnapshot *row_scratch;
+  gsize row_capacity;
 } VyreTelemetry;
 
 #define VYRE_TELEMETRY_INIT \
@@ -120,7 +131,7 @@ typedef struct
   guint32 ring_idle_slots; /* empty; says nothing about the device's load */
   guint32 ring_idle_ppm;
   guint16 frontier_density_bps; /* depth of total */
-  guint16 occupancy_bps; /* not empty of total */
+  guint16 occupancy_proxy_bps; /* not empty of total */
   guint32 drained_slots;
   guint32 unreclaimed_done_slots;
   guint64 tenant_fairness_total, priority_fairness_total;
@@ -130,51 +141,5 @@ typedef struct
 
 VYRE_API void vyre_ring_counters (
     VyreRingCounters *counters, const VyreTelemetry *telemetry);
-
-/* --- watchdog (19.8) ------------------------------------------------------- */
-
-typedef struct
-{
-  /* The protocol's own view: no time base, one fault hides a stall. */
-  guint32 queue_depth, fault_slots, requeue_slots, ring_idle_ppm;
-  gboolean suspected_stall;
-
-  guint32 done_delta; /* wrapping */
-  guint32 runnable_slots; /* active and not waiting for a masked tenant */
-  guint32 masked_slots; /* waiting for a tenant that may not execute */
-  gboolean progressed; /* slots done, claimed, suspended or steps made */
-  gboolean measured; /* the interval was long enough to tell */
-  gboolean stalled; /* measured, runnable work both times, no progress */
-  gboolean faulted; /* slots stand in FAULT */
-} VyreWatchdogReport;
-
-/* Compares two snapshots taken @elapsed_ns apart; less than @minimum_ns is too
- * short to call a stall. A long program that is suspended and resumed, or makes
- * steps, progresses; only the project's own kernels count those. */
-VYRE_API void vyre_watchdog_check (VyreWatchdogReport *report,
-    const VyreTelemetry *previous, const VyreTelemetry *current,
-    guint64 elapsed_ns, guint64 minimum_ns);
-
-/* The protocol's rule that DONE_COUNT never goes back: an error here, where
- * vyre_watchdog_check() takes it for a wrap. @delta (out). */
-VYRE_API gboolean vyre_watchdog_done_delta (const VyreTelemetry *previous,
-    const VyreTelemetry *current, guint32 *delta, GError **error);
-
-/* --- priority accounting (19.9) -------------------------------------------- */
-
-typedef struct
-{
-  guint64 requeue_count, aged_promotions, max_priority_age;
-} VyrePriorityAccounting;
-
-VYRE_API void vyre_priority_from_telemetry (
-    VyrePriorityAccounting *accounting, const VyreTelemetry *telemetry);
-VYRE_API void vyre_priority_record_requeue (VyrePriorityAccounting *accounting);
-VYRE_API void vyre_priority_record_promotion (
-    VyrePriorityAccounting *accounting, guint64 age);
-/* "none", "pending_telemetry" or the name of the counter that is near or at
- * its end. Anything but "none" asks for the numbers to be read and reset. */
-VYRE_API const char *vyre_priority_drain_reason (
-    const VyrePriorityAccounting *accounting);
 
 G_END_DECLS

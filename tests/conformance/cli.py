@@ -38,7 +38,8 @@ def vyre(*args, stdin=b"", code=0):
 
 
 class Usage(unittest.TestCase):
-    COMMANDS = ["asm", "check", "conform", "devices", "disasm", "info", "run"]
+    COMMANDS = ["asm", "check", "conform", "devices", "disasm", "info",
+                "replay", "run", "top"]
 
     def test_help(self):
         text = vyre("--help").stdout.decode()

@@ -6,6 +6,7 @@
 struct _VyreRuntime
 {
   gint refs;
+  guint64 serial;
   VyreDeviceInfo info;
   GMutex lock;
   FakeState state;
@@ -16,13 +17,42 @@ G_DEFINE_QUARK (vyre_runtime_error, vyre_runtime_error)
 VyreRuntime *
 fake_runtime_new (void)
 {
+  static guint64 serials;
   VyreRuntime *runtime = g_new0 (VyreRuntime, 1);
 
   runtime->refs = 1;
+  runtime->serial = ++serials;
   runtime->info.index = 3;
   g_strlcpy (runtime->info.name, "Imagined GPU", sizeof runtime->info.name);
   g_mutex_init (&runtime->lock);
   return runtime;
+}
+
+static VyreRuntime *listed[2];
+
+void
+fake_runtime_set_list (VyreRuntime *first, VyreRuntime *second)
+{
+  listed[0] = first;
+  listed[1] = second;
+}
+
+GPtrArray *
+vyre_runtime_list (void)
+{
+  GPtrArray *list =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) vyre_runtime_unref);
+
+  for (guint i = 0; i < G_N_ELEMENTS (listed); i++)
+    if (listed[i] != NULL)
+      g_ptr_array_add (list, vyre_runtime_ref (listed[i]));
+  return list;
+}
+
+guint64
+vyre_runtime_get_serial (VyreRuntime *runtime)
+{
+  return runtime->serial;
 }
 
 FakeState *
@@ -83,10 +113,12 @@ vyre_runtime_get_residency (VyreRuntime *runtime, const char **reason)
 }
 
 void
-vyre_runtime_snapshot (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot)
+vyre_runtime_snapshot_again (
+    VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot)
 {
   FakeState *state = fake_runtime_lock (runtime);
 
+  vyre_runtime_snapshot_clear (snapshot);
   *snapshot = state->numbers;
   snapshot->control = g_memdup2 (state->control, sizeof state->control);
   snapshot->control_words =

@@ -23,6 +23,8 @@ typedef struct
 } FakeState;
 
 VyreRuntime *fake_runtime_new (void);
+/* What vyre_runtime_list() gives, one reference each; at most two. */
+void fake_runtime_set_list (VyreRuntime *first, VyreRuntime *second);
 /* Locks, gives the state, unlocks. */
 FakeState *fake_runtime_lock (VyreRuntime *runtime);
 void fake_runtime_unlock (VyreRuntime *runtime);

@@ -114,6 +114,7 @@ test_parts (void)
   copy = gst_memory_copy (inner, 0, -1);
   g_assert_cmpuint (copy->size, ==, 6);
   gst_memory_unref (copy);
+  g_assert_cmpuint (vyre_arena_get_copied (arena), ==, 3 + 6);
 
   gst_memory_unref (one);
   gst_memory_unref (two);
@@ -202,6 +203,7 @@ test_device (void)
   gst_vyre_memory_get_bounces (&more, &more_bytes);
   g_assert_cmpuint (more, ==, maps + 1);
   g_assert_cmpuint (more_bytes, ==, bytes + 9000);
+  g_assert_cmpuint (vyre_arena_get_copied (arena), ==, 9000);
 
   /* Reading and writing: written back, and maps inside see it. */
   g_assert_true (gst_memory_map (mem, &map, GST_MAP_READWRITE));
@@ -217,6 +219,8 @@ test_device (void)
   before[100] ^= 0xff;
   before[9099] ^= 0xff;
   g_assert_cmpmem (block->data, block->size, before, block->size);
+  /* In once, and back by each of the maps that wrote. */
+  g_assert_cmpuint (vyre_arena_get_copied (arena), ==, 9000 + 3 * 9000);
 
   /* Only the part that is looked at is copied. */
   part = gst_memory_share (mem, 50, 60);

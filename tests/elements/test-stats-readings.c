@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* vyrestats, compiled in, on a runtime whose words the test writes. */
 #include <gst/check/gstharness.h>
+#include <string.h>
 
 #include "fake-runtime.h"
 #include "gst/gstvyrecontext.h"
@@ -134,16 +135,6 @@ flag (const GstStructure *structure, const char *field)
   return value;
 }
 
-static double
-number (const GstStructure *structure, const char *field)
-{
-  double value;
-
-  if (!gst_structure_get_double (structure, field, &value))
-    g_error ("no double %s in %s", field, gst_structure_get_name (structure));
-  return value;
-}
-
 static const GstStructure *
 group (const GstStructure *structure, const char *name)
 {
@@ -186,8 +177,9 @@ set_slot (FakeState *state, guint slot, guint32 status, guint32 tenant,
 static void
 unattached (void)
 {
-  static const char *const groups[] = { "runtime", "ring", "control",
-    "watchdog", "evidence" };
+  static const char *const groups[] = { "runtime", "occupancy", "counters",
+    "control", "watchdog", "priority", "evidence", "decode", "windows", "slots",
+    "other-runtimes" };
   Rig rig = rig_new (NULL, GST_SECOND * 3600);
   GstStructure *s;
   guint i;
@@ -198,6 +190,9 @@ unattached (void)
   g_assert_null (next_report (&rig, 0));
   s = report_at_eos (&rig);
   g_assert_false (flag (s, "attached"));
+  g_assert_true (flag (s, "final"));
+  g_assert_cmpuint (u32 (s, "schema-version"), ==, 1);
+  g_assert_cmpstr (gst_structure_get_string (s, "scope"), ==, "none");
   g_assert_cmpuint (u64 (s, "buffers"), ==, 5);
   g_assert_cmpuint (u64 (s, "bytes"), ==, 1500);
   for (i = 0; i < G_N_ELEMENTS (groups); i++)
@@ -307,6 +302,7 @@ fill (VyreRuntime *runtime)
   guint32 *c = state->control;
   guint i;
 
+  c[VYRE_C_TENANT_BASE] = VYRE_C_TENANT_MASK;
   for (i = 0; i < VYRE_TENANT_MASK_SLOTS; i++)
     c[VYRE_C_TENANT_MASK + i] = G_MAXUINT32;
   c[VYRE_C_DONE_COUNT] = 101;
@@ -323,6 +319,7 @@ fill (VyreRuntime *runtime)
   c[VYRE_C_TENANT_FAIRNESS + 1] = 111;
   c[VYRE_C_TENANT_FAIRNESS + 2] = 11;
   c[VYRE_C_PRI_FAIRNESS + 4] = 112;
+  c[VYRE_C_TENANT_QUOTA + 3] = 113;
   set_slot (state, 0, VYRE_ST_PUBLISHED, 1, 5);
   set_slot (state, 1, VYRE_ST_CLAIMED, 1, 5);
   set_slot (state, 2, VYRE_ST_DONE, 2, 5);
@@ -344,6 +341,10 @@ fill (VyreRuntime *runtime)
   state->numbers.tenants = 2;
   state->numbers.windows_in_flight = 3;
   state->numbers.kernel_compile_ns = 211;
+  state->numbers.capture_ns = 212;
+  state->numbers.idle_exits = 213;
+  state->numbers.unattended_us = 214;
+  state->numbers.method = VYRE_SNAPSHOT_TRANSFER;
   state->copied = 1024;
   state->avoided = 3072;
   fake_runtime_unlock (runtime);
@@ -372,10 +373,15 @@ assert_groups (const GstStructure *s)
   g_assert_cmpuint (u64 (g, "tiles-done"), ==, 208);
   g_assert_cmpuint (u64 (g, "bytes-bound"), ==, 209);
   g_assert_cmpuint (u64 (g, "kernel-compile-ns"), ==, 211);
-  g_assert_cmpint (gst_structure_n_fields (g), ==, 16);
+  g_assert_cmpstr (
+      gst_structure_get_string (g, "snapshot-method"), ==, "transfer");
+  g_assert_cmpuint (u64 (g, "snapshot-ns"), ==, 212);
+  g_assert_cmpuint (u64 (g, "idle-exits"), ==, 213);
+  g_assert_cmpuint (u64 (g, "unattended-us"), ==, 214);
+  g_assert_cmpint (gst_structure_n_fields (g), ==, 20);
 
-  g = group (s, "ring");
-  g_assert_cmpuint (u32 (g, "slots"), ==, FAKE_SLOTS);
+  g = group (s, "occupancy");
+  g_assert_cmpuint (u32 (g, "total-slots"), ==, FAKE_SLOTS);
   g_assert_cmpuint (u32 (g, "empty"), ==, FAKE_SLOTS - 8);
   g_assert_cmpuint (u32 (g, "published"), ==, 1);
   g_assert_cmpuint (u32 (g, "claimed"), ==, 1);
@@ -385,17 +391,31 @@ assert_groups (const GstStructure *s)
   g_assert_cmpuint (u32 (g, "requeue"), ==, 1);
   g_assert_cmpuint (u32 (g, "wait-io"), ==, 1);
   g_assert_cmpuint (u32 (g, "unknown"), ==, 1);
-  g_assert_cmpuint (u32 (g, "depth"), ==, 7);
-  g_assert_cmpfloat (number (g, "depth-ratio"), ==, 7.0 / FAKE_SLOTS);
-  g_assert_cmpfloat (number (g, "empty-ratio"), ==, 0.5);
+  g_assert_cmpuint (u32 (g, "queue-depth"), ==, 7);
+  g_assert_cmpint (gst_structure_n_fields (g), ==, 11);
+
+  g = group (s, "counters");
+  g_assert_cmpuint (u32 (g, "total-slots"), ==, FAKE_SLOTS);
+  g_assert_cmpuint (u32 (g, "queue-depth"), ==, 7);
+  g_assert_cmpuint (u32 (g, "ring-idle-slots"), ==, FAKE_SLOTS - 8);
+  g_assert_cmpuint (u32 (g, "ring-idle-ppm"), ==, 500000);
+  g_assert_cmpuint (u32 (g, "frontier-density-bps"), ==, 4375);
+  g_assert_cmpuint (u32 (g, "occupancy-proxy-bps"), ==, 5000);
+  g_assert_cmpuint (u32 (g, "drained-slots"), ==, 101);
+  g_assert_cmpuint (u32 (g, "unreclaimed-done-slots"), ==, 1);
+  g_assert_cmpuint (u64 (g, "tenant-fairness-total"), ==, 122);
+  g_assert_cmpuint (u64 (g, "priority-fairness-total"), ==, 112);
+  g_assert_cmpuint (u32 (g, "tenant-fairness-skew"), ==, 100);
+  g_assert_cmpuint (u32 (g, "requeue-slots"), ==, 1);
+  g_assert_cmpuint (u32 (g, "fault-slots"), ==, 1);
   /* Tenant 1 ticket 5; tenant 2 ticket 5, all over; tenant 2 ticket 6. */
-  g_assert_cmpuint (u32 (g, "windows"), ==, 3);
+  g_assert_cmpuint (u32 (g, "total-windows"), ==, 3);
   g_assert_cmpuint (u32 (g, "active-windows"), ==, 2);
   g_assert_cmpint (gst_structure_n_fields (g), ==, 15);
 
   g = group (s, "control");
   g_assert_false (flag (g, "shutdown"));
-  g_assert_cmpuint (u64 (g, "done"), ==, 101);
+  g_assert_cmpuint (u64 (g, "done-count"), ==, 101);
   g_assert_cmpuint (u64 (g, "epoch"), ==, 102);
   g_assert_cmpuint (u32 (g, "starvation"), ==, 103);
   g_assert_cmpuint (u64 (g, "exited"), ==, 104);
@@ -404,21 +424,38 @@ assert_groups (const GstStructure *s)
   g_assert_cmpuint (u64 (g, "faulted"), ==, 107);
   g_assert_cmpuint (u64 (g, "steps"), ==, (G_GUINT64_CONSTANT (1) << 32) + 108);
   g_assert_cmpuint (u64 (g, "idle-polls"), ==, 109);
-  g_assert_cmpuint (u32 (g, "tenant-skew"), ==, 100);
   g_assert_cmpuint (
-      g_value_get_uint64 (array_item (g, "opcode-runs", 32, 31)), ==, 110);
+      g_value_get_uint64 (array_item (g, "metrics", 32, 31)), ==, 110);
   g_assert_cmpuint (
-      g_value_get_uint64 (array_item (g, "tenant-claims", 32, 1)), ==, 111);
+      g_value_get_uint64 (array_item (g, "tenant-fairness", 32, 1)), ==, 111);
   g_assert_cmpuint (
-      g_value_get_uint64 (array_item (g, "priority-claims", 5, 4)), ==, 112);
+      g_value_get_uint64 (array_item (g, "priority-fairness", 5, 4)), ==, 112);
+  g_assert_cmpuint (
+      g_value_get_uint (array_item (g, "tenant-quota", 32, 3)), ==, 113);
   g_assert_cmpint (gst_structure_n_fields (g), ==, 14);
 
   g = group (s, "watchdog");
+  g_assert_cmpuint (u64 (g, "timeout"), ==, GST_SECOND / 2);
+  u64 (g, "elapsed-ns");
+  g_assert_false (flag (g, "suspected-stall"));
+  g_assert_cmpuint (u32 (g, "done-delta"), ==, 0);
+  g_assert_cmpuint (u32 (g, "queue-depth"), ==, 7);
+  g_assert_cmpuint (u32 (g, "requeue-slots"), ==, 1);
+  g_assert_cmpuint (u32 (g, "ring-idle-ppm"), ==, 500000);
   g_assert_false (flag (g, "stalled"));
   g_assert_true (flag (g, "faulted"));
   g_assert_cmpuint (u32 (g, "fault-slots"), ==, 1);
   g_assert_cmpuint (u32 (g, "runnable-slots"), ==, 5);
   g_assert_cmpuint (u32 (g, "masked-slots"), ==, 0);
+  g_assert_cmpint (gst_structure_n_fields (g), ==, 12);
+
+  g = group (s, "priority");
+  g_assert_cmpuint (u64 (g, "requeue-count"), ==, 1);
+  g_assert_cmpuint (u64 (g, "aged-promotions"), ==, 0);
+  g_assert_cmpuint (u64 (g, "max-priority-age"), ==, 0);
+  g_assert_true (flag (g, "should-drain"));
+  g_assert_cmpstr (
+      gst_structure_get_string (g, "drain-reason"), ==, "pending_telemetry");
   g_assert_cmpint (gst_structure_n_fields (g), ==, 5);
 
   g = group (s, "evidence");
@@ -428,9 +465,26 @@ assert_groups (const GstStructure *s)
   g_assert_cmpuint (u64 (g, "resident-device-bytes"), ==, 210);
   g_assert_cmpuint (u64 (g, "host-copy-bytes"), ==, 1024);
   g_assert_cmpuint (u64 (g, "host-copy-avoided-bytes"), ==, 3072);
-  g_assert_cmpfloat (number (g, "host-copy-avoidance-ratio"), ==, 0.75);
+  g_assert_cmpuint (u32 (g, "host-copy-avoidance-bps"), ==, 7500);
   u64 (g, "control-decode-ns");
   u64 (g, "ring-decode-ns");
+  g_assert_true (flag (group (g, "coverage"), "ring"));
+  g_assert_true (flag (group (g, "coverage"), "control"));
+  g_assert_true (flag (group (g, "coverage"), "copy"));
+  g_assert_true (flag (group (g, "coverage"), "residency"));
+  g_assert_cmpint (gst_structure_n_fields (group (g, "coverage")), ==, 4);
+  g_assert_cmpint (gst_structure_n_fields (g), ==, 10);
+
+  g = group (s, "decode");
+  g_assert_cmpuint (u32 (g, "schema-version"), ==, 1);
+  g_assert_true (flag (g, "complete"));
+  g_assert_true (flag (g, "uses-caller-owned-scratch"));
+  g_assert_cmpuint (u64 (g, "decoded-slot-count"), ==, FAKE_SLOTS);
+  g_assert_cmpuint (u64 (g, "slot-output-capacity"), >=, FAKE_SLOTS);
+  g_assert_cmpuint (u64 (g, "decoded-window-count"), ==, 3);
+  g_assert_cmpuint (u64 (g, "window-output-capacity"), >=, 3);
+  u64 (g, "window-opcode-scratch-capacity");
+  g_assert_cmpuint (u64 (g, "window-accumulator-scratch-capacity"), >=, 3);
   g_assert_cmpint (gst_structure_n_fields (g), ==, 9);
 }
 
@@ -447,13 +501,17 @@ fields (void)
   push (&rig, 3, 0);
   s = read_stats (rig.element);
   g_assert_true (flag (s, "attached"));
+  g_assert_false (flag (s, "final"));
+  g_assert_cmpuint (u32 (s, "schema-version"), ==, 1);
+  g_assert_cmpstr (gst_structure_get_string (s, "scope"), ==, "pipeline");
   g_assert_cmpuint (u64 (s, "bytes"), ==, 3);
   assert_groups (s);
-  g_assert_cmpint (gst_structure_n_fields (s), ==, 12);
+  g_assert_cmpint (gst_structure_n_fields (s), ==, 18);
   gst_structure_free (s);
   s = report_at_eos (&rig);
   assert_groups (s);
-  g_assert_cmpint (gst_structure_n_fields (s), ==, 12);
+  g_assert_true (flag (s, "final"));
+  g_assert_cmpint (gst_structure_n_fields (s), ==, 18);
   gst_structure_free (s);
   rig_free (&rig);
   g_assert_cmpint (fake_runtime_refs (runtime), ==, 1);
@@ -465,8 +523,8 @@ counters_rise (void)
 {
   static const guint words[] = { VYRE_C_DONE_COUNT, VYRE_C_EPOCH, VYRE_C_EXITED,
     VYRE_C_CLAIMED, VYRE_C_YIELDED, VYRE_C_FAULTED, VYRE_C_IDLE_POLLS };
-  static const char *const names[] = { "done", "epoch", "exited", "claimed",
-    "yielded", "faulted", "idle-polls" };
+  static const char *const names[] = { "done-count", "epoch", "exited",
+    "claimed", "yielded", "faulted", "idle-polls" };
   const guint64 high = G_GUINT64_CONSTANT (1) << 32;
   g_autoptr (VyreRuntime) runtime = fake_runtime_new ();
   Rig rig = rig_new (runtime, GST_SECOND * 3600);
@@ -492,8 +550,8 @@ counters_rise (void)
   s = read_stats (rig.element);
   for (i = 0; i < G_N_ELEMENTS (words); i++)
     g_assert_cmpuint (u64 (group (s, "control"), names[i]), ==, high + 5 + i);
-  g_assert_cmpuint (g_value_get_uint64 (array_item (
-                        group (s, "control"), "opcode-runs", 32, 2)),
+  g_assert_cmpuint (
+      g_value_get_uint64 (array_item (group (s, "control"), "metrics", 32, 2)),
       ==, high);
   g_assert_cmpuint (
       u64 (group (s, "control"), "steps"), ==, 7 * high + 0xFFFFFF00);
@@ -512,7 +570,8 @@ evidence_is_measured (void)
   g_assert_false (flag (g, "complete"));
   g_assert_cmpstr (
       g_value_get_string (array_item (g, "missing", 1, 0)), ==, "copy");
-  g_assert_cmpfloat (number (g, "host-copy-avoidance-ratio"), ==, 0.0);
+  g_assert_false (flag (group (g, "coverage"), "copy"));
+  g_assert_cmpuint (u32 (g, "host-copy-avoidance-bps"), ==, 0);
   gst_structure_free (s);
   rig_free (&rig);
 }
@@ -535,6 +594,7 @@ stalls (void)
   FakeState *state;
 
   state = fake_runtime_lock (runtime);
+  state->control[VYRE_C_TENANT_BASE] = VYRE_C_TENANT_MASK;
   state->control[VYRE_C_TENANT_MASK + 1] = G_MAXUINT32;
   fake_runtime_unlock (runtime);
   g_assert_false (is_stalled (&rig));
@@ -566,13 +626,244 @@ malformed (void)
   fake_runtime_unlock (runtime);
   s = read_stats (rig.element);
   g_assert_true (flag (s, "attached"));
-  g_assert_false (gst_structure_has_field (s, "ring"));
+  g_assert_false (gst_structure_has_field (s, "occupancy"));
   gst_structure_free (s);
   fake_runtime_lock (runtime)->malformed = FALSE;
   fake_runtime_unlock (runtime);
   s = read_stats (rig.element);
-  group (s, "ring");
+  group (s, "occupancy");
   gst_structure_free (s);
+  rig_free (&rig);
+}
+
+/* --- how much, and of whom ------------------------------------------------------ */
+
+static void
+detail (void)
+{
+  g_autoptr (VyreRuntime) runtime = fake_runtime_new ();
+  const GstStructure *g;
+  Rig rig;
+  GstStructure *s;
+
+  fill (runtime);
+  rig = rig_new (runtime, GST_SECOND * 3600);
+  s = read_stats (rig.element);
+  g_assert_false (gst_structure_has_field (s, "windows"));
+  g_assert_false (gst_structure_has_field (s, "slots"));
+  gst_structure_free (s);
+
+  gst_util_set_object_arg (G_OBJECT (rig.element), "detail", "windows");
+  s = read_stats (rig.element);
+  assert_groups (s);
+  g_assert_false (gst_structure_has_field (s, "slots"));
+  g = gst_value_get_structure (array_item (s, "windows", 3, 0));
+  g_assert_cmpuint (u32 (g, "ticket"), ==, 5);
+  g_assert_cmpuint (u32 (g, "tenant"), ==, 1);
+  g_assert_cmpuint (u32 (g, "opcode"), ==, vyre_ring_tenant_base (1));
+  g_assert_cmpuint (u32 (g, "required-slots"), ==, 2);
+  g_assert_cmpuint (u32 (g, "lookahead-slots"), ==, 0);
+  g_assert_cmpuint (u32 (g, "published"), ==, 1);
+  g_assert_cmpuint (u32 (g, "claimed"), ==, 1);
+  g_assert_cmpuint (u32 (g, "done"), ==, 0);
+  g_assert_true (flag (g, "active"));
+  g_assert_cmpint (gst_structure_n_fields (g), ==, 13);
+  g = gst_value_get_structure (array_item (s, "windows", 3, 2));
+  g_assert_cmpuint (u32 (g, "ticket"), ==, 6);
+  g_assert_cmpuint (u32 (g, "wait-io"), ==, 1);
+  g_assert_cmpuint (u32 (g, "yield"), ==, 1);
+  g_assert_cmpuint (u32 (g, "requeue"), ==, 1);
+  g_assert_cmpuint (u32 (g, "fault"), ==, 0);
+  gst_structure_free (s);
+
+  gst_util_set_object_arg (G_OBJECT (rig.element), "detail", "slots");
+  gst_harness_set_src_caps_str (rig.harness, "application/octet-stream");
+  s = report_at_eos (&rig);
+  array_item (s, "windows", 3, 0);
+  g = gst_value_get_structure (array_item (s, "slots", FAKE_SLOTS, 7));
+  g_assert_cmpuint (u32 (g, "slot-idx"), ==, 7);
+  g_assert_cmpstr (gst_structure_get_string (g, "status"), ==, "unknown");
+  g_assert_cmpuint (u32 (g, "status-raw"), ==, 4711);
+  g_assert_cmpuint (u32 (g, "tenant"), ==, 2);
+  g_assert_cmpuint (u32 (g, "opcode"), ==, vyre_ring_tenant_base (2));
+  g_assert_cmpuint (
+      g_value_get_uint (array_item (g, "args-prefix", 3, 0)), ==, 6);
+  g_assert_cmpint (gst_structure_n_fields (g), ==, 6);
+  g = gst_value_get_structure (array_item (s, "slots", FAKE_SLOTS, 15));
+  g_assert_cmpstr (gst_structure_get_string (g, "status"), ==, "empty");
+  gst_structure_free (s);
+  rig_free (&rig);
+}
+
+/* A pipeline without a runtime shows those of the process, which may go. */
+static void
+process_scope (void)
+{
+  VyreRuntime *first = fake_runtime_new ();
+  VyreRuntime *second = fake_runtime_new ();
+  const GstStructure *g;
+  Rig rig;
+  GstStructure *s;
+
+  fill (first);
+  fake_runtime_lock (second)->numbers.launches = 7;
+  fake_runtime_unlock (second);
+  fake_runtime_set_list (first, second);
+  rig = rig_new (NULL, GST_SECOND * 3600);
+  s = read_stats (rig.element);
+  g_assert_false (flag (s, "attached"));
+  g_assert_cmpstr (gst_structure_get_string (s, "scope"), ==, "process");
+  assert_groups (s);
+  g = gst_value_get_structure (array_item (s, "other-runtimes", 1, 0));
+  g_assert_cmpuint (u64 (group (g, "runtime"), "launches"), ==, 7);
+  g_assert_cmpuint (u32 (group (g, "occupancy"), "empty"), ==, FAKE_SLOTS);
+  g_assert_cmpint (gst_structure_n_fields (g), ==, 8);
+  gst_structure_free (s);
+
+  /* It keeps none of them alive. */
+  g_assert_cmpint (fake_runtime_refs (first), ==, 1);
+  g_assert_cmpint (fake_runtime_refs (second), ==, 1);
+  fake_runtime_set_list (second, NULL);
+  s = read_stats (rig.element);
+  g_assert_cmpuint (u64 (group (s, "runtime"), "launches"), ==, 7);
+  g_assert_false (gst_structure_has_field (s, "other-runtimes"));
+  gst_structure_free (s);
+  fake_runtime_set_list (NULL, NULL);
+  s = read_stats (rig.element);
+  g_assert_cmpstr (gst_structure_get_string (s, "scope"), ==, "none");
+  gst_structure_free (s);
+  vyre_runtime_unref (first);
+  vyre_runtime_unref (second);
+  rig_free (&rig);
+}
+
+/* Before and after it ran as well. */
+static void
+any_state (void)
+{
+  GstElement *element = gst_element_factory_make ("vyrestats", NULL);
+  g_autoptr (VyreRuntime) runtime = fake_runtime_new ();
+  static const GstState states[] = { GST_STATE_NULL, GST_STATE_READY,
+    GST_STATE_NULL };
+
+  gst_object_ref_sink (element);
+  fill (runtime);
+  fake_runtime_set_list (runtime, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (states); i++) {
+    GstStructure *s;
+
+    gst_element_set_state (element, states[i]);
+    s = read_stats (element);
+    g_assert_cmpstr (gst_structure_get_string (s, "scope"), ==, "process");
+    assert_groups (s);
+    gst_structure_free (s);
+  }
+  fake_runtime_set_list (NULL, NULL);
+  gst_object_unref (element);
+}
+
+/* --- the watchdog ----------------------------------------------------------------- */
+
+/* The next message of the watchdog, or %NULL after @wait. */
+static GstMessage *
+next_incident (Rig *rig, GstClockTime wait)
+{
+  return gst_bus_timed_pop_filtered (
+      rig->bus, wait, GST_MESSAGE_WARNING | GST_MESSAGE_INFO);
+}
+
+static void
+assert_incident (GstMessage *message, GstMessageType type, guint runnable)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *debug = NULL;
+  const GstStructure *details;
+
+  g_assert_nonnull (message);
+  g_assert_cmpint (GST_MESSAGE_TYPE (message), ==, type);
+  if (type == GST_MESSAGE_WARNING) {
+    gst_message_parse_warning (message, &error, &debug);
+    gst_message_parse_warning_details (message, &details);
+  } else {
+    gst_message_parse_info (message, &error, &debug);
+    gst_message_parse_info_details (message, &details);
+  }
+  g_assert_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_FAILED);
+  g_assert_nonnull (strstr (debug, "Imagined GPU"));
+  g_assert_cmpuint (u32 (details, "runnable-slots"), ==, runnable);
+  g_assert_cmpuint (u32 (details, "device-index"), ==, 3);
+  g_assert_cmpuint (u32 (details, "masked-slots"), ==, 0);
+  u64 (details, "elapsed-ns");
+  gst_message_unref (message);
+}
+
+static void
+set_published (VyreRuntime *runtime)
+{
+  FakeState *state = fake_runtime_lock (runtime);
+
+  state->control[VYRE_C_TENANT_BASE] = VYRE_C_TENANT_MASK;
+  state->control[VYRE_C_TENANT_MASK + 1] = G_MAXUINT32;
+  set_slot (state, 0, VYRE_ST_PUBLISHED, 1, 1);
+  fake_runtime_unlock (runtime);
+}
+
+static void
+bump (VyreRuntime *runtime, guint word)
+{
+  fake_runtime_lock (runtime)->control[word]++;
+  fake_runtime_unlock (runtime);
+}
+
+/* Once when it stalls, once when it goes on; whether messages are wanted or
+ * not, and although nothing flows. */
+static void
+watchdog (void)
+{
+  g_autoptr (VyreRuntime) runtime = fake_runtime_new ();
+  Rig rig = rig_new (runtime, GST_SECOND * 3600);
+  gint64 start;
+
+  g_object_set (
+      rig.element, "post-messages", FALSE, "watchdog", 200 * GST_MSECOND, NULL);
+  g_assert_null (next_incident (&rig, 300 * GST_MSECOND));
+  start = g_get_monotonic_time ();
+  set_published (runtime);
+  assert_incident (next_incident (&rig, WAIT), GST_MESSAGE_WARNING, 1);
+  g_assert_cmpint (g_get_monotonic_time () - start, >=, 190 * 1000);
+  g_assert_null (next_incident (&rig, 300 * GST_MSECOND));
+  bump (runtime, VYRE_C_STEPS_LO);
+  assert_incident (next_incident (&rig, WAIT), GST_MESSAGE_INFO, 1);
+  /* It stands still again. */
+  assert_incident (next_incident (&rig, WAIT), GST_MESSAGE_WARNING, 1);
+  set_slot (fake_runtime_lock (runtime), 0, VYRE_ST_EMPTY, 1, 1);
+  fake_runtime_unlock (runtime);
+  assert_incident (next_incident (&rig, WAIT), GST_MESSAGE_INFO, 0);
+  rig_free (&rig);
+}
+
+/* Steady progress, however slow the stream, and a tenant that may not run. */
+static void
+watchdog_quiet (void)
+{
+  g_autoptr (VyreRuntime) runtime = fake_runtime_new ();
+  Rig rig = rig_new (runtime, GST_SECOND * 3600);
+  FakeState *state;
+
+  g_object_set (rig.element, "watchdog", 400 * GST_MSECOND, NULL);
+  set_published (runtime);
+  for (guint i = 0; i < 40; i++) {
+    bump (runtime, VYRE_C_DONE_COUNT);
+    g_usleep (20 * 1000);
+  }
+  state = fake_runtime_lock (runtime);
+  state->control[VYRE_C_TENANT_MASK + 1] = 0;
+  fake_runtime_unlock (runtime);
+  g_assert_null (next_incident (&rig, 800 * GST_MSECOND));
+  /* Off, it does not look. */
+  g_object_set (rig.element, "watchdog", G_GUINT64_CONSTANT (0), NULL);
+  set_published (runtime);
+  g_assert_null (next_incident (&rig, 800 * GST_MSECOND));
   rig_free (&rig);
 }
 
@@ -912,6 +1203,11 @@ main (int argc, char **argv)
   g_test_add_func ("/stats/evidence-is-measured", evidence_is_measured);
   g_test_add_func ("/stats/stalls", stalls);
   g_test_add_func ("/stats/malformed", malformed);
+  g_test_add_func ("/stats/detail", detail);
+  g_test_add_func ("/stats/process-scope", process_scope);
+  g_test_add_func ("/stats/any-state", any_state);
+  g_test_add_func ("/stats/watchdog", watchdog);
+  g_test_add_func ("/stats/watchdog-quiet", watchdog_quiet);
   g_test_add_func ("/stats/interval", interval);
   g_test_add_func ("/stats/off", off);
   g_test_add_func ("/stats/not-silent", not_silent);

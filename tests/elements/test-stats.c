@@ -128,7 +128,7 @@ after_interp (void)
   g_assert_cmpuint (counter (last, "runtime", "windows-faulted"), ==, 0);
   g_assert_cmpuint (counter (last, "runtime", "launches"), >, 0);
   g_assert_cmpuint (counter (last, "runtime", "tiles-done"), >=, 25);
-  g_assert_cmpuint (counter (last, "control", "done"), ==,
+  g_assert_cmpuint (counter (last, "control", "done-count"), ==,
       counter (last, "runtime", "tiles-done"));
   g_assert_cmpuint (counter (last, "control", "steps"), >, 0);
   g_assert_true (flag (last, "evidence", "complete"));
@@ -173,7 +173,7 @@ assert_rises (const GstStructure *a, const GstStructure *b, const char *group,
 static void
 monotonic (void)
 {
-  static const char *const control[] = { "done", "claimed", "yielded",
+  static const char *const control[] = { "done-count", "claimed", "yielded",
     "faulted", "steps", "idle-polls", "exited" };
   static const char *const runtime[] = { "launches", "windows-submitted",
     "windows-done", "tiles-published", "tiles-done", "bytes-bound" };
@@ -232,30 +232,139 @@ sees_all_tenants (void)
   claims = gst_structure_get_value (
       gst_value_get_structure (
           gst_structure_get_value (last_of (reports), "control")),
-      "tenant-claims");
+      "tenant-fairness");
   for (i = 0; i < gst_value_array_get_size (claims); i++)
     active += g_value_get_uint64 (gst_value_array_get_value (claims, i)) > 0;
   g_assert_cmpuint (active, ==, 2);
   stop (pipeline);
 }
 
-/* A runtime elsewhere in the process is no part of this pipeline. */
+/* A runtime elsewhere in the process is no part of this pipeline, but told of
+ * for want of one. */
 static void
 no_runtime_in_pipeline (void)
 {
   VyreRuntimeOptions any = VYRE_RUNTIME_OPTIONS_DEFAULT;
-  g_autoptr (VyreRuntime) G_GNUC_UNUSED elsewhere =
-      vyre_runtime_acquire (&any, NULL);
+  g_autoptr (VyreRuntime) elsewhere = NULL;
   g_autoptr (GPtrArray) reports = NULL;
-  GstElement *pipeline = support_launch (
+  g_autoptr (GPtrArray) later = NULL;
+  const char *description =
       "fakesrc num-buffers=3 sizetype=fixed sizemax=5 ! vyrestats name=s ! "
-      "fakesink");
+      "fakesink";
+  GstElement *pipeline;
 
+  if (!have_device ())
+    return;
+  elsewhere = vyre_runtime_acquire (&any, NULL);
+  pipeline = support_launch ("%s", description);
   reports = reports_of (pipeline, "s");
   g_assert_false (flag (last_of (reports), NULL, "attached"));
   g_assert_cmpuint (counter (last_of (reports), NULL, "bytes"), ==, 15);
-  g_assert_false (gst_structure_has_field (last_of (reports), "runtime"));
+  g_assert_cmpstr (
+      gst_structure_get_string (last_of (reports), "scope"), ==, "process");
+  g_assert_cmpuint (
+      counter (last_of (reports), "runtime", "windows-submitted"), ==, 0);
   stop (pipeline);
+
+  g_clear_pointer (&elsewhere, vyre_runtime_unref);
+  pipeline = support_launch ("%s", description);
+  later = reports_of (pipeline, "s");
+  g_assert_cmpstr (
+      gst_structure_get_string (last_of (later), "scope"), ==, "none");
+  g_assert_false (gst_structure_has_field (last_of (later), "runtime"));
+  stop (pipeline);
+}
+
+/* The evidence of one pipeline with a runtime of its own. */
+static GstStructure *
+evidence_of (const char *source)
+{
+  g_autofree char *invert = program ("invert.vyre");
+  GstElement *pipeline = support_launch (
+      "%s ! vyreinterp program-location=%s ! vyrestats name=s ! fakesink",
+      source, invert);
+  g_autoptr (GPtrArray) reports = reports_of (pipeline, "s");
+  const GValue *group = gst_structure_get_value (last_of (reports), "evidence");
+  GstStructure *evidence = gst_structure_copy (gst_value_get_structure (group));
+
+  stop (pipeline);
+  return evidence;
+}
+
+static guint
+basis_points (const GstStructure *evidence)
+{
+  guint bps;
+
+  g_assert_true (
+      gst_structure_get_uint (evidence, "host-copy-avoidance-bps", &bps));
+  return bps;
+}
+
+#define COPIED_BUFFERS 8
+#define COPIED_BYTES 65536
+
+/* Upstream has never heard of our allocator: each byte is copied once. */
+static void
+must_copy (void)
+{
+  g_autoptr (GstStructure) evidence = NULL;
+
+  if (!have_device ())
+    return;
+  evidence =
+      evidence_of ("fakesrc num-buffers=8 sizetype=fixed sizemax=65536 ! "
+                   "identity drop-allocation=true");
+  g_assert_cmpuint (counter (evidence, NULL, "host-copy-bytes"), ==,
+      COPIED_BUFFERS * COPIED_BYTES);
+  g_assert_cmpuint (counter (evidence, NULL, "host-copy-avoided-bytes"), ==, 0);
+  g_assert_cmpuint (basis_points (evidence), ==, 0);
+  g_assert_true (flag (evidence, NULL, "complete"));
+}
+
+/* The shadow of a kept buffer that must survive a fault is a copy, each time. */
+static void
+must_copy_kept (void)
+{
+  g_autofree char *histogram = program ("histogram256.vyre");
+  g_autofree char *file = NULL;
+  g_autoptr (GPtrArray) reports = NULL;
+  GstElement *pipeline;
+
+  if (!have_device ())
+    return;
+  file = support_noise_file ("must-copy-kept", 4 * 4096, NULL);
+  pipeline = support_launch (
+      "vyresrc location=%s blocksize=4096 ! vyreinterp program-location=%s "
+      "bindings=histogram=keep on-fault=drop ! vyrestats name=s ! fakesink",
+      file, histogram);
+  reports = reports_of (pipeline, "s");
+  g_assert_cmpuint (counter (last_of (reports), "evidence", "host-copy-bytes"),
+      >=, 4 * 256 * 4);
+  g_assert_cmpuint (
+      counter (last_of (reports), "evidence", "host-copy-avoided-bytes"), ==,
+      4 * 4096);
+  stop (pipeline);
+}
+
+/* A file that is read to where the GPU works on it. */
+static void
+must_not_copy (void)
+{
+  g_autofree char *file = NULL;
+  g_autofree char *source = NULL;
+  g_autoptr (GstStructure) evidence = NULL;
+
+  if (!have_device ())
+    return;
+  file = support_noise_file ("must-not-copy", 1 << 20, NULL);
+  source = g_strdup_printf ("vyresrc location=%s", file);
+  evidence = evidence_of (source);
+  g_assert_cmpuint (counter (evidence, NULL, "host-copy-bytes"), ==, 0);
+  g_assert_cmpuint (
+      counter (evidence, NULL, "host-copy-avoided-bytes"), ==, 1 << 20);
+  g_assert_cmpuint (basis_points (evidence), ==, 10000);
+  g_assert_true (flag (evidence, NULL, "complete"));
 }
 
 static void
@@ -293,6 +402,9 @@ main (int argc, char **argv)
   g_test_add_func ("/stats/monotonic", monotonic);
   g_test_add_func ("/stats/sees-all-tenants", sees_all_tenants);
   g_test_add_func ("/stats/no-runtime-in-pipeline", no_runtime_in_pipeline);
+  g_test_add_func ("/stats/must-copy", must_copy);
+  g_test_add_func ("/stats/must-copy-kept", must_copy_kept);
+  g_test_add_func ("/stats/must-not-copy", must_not_copy);
   g_test_add_func ("/stats/over-and-over", over_and_over);
   return support_run ();
 }

@@ -8,7 +8,9 @@
 #include "ring/ioqueue.h"
 #include "ring/words.h"
 #include "telemetry/evidence.h"
+#include "telemetry/priority.h"
 #include "telemetry/sketch.h"
+#include "telemetry/watchdog.h"
 
 /* Exactly as long as it is used, so that reading beyond the end is seen. */
 static guint8 *
@@ -31,9 +33,10 @@ check_telemetry (VyreTelemetry *telemetry, const guint8 *control,
   const guint32 opcodes[] = { 0, 1, 7, 0x40100000u, 1 };
   g_autoptr (GError) error = NULL;
   VyreSketchTelemetry sketches = VYRE_SKETCH_TELEMETRY_INIT;
-  VyreTelemetry other = VYRE_TELEMETRY_INIT;
   VyreRingCounters counters;
+  VyreWatchdogSnapshot before = { 0 }, now;
   VyreWatchdogReport report;
+  VyreWatchdog watchdog = { .timeout_ns = 10 };
   VyrePriorityAccounting accounting = { 0 };
   VyreRuntimeEvidence evidence;
   VyreDecodeEvidence decode;
@@ -49,12 +52,16 @@ check_telemetry (VyreTelemetry *telemetry, const guint8 *control,
   FUZZ_ASSERT (telemetry->n_windows <= telemetry->n_slots);
   vyre_ring_counters (&counters, telemetry);
   FUZZ_ASSERT (counters.queue_depth <= counters.total_slots);
-  FUZZ_ASSERT (counters.occupancy_bps <= 10000);
+  FUZZ_ASSERT (counters.occupancy_proxy_bps <= 10000);
   FUZZ_ASSERT (counters.ring_idle_ppm <= 1000000);
-  vyre_watchdog_check (&report, &other, telemetry, 1000, 10);
-  vyre_watchdog_check (&report, telemetry, telemetry, 1000, 10);
-  FUZZ_ASSERT (!report.progressed);
-  vyre_watchdog_done_delta (telemetry, &other, &delta, NULL);
+  vyre_watchdog_snapshot (&now, telemetry, 1000);
+  FUZZ_ASSERT (now.runnable_slots + now.masked_slots <= now.queue_depth);
+  vyre_watchdog_check (&report, &before, &now, 10);
+  vyre_watchdog_check (&report, &now, &now, 0);
+  FUZZ_ASSERT (!report.progressed && report.measured);
+  FUZZ_ASSERT (report.stalled == (now.runnable_slots > 0));
+  vyre_watchdog_done_delta (&now, &before, &delta, NULL);
+  FUZZ_ASSERT (vyre_watchdog_feed (&watchdog, &now) == VYRE_WATCHDOG_QUIET);
   vyre_priority_from_telemetry (&accounting, telemetry);
   FUZZ_ASSERT (vyre_priority_drain_reason (&accounting) != NULL);
   vyre_evidence_init (&evidence);
@@ -67,7 +74,6 @@ check_telemetry (VyreTelemetry *telemetry, const guint8 *control,
     FUZZ_ASSERT (vyre_sketch_estimate (
                      &sketches.ring_opcode, telemetry->slots[i].opcode) > 0);
   vyre_sketch_telemetry_clear (&sketches);
-  vyre_telemetry_clear (&other);
 }
 
 static void

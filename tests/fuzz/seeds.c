@@ -8,7 +8,9 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "engine/replay-data.h"
 #include "generate.h"
+#include "ring/replay-log.h"
 #include "ring/ring.h"
 #include "ring/words.h"
 #include "vir0/text.h"
@@ -140,6 +142,64 @@ write_telemetry (void)
 }
 
 static void
+write_formats (void)
+{
+  static const char *const texts[] = { "%u of %u", "%08x|%4d|%X", "%c%c%c",
+    "%f%% %f", "100%% \303\244 %64u\n", "%s", "%u%u%u%u" };
+  static const char *const tables[] = { "1 one %u\n0x2 two\\n%08x\n",
+    "# none\n\n3 %f\r\n" };
+  guint32 log[2 * 257] = { 8, 1, 2, 3, 4, 0, 5, 6, 7 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++) {
+    g_autofree char *seed = g_strconcat ("\x30"
+                                         "abcdefghijkl",
+        texts[i], NULL);
+
+    write_seed (seed, strlen (seed));
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (tables); i++) {
+    g_autofree char *seed = g_strconcat ("\x31", tables[i], NULL);
+
+    write_seed (seed, strlen (seed));
+  }
+  log[257] = 1000;
+  for (gsize words = 2; words < G_N_ELEMENTS (log); words += 64) {
+    g_autofree guint8 *seed = g_malloc (1 + 4 * words);
+
+    seed[0] = 2;
+    memcpy (seed + 1, log, 4 * words);
+    write_seed (seed, 1 + 4 * words);
+  }
+}
+
+/* A byte that is passed over goes before each. */
+static void
+write_replay (void)
+{
+  const VyreReplayHeader header = { 8, 3 };
+  const VyreReplayRecord record = { .time_ns = 1, .slot = 2, .status = 3 };
+  const VyreReplayChunk chunk = { VYRE_REPLAY_CHUNK_WINDOW, 96, { 7 } };
+  guint8 bytes[1 + VYRE_REPLAY_RECORD_BYTES] = { 0 };
+
+  vyre_replay_encode_header (&header, bytes + 1);
+  write_seed (bytes, 1 + VYRE_REPLAY_HEADER_BYTES);
+  vyre_replay_encode_record (&record, bytes + 1);
+  write_seed (bytes, 1 + VYRE_REPLAY_RECORD_BYTES);
+  vyre_replay_encode_chunk (&chunk, bytes + 1);
+  write_seed (bytes, 1 + VYRE_REPLAY_CHUNK_HEADER_BYTES);
+  for (guint n = 0; n < 4; n++) {
+    VyreReplayEntry entry = { .n_buffers = n };
+    g_autoptr (GByteArray) encoded = NULL;
+
+    entry.buffers = g_new0 (VyreReplayBuffer, n + 1);
+    encoded = vyre_replay_entry_encode (&entry);
+    g_byte_array_prepend (encoded, bytes, 1);
+    write_seed (encoded->data, encoded->len);
+    vyre_replay_entry_clear (&entry);
+  }
+}
+
+static void
 write_changes (void)
 {
   for (guint8 program = 0; program < 2; program++) {
@@ -169,6 +229,10 @@ main (int argc, char **argv)
     write_bindings ();
   else if (strcmp (argv[1], "telemetry") == 0)
     write_telemetry ();
+  else if (strcmp (argv[1], "format") == 0)
+    write_formats ();
+  else if (strcmp (argv[1], "replay") == 0)
+    write_replay ();
   else if (strcmp (argv[1], "verify") == 0)
     write_changes ();
   else

@@ -2,7 +2,7 @@
 /* Words, publishing and readers: the vectors of the protocol, and limits. */
 #include <string.h>
 
-#include "fixture.h"
+#include "support.h"
 
 #define SLOTS 8
 #define WORDS (SLOTS * VYRE_SLOT_WORDS)

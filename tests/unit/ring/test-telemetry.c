@@ -2,7 +2,7 @@
 /* Decoders: the vectors of the protocol, and what ours adds. */
 #include <string.h>
 
-#include "fixture.h"
+#include "support.h"
 #include "telemetry/evidence.h"
 #include "telemetry/sketch.h"
 
@@ -71,7 +71,7 @@ counters (void)
   g_assert_cmpuint (c.ring_idle_slots, ==, 1);
   g_assert_cmpuint (c.ring_idle_ppm, ==, 250000);
   g_assert_cmpuint (c.frontier_density_bps, ==, 5000);
-  g_assert_cmpuint (c.occupancy_bps, ==, 7500);
+  g_assert_cmpuint (c.occupancy_proxy_bps, ==, 7500);
   g_assert_cmpuint (c.drained_slots, ==, 7);
   g_assert_cmpuint (c.unreclaimed_done_slots, ==, 1);
   g_assert_cmpuint (c.tenant_fairness_total, ==, 12);
@@ -79,117 +79,6 @@ counters (void)
   g_assert_cmpuint (c.priority_fairness_total, ==, 5);
   g_assert_cmpuint (c.requeue_slots, ==, 1);
   g_assert_cmpuint (c.fault_slots, ==, 0);
-  vyre_telemetry_clear (&t);
-}
-
-/* Vector 10. */
-static void
-watchdog_vector (void)
-{
-  VyreTelemetry before = VYRE_TELEMETRY_INIT, after = VYRE_TELEMETRY_INIT;
-  g_autoptr (GError) error = NULL;
-  VyreWatchdogReport report;
-  Snapshot s = { { 0 } };
-  guint32 delta = 99;
-
-  s.control[VYRE_C_TENANT_MASK] = G_MAXUINT32;
-  s.control[VYRE_C_DONE_COUNT] = 7;
-  decode (&before, &s, 1, 8);
-  set_slot (&s, 0, VYRE_ST_PUBLISHED, 0, 8, 0, 0);
-  decode (&after, &s, 1, 8);
-  vyre_watchdog_check (&report, &before, &after, 10, 10);
-  g_assert_cmpuint (report.done_delta, ==, 0);
-  g_assert_cmpuint (report.queue_depth, ==, 1);
-  g_assert_true (report.suspected_stall);
-  g_assert_false (report.faulted);
-  /* The slot may have come a moment ago; seen twice it stands still. */
-  g_assert_false (report.stalled);
-  vyre_watchdog_check (&report, &after, &after, 10, 10);
-  g_assert_true (report.suspected_stall);
-  g_assert_true (report.stalled);
-  g_assert_true (vyre_watchdog_done_delta (&before, &after, &delta, &error));
-  g_assert_cmpuint (delta, ==, 0);
-
-  s.control[VYRE_C_DONE_COUNT] = 9;
-  decode (&after, &s, 1, 8);
-  vyre_watchdog_check (&report, &before, &after, 10, 10);
-  g_assert_cmpuint (report.done_delta, ==, 2);
-  g_assert_false (report.suspected_stall);
-  g_assert_false (report.stalled);
-
-  /* Going back is an error to the protocol and a wrap to us. */
-  g_assert_false (vyre_watchdog_done_delta (&after, &before, &delta, &error));
-  assert_ring_error (error, VYRE_RING_ERROR_MALFORMED);
-  g_assert_cmpuint (delta, ==, 0);
-  vyre_watchdog_check (&report, &after, &before, 10, 10);
-  g_assert_cmphex (report.done_delta, ==, 0xFFFFFFFE);
-  vyre_telemetry_clear (&before);
-  vyre_telemetry_clear (&after);
-}
-
-static void
-watchdog_beyond_vector (void)
-{
-  VyreTelemetry t = VYRE_TELEMETRY_INIT;
-  VyreWatchdogReport report;
-  Snapshot s = { { 0 } };
-
-  /* A masked tenant's slot waits rightly; a claimed one of it does not. */
-  s.control[VYRE_C_TENANT_MASK + 1] = VYRE_TENANT_MAY_PRINT;
-  s.control[VYRE_C_TENANT_MASK + 2] = VYRE_TENANT_MAY_EXECUTE;
-  set_slot (&s, 0, VYRE_ST_PUBLISHED, 1, 8, 0, 0);
-  set_slot (&s, 1, VYRE_ST_YIELD, 29, 8, 0, 0);
-  set_slot (&s, 2, VYRE_ST_PUBLISHED, G_MAXUINT32, 8, 0, 0);
-  decode (&t, &s, 3, 8);
-  vyre_watchdog_check (&report, &t, &t, 10, 10);
-  g_assert_true (report.suspected_stall);
-  g_assert_false (report.stalled);
-  g_assert_cmpuint (report.masked_slots, ==, 3);
-  g_assert_cmpuint (report.runnable_slots, ==, 0);
-
-  set_slot (&s, 3, VYRE_ST_CLAIMED, 1, 8, 0, 0);
-  decode (&t, &s, 4, 8);
-  vyre_watchdog_check (&report, &t, &t, 9, 10);
-  g_assert_cmpuint (report.runnable_slots, ==, 1);
-  g_assert_false (report.measured);
-  g_assert_false (report.stalled);
-  vyre_watchdog_check (&report, &t, &t, 10, 10);
-  g_assert_true (report.stalled);
-
-  /* A long program makes steps, is suspended, claimed again: no stall. */
-  {
-    static const guint words[] = { VYRE_C_CLAIMED, VYRE_C_YIELDED,
-      VYRE_C_STEPS_LO, VYRE_C_STEPS_HI };
-    VyreTelemetry later = VYRE_TELEMETRY_INIT;
-    guint i;
-
-    for (i = 0; i < G_N_ELEMENTS (words); i++) {
-      Snapshot next = s;
-
-      next.control[words[i]]++;
-      decode (&later, &next, 4, 8);
-      vyre_watchdog_check (&report, &t, &later, 10, 10);
-      g_assert_true (report.suspected_stall);
-      g_assert_true (report.progressed);
-      g_assert_false (report.stalled);
-    }
-    vyre_telemetry_clear (&later);
-  }
-
-  /* A fault hides no stall. */
-  set_slot (&s, 4, VYRE_ST_FAULT, 2, 8, 0, 0);
-  decode (&t, &s, 5, 8);
-  vyre_watchdog_check (&report, &t, &t, 10, 10);
-  g_assert_false (report.suspected_stall);
-  g_assert_true (report.stalled);
-  g_assert_true (report.faulted);
-  g_assert_cmpuint (report.fault_slots, ==, 1);
-
-  /* A fault alone is no stall. */
-  decode (&t, &(Snapshot){ .ring = { VYRE_ST_FAULT } }, 1, 8);
-  vyre_watchdog_check (&report, &t, &t, 10, 10);
-  g_assert_true (report.faulted);
-  g_assert_false (report.stalled);
   vyre_telemetry_clear (&t);
 }
 
@@ -278,17 +167,17 @@ windows (void)
   g_assert_cmpuint (t.n_windows, ==, 3);
   g_assert_cmpuint (t.windows[0].ticket, ==, 2);
   g_assert_cmpuint (t.windows[0].opcode, ==, 9);
-  g_assert_cmpuint (t.windows[0].required, ==, 1);
+  g_assert_cmpuint (t.windows[0].required_slots, ==, 1);
   g_assert_false (vyre_window_is_active (&t.windows[0]));
   g_assert_cmpuint (t.windows[1].ticket, ==, 3);
   g_assert_cmpuint (t.windows[1].opcode, ==, 8);
   g_assert_cmpuint (t.windows[1].tenant, ==, 2);
-  g_assert_cmpuint (t.windows[1].required, ==, 1);
-  g_assert_cmpuint (t.windows[1].lookahead, ==, 1);
+  g_assert_cmpuint (t.windows[1].required_slots, ==, 1);
+  g_assert_cmpuint (t.windows[1].lookahead_slots, ==, 1);
   g_assert_cmpuint (t.windows[1].done, ==, 1);
   g_assert_cmpuint (t.windows[1].fault, ==, 1);
   g_assert_cmpuint (t.windows[2].opcode, ==, 9);
-  g_assert_cmpuint (t.windows[2].required, ==, 0);
+  g_assert_cmpuint (t.windows[2].required_slots, ==, 0);
   g_assert_true (vyre_window_is_active (&t.windows[2]));
   g_assert_cmpuint (vyre_telemetry_active_windows (&t), ==, 1);
   g_assert_cmpuint (vyre_telemetry_active_slots (&t, 10), ==, 1);
@@ -351,8 +240,8 @@ storage_is_reused (void)
       unsorted, 2, NULL);
   vyre_decode_evidence (&e, &t);
   g_assert_true (vyre_decode_evidence_is_complete (&e));
-  g_assert_cmpuint (e.decoded_slots, ==, 8);
-  g_assert_cmpuint (e.decoded_windows, ==, 8);
+  g_assert_cmpuint (e.decoded_slot_count, ==, 8);
+  g_assert_cmpuint (e.decoded_window_count, ==, 8);
   first = t;
   vyre_telemetry_decode (&t, s.control, sizeof s.control, s.ring, sizeof s.ring,
       unsorted, 2, NULL);
@@ -366,7 +255,7 @@ storage_is_reused (void)
   g_assert_true (t.slots == first.slots);
   g_assert_cmpuint (t.n_slots, ==, 2);
   g_assert_cmpuint (t.n_windows, ==, 1);
-  e.accumulator_capacity = 0;
+  e.window_accumulator_scratch_capacity = 0;
   g_assert_false (vyre_decode_evidence_is_complete (&e));
   vyre_telemetry_clear (&t);
 }
@@ -487,45 +376,12 @@ ingest_vector (void)
   assert_ring_error (error, VYRE_RING_ERROR_MALFORMED);
 }
 
-static void
-priority (void)
-{
-  VyrePriorityAccounting a = { 0 };
-  VyreTelemetry t = VYRE_TELEMETRY_INIT;
-
-  g_assert_cmpstr (vyre_priority_drain_reason (&a), ==, "none");
-  t.occupancy.requeue = 4;
-  vyre_priority_from_telemetry (&a, &t);
-  g_assert_cmpuint (a.requeue_count, ==, 4);
-  g_assert_cmpstr (vyre_priority_drain_reason (&a), ==, "pending_telemetry");
-  vyre_priority_record_promotion (&a, 9);
-  vyre_priority_record_promotion (&a, 3);
-  g_assert_cmpuint (a.aged_promotions, ==, 2);
-  g_assert_cmpuint (a.max_priority_age, ==, 9);
-  a.aged_promotions = G_MAXUINT64 - 1024;
-  g_assert_cmpstr (
-      vyre_priority_drain_reason (&a), ==, "aged_promotion_counter_near_limit");
-  a.requeue_count = G_MAXUINT64 - 1;
-  g_assert_cmpstr (
-      vyre_priority_drain_reason (&a), ==, "requeue_counter_near_limit");
-  a.aged_promotions = G_MAXUINT64;
-  g_assert_cmpstr (
-      vyre_priority_drain_reason (&a), ==, "aged_promotion_counter_exhausted");
-  vyre_priority_record_requeue (&a);
-  vyre_priority_record_requeue (&a);
-  g_assert_cmpuint (a.requeue_count, ==, G_MAXUINT64);
-  g_assert_cmpstr (
-      vyre_priority_drain_reason (&a), ==, "requeue_counter_exhausted");
-}
-
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/telemetry/occupancy", occupancy);
   g_test_add_func ("/telemetry/counters", counters);
-  g_test_add_func ("/telemetry/watchdog", watchdog_vector);
-  g_test_add_func ("/telemetry/watchdog/beyond", watchdog_beyond_vector);
   g_test_add_func ("/telemetry/evidence", evidence);
   g_test_add_func ("/telemetry/decode-errors", decode_errors);
   g_test_add_func ("/telemetry/windows", windows);
@@ -534,6 +390,5 @@ main (int argc, char **argv)
   g_test_add_func ("/telemetry/unwrap", unwrap);
   g_test_add_func ("/telemetry/sketch", sketch_vector);
   g_test_add_func ("/telemetry/ingest", ingest_vector);
-  g_test_add_func ("/telemetry/priority", priority);
   return g_test_run ();
 }

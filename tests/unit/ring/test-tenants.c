@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
-#include "fixture.h"
+#include "support.h"
 #include "ring/ioqueue.h"
 #include "ring/tenants.h"
 
@@ -28,7 +28,8 @@ numbers (void)
   assert_ring_error (error, VYRE_RING_ERROR_INVALID_ARGUMENT);
   g_assert_false (vyre_ring_tenant_opcode (0, 0, &opcode, &error));
   assert_ring_error (error, VYRE_RING_ERROR_INVALID_ARGUMENT);
-  g_assert_false (vyre_ring_tenant_opcode (29, 0, &opcode, &error));
+  g_assert_false (
+      vyre_ring_tenant_opcode (VYRE_RING_LAST_TENANT + 1, 0, &opcode, &error));
   assert_ring_error (error, VYRE_RING_ERROR_INVALID_ARGUMENT);
 
   g_assert_true (
@@ -69,7 +70,7 @@ table_end (void)
     if (i == 7)
       g_assert_true (vyre_ring_tenants_unregister (tenants, id, &error));
   }
-  g_assert_cmpuint (id, ==, 28);
+  g_assert_cmpuint (id, ==, VYRE_RING_LAST_TENANT);
   g_assert_false (vyre_ring_tenants_register (tenants, NULL, &id, &error));
   assert_ring_error (error, VYRE_RING_ERROR_FULL);
 

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "tenant-stats.h"
+
+G_BEGIN_DECLS
+
+/*
+ * Recording of what vyre_runtime_read_tenants() reads. Every function may be
+ * called from any thread, with or without the runtime's lock; each holds a lock
+ * of its own for some tens of nanoseconds and calls nothing under it. Ids that
+ * are none of a tenant are ignored.
+ */
+typedef struct _VyreTenantStats VyreTenantStats;
+
+VyreTenantStats *vyre_tenant_stats_new (void);
+void vyre_tenant_stats_free (VyreTenantStats *stats);
+
+/* A tenant comes, its counters at zero; goes. What ends after it has gone is
+ * counted for nobody. */
+void vyre_tenant_stats_begin (
+    VyreTenantStats *stats, guint id, const char *name);
+void vyre_tenant_stats_end (VyreTenantStats *stats, guint id);
+
+/* A window is published. */
+void vyre_tenant_stats_submitted (
+    VyreTenantStats *stats, guint id, guint64 bytes, guint tiles);
+
+typedef struct
+{
+  VyreWindowState state;        /* DONE, FAULT, CANCELLED or LOST */
+  guint64 latency_ns;           /* since it was published */
+  guint code;                   /* of a FAULT */
+  guint32 address;
+  guint64 steps;
+  guint slices;
+  gboolean compiled;            /* compiled code ran it */
+} VyreTenantEnd;
+
+void vyre_tenant_stats_finished (
+    VyreTenantStats *stats, guint id, const VyreTenantEnd *end);
+
+guint vyre_tenant_stats_read (
+    VyreTenantStats *stats, VyreTenantReading *readings, guint n);
+
+/* What the engine calls, with the runtime's lock: whenever a window has been
+ * published, and before its state becomes a final one. */
+void vyre_window_note_published (VyreWindow *window);
+void vyre_window_note_ended (VyreWindow *window, VyreWindowState state);
+
+G_END_DECLS
