@@ -5,7 +5,7 @@
 #include "engine-private.h"
 #include "monitor-private.h"
 #include "tenant-stats-private.h"
-#include "../telemetry/telemetry.h"
+#include "../telemetry/watchdog.h"
 
 #include <json-glib/json-glib.h>
 #include <string.h>
@@ -26,10 +26,8 @@ struct _VyreRuntimeMonitor
   VyreRuntime *runtime; /* which owns this: not a reference */
   VyreMonitor *monitor;
   VyreTenantReading *readings; /* MAX_TENANTS */
-  /* As of now, and of at least WATCH_NS ago, for the watchdog. */
-  VyreTelemetry current, baseline;
-  gint64 baseline_time; /* monotonic, µs; 0: none */
-  gboolean stalled;
+  VyreTelemetry current;
+  VyreWatchdog watchdog;
 };
 
 /* Guards the pointers to monitors of all runtimes. */
@@ -186,37 +184,21 @@ add_control (JsonBuilder *builder, const VyreControlSnapshot *control)
   json_builder_end_object (builder);
 }
 
-/* The last of a sample: replaces the baseline by the current telemetry when
- * that is due. */
 static void
 add_watchdog (JsonBuilder *builder, VyreRuntimeMonitor *self, gint64 now)
 {
-  const VyreTelemetry *previous =
-      self->baseline_time == 0 ? &self->current : &self->baseline;
-  guint64 elapsed = self->baseline_time == 0
-                        ? 0
-                        : (guint64) (now - self->baseline_time) * 1000;
-  VyreWatchdogReport report;
+  const VyreWatchdogReport *report = &self->watchdog.report;
+  VyreWatchdogSnapshot snapshot;
 
-  vyre_watchdog_check (&report, previous, &self->current, elapsed, WATCH_NS);
-  if (report.measured)
-    self->stalled = report.stalled;
-  else if (report.progressed)
-    self->stalled = FALSE;
+  self->watchdog.timeout_ns = WATCH_NS;
+  vyre_watchdog_snapshot (&snapshot, &self->current, (guint64) now * 1000);
+  vyre_watchdog_feed (&self->watchdog, &snapshot);
   begin_group (builder, "watchdog");
-  add_boolean (builder, "stalled", self->stalled);
-  add_int (builder, "runnable-slots", report.runnable_slots);
-  add_int (builder, "masked-slots", report.masked_slots);
-  add_int (builder, "fault-slots", report.fault_slots);
+  add_boolean (builder, "stalled", self->watchdog.stalled);
+  add_int (builder, "runnable-slots", report->runnable_slots);
+  add_int (builder, "masked-slots", report->masked_slots);
+  add_int (builder, "fault-slots", report->fault_slots);
   json_builder_end_object (builder);
-
-  if (self->baseline_time == 0 || report.measured) {
-    VyreTelemetry kept = self->baseline;
-
-    self->baseline = self->current;
-    self->current = kept;
-    self->baseline_time = now;
-  }
 }
 
 /* Interpolated: not beyond what there ever was. */
@@ -325,7 +307,6 @@ monitor_free (VyreRuntimeMonitor *self)
     return;
   vyre_monitor_free (self->monitor);
   vyre_telemetry_clear (&self->current);
-  vyre_telemetry_clear (&self->baseline);
   g_free (self->readings);
   g_free (self);
 }
