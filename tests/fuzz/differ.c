@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Random programs on the reference executor and on another one, compared.
  *
- *   differ [--seed N] [--count N] [--seconds N] [--with gpu|eval] [--print]
+ *   differ [--seed N] [--count N] [--seconds N] [--with gpu|eval|jit] [--print]
  *
  * Runs COUNT programs from SEED on, or as many as SECONDS allow. A program that
  * differs is printed with its seed, made smaller as long as it differs; the
  * status is then 1. `--with eval` takes the evaluator of the lowering tests in
  * place of a device. Only code and data vary, so no pipeline is compiled but at
- * the start. Status 77 (skipped) where there is no device. */
+ * the start. `--with jit` compiles each program that is not grouped. Status 77
+ * (skipped) where there is no device. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../unit/jit/run.h"
 #include "../unit/lower/eval.h"
 #include "engine/runtime.h"
 #include "generate.h"
@@ -27,6 +29,7 @@ typedef enum
   RAN,
   FAULTED,
   GAVE_UP, /* limits, which say nothing about the program */
+  GROUPED, /* jit: such programs are not compiled */
 } End;
 
 typedef struct
@@ -40,7 +43,8 @@ typedef struct
 static VyreRuntime *runtime;
 static VyreTenant *tenant;
 static guint eval_registers; /* few ones make code spill */
-static guint64 n_gave_up, n_faulted, n_floats_apart;
+static guint jit_unroll;
+static guint64 n_gave_up, n_faulted, n_floats_apart, n_grouped;
 
 static Outcome *
 outcome_new (const Generated *g)
@@ -111,6 +115,19 @@ run_reference (const Generated *g)
   return outcome;
 }
 
+static void
+take_outputs (const Generated *g, GByteArray **buffers, Outcome *outcome)
+{
+  for (guint i = 0; i < outcome->n; i++) {
+    GBytes *bytes =
+        buffers[i] != NULL ? g_byte_array_free_to_bytes (buffers[i]) : NULL;
+
+    if (bytes != NULL && is_returned (&g->program->buffers[i]))
+      outcome->outputs[i] = g_bytes_ref (bytes);
+    g_clear_pointer (&bytes, g_bytes_unref);
+  }
+}
+
 static Outcome *
 run_eval (const Generated *g)
 {
@@ -134,14 +151,40 @@ run_eval (const Generated *g)
     outcome->end = FAULTED;
     outcome->message = g_strdup (vyre_fault_name (result.fault.code));
   }
-  for (guint i = 0; i < outcome->n; i++) {
-    GBytes *bytes =
-        buffers[i] != NULL ? g_byte_array_free_to_bytes (buffers[i]) : NULL;
+  take_outputs (g, buffers, outcome);
+  return outcome;
+}
 
-    if (bytes != NULL && is_returned (&g->program->buffers[i]))
-      outcome->outputs[i] = g_bytes_ref (bytes);
-    g_clear_pointer (&bytes, g_bytes_unref);
+static Outcome *
+run_jit (const Generated *g)
+{
+  Outcome *outcome = outcome_new (g);
+  VyreLowerOptions options = { eval_registers };
+  VyreJitOptions jit = { .unroll = jit_unroll };
+  JitRunOptions run = { .tiles = 1 + jit_unroll % 3,
+    .misalign = 4 * (jit_unroll % 2) };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VyreLowered) lowered = vyre_lower (g->program, &options, &error);
+  g_autoptr (JitProgram) compiled = NULL;
+  g_autofree GByteArray **buffers = g_new0 (GByteArray *, outcome->n);
+  JitRunResult result;
+
+  if (lowered != NULL)
+    compiled = jit_program_new (lowered, &jit, &error);
+  if (compiled == NULL) {
+    outcome->end = lowered != NULL && lowered->grouped ? GROUPED : GAVE_UP;
+    outcome->message = g_strdup (error->message);
+    return outcome;
   }
+  for (guint i = 0; i < outcome->n; i++)
+    if (g->contents[i] != NULL)
+      buffers[i] = g_bytes_unref_to_array (g_bytes_ref (g->contents[i]));
+  jit_program_run (compiled, &run, buffers, g->grid, &result);
+  if (result.code != 0) {
+    outcome->end = FAULTED;
+    outcome->message = g_strdup (vyre_fault_name (result.code));
+  }
+  take_outputs (g, buffers, outcome);
   return outcome;
 }
 
@@ -300,6 +343,10 @@ compare (const Generated *g, Outcome *(*run) (const Generated *g))
     return NULL;
   }
   found = run (g);
+  if (found->end == GROUPED) {
+    n_grouped++;
+    return NULL;
+  }
   if (found->end == GAVE_UP)
     return g_strdup_printf ("refused: %s", found->message);
   if (wanted->end != found->end)
@@ -475,6 +522,7 @@ check_seed (guint64 seed, Outcome *(*run) (const Generated *g), gboolean print,
   Shrinker shrinker = { g, run };
 
   eval_registers = 8 + (guint) (seed % 3) * 20;
+  jit_unroll = 1u << seed % 4;
   if (print)
     print_program (g);
   difference = compare (g, run);
@@ -501,7 +549,7 @@ main (int argc, char **argv)
     { "seed", 's', 0, G_OPTION_ARG_INT64, &seed, "First seed", "N" },
     { "count", 'n', 0, G_OPTION_ARG_INT64, &count, "Programs", "N" },
     { "seconds", 't', 0, G_OPTION_ARG_INT64, &seconds, "Time", "N" },
-    { "with", 'w', 0, G_OPTION_ARG_STRING, &with, "gpu or eval", "WHAT" },
+    { "with", 'w', 0, G_OPTION_ARG_STRING, &with, "gpu, eval or jit", "WHAT" },
     { "print", 'p', 0, G_OPTION_ARG_NONE, &print, "Print each program", NULL },
     { "no-shrink", 0, G_OPTION_FLAG_REVERSE, G_OPTION_ARG_NONE, &small,
         "Leave programs as they are", NULL },
@@ -510,13 +558,16 @@ main (int argc, char **argv)
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
   g_autoptr (GError) error = NULL;
   gint64 start = g_get_monotonic_time (), done = 0, failed = 0;
-  gboolean eval;
+  gboolean eval, compiled;
 
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error))
     goto failed;
   eval = g_strcmp0 (with, "eval") == 0;
-  if (!eval) {
+  compiled = g_strcmp0 (with, "jit") == 0;
+  if (compiled && jit_device () == NULL)
+    return 77;
+  if (!eval && !compiled) {
     runtime = vyre_runtime_acquire (&VYRE_RUNTIME_OPTIONS_DEFAULT, &error);
     if (runtime == NULL) {
       g_printerr ("no device: %s\n", error->message);
@@ -533,17 +584,22 @@ main (int argc, char **argv)
          (seconds == 0 ||
              g_get_monotonic_time () - start < seconds * G_USEC_PER_SEC) &&
          failed < 5) {
-    if (!check_seed (
-            (guint64) (seed + done), eval ? run_eval : run_gpu, print, small))
+    if (!check_seed ((guint64) (seed + done),
+            eval       ? run_eval
+            : compiled ? run_jit
+                       : run_gpu,
+            print, small))
       failed++;
     done++;
   }
-  g_print ("# %" G_GINT64_FORMAT " programs from seed %" G_GINT64_FORMAT
-           ", %" G_GINT64_FORMAT " differ, %" G_GUINT64_FORMAT
-           " end in a fault, %" G_GUINT64_FORMAT
-           " were too long, %" G_GUINT64_FORMAT
-           " floats within their tolerance\n",
-      done, seed, failed, n_faulted, n_gave_up, n_floats_apart);
+  g_print (
+      "# %" G_GINT64_FORMAT " programs from seed %" G_GINT64_FORMAT
+      ", %" G_GINT64_FORMAT " differ, %" G_GUINT64_FORMAT
+      " end in a fault, %" G_GUINT64_FORMAT " were too long, %" G_GUINT64_FORMAT
+      " are grouped, %" G_GUINT64_FORMAT " floats within their tolerance\n",
+      done, seed, failed, n_faulted, n_gave_up, n_grouped, n_floats_apart);
+  if (compiled)
+    jit_print_times ();
   g_clear_pointer (&tenant, vyre_tenant_free);
   g_clear_pointer (&runtime, vyre_runtime_unref);
   return failed == 0 ? 0 : 1;

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What generated code calls (runtime/jit/), beside the operations of
+ * float.glsl, transcendental.glsl and integer.glsl. It stands in front of the
+ * generated functions and expects of the frame:
+ *
+ *   LANES, lane             lanes of the workgroup, which is one subgroup
+ *   tile_first, tile_count  the tile, in workgroups of the program
+ *   grid                    of the dispatch, in workgroups
+ *   bindings[]              x, y address, z bytes, w count
+ *   fault_code, fault_address, fault_tag
+ *                           of the lane; 0: none
+ *   steps_done              instructions, of the lane group
+ *   bool go_on (uint n)     n more loop passes; false: leave at once
+ */
+
+layout(buffer_reference, scalar, buffer_reference_align = 8) buffer Pairs
+{
+  uvec2 p;
+};
+layout(buffer_reference, scalar, buffer_reference_align = 16) buffer Quads
+{
+  uvec4 q;
+};
+
+/* The first fault of a lane counts. */
+void
+compiled_fault (uint code, uint address, uint tag)
+{
+  if (fault_code == 0u) {
+    fault_code = code;
+    fault_address = address;
+    fault_tag = tag;
+  }
+}
+
+/* The workgroup with that number, x changing fastest. */
+uvec3
+compiled_workgroup (uint number)
+{
+  if (grid.y == 1u && grid.z == 1u)
+    return uvec3 (number, 0u, 0u);
+  return uvec3 (number % grid.x, number / grid.x % grid.y,
+      number / grid.x / grid.y);
+}
+
+/* --- integers -------------------------------------------------------------- */
+
+uint
+compiled_multiply_high (uint a, uint b)
+{
+  uint high, low;
+  umulExtended (a, b, high, low);
+  return high;
+}
+
+uint
+compiled_multiply_saturating (uint a, uint b)
+{
+  uint high, low;
+  umulExtended (a, b, high, low);
+  return high != 0u ? 0xffffffffu : low;
+}
+
+bool
+compiled_ordered (uint a, uint b)
+{
+  return !is_nan (a) && !is_nan (b);
+}
+
+/* --- memory ---------------------------------------------------------------- */
+
+/* byte counts from base and has been compared with the binding's length. */
+uint
+compiled_word (uint64_t base, uint byte)
+{
+  return Words (base + uint64_t (byte)).w[0];
+}
+
+uint
+compiled_half (uint64_t base, uint byte)
+{
+  return uint (Halves (base + uint64_t (byte)).h[0]);
+}
+
+uint
+compiled_byte (uint64_t base, uint byte)
+{
+  return uint (Bytes (base + uint64_t (byte)).b[0]);
+}
+
+uvec2
+compiled_pair (uint64_t base, uint byte)
+{
+  return Pairs (base + uint64_t (byte)).p;
+}
+
+uvec4
+compiled_quad (uint64_t base, uint byte)
+{
+  return Quads (base + uint64_t (byte)).q;
+}
+
+/* 0 unless inside. */
+uint
+compiled_load_word (uint64_t base, uint byte, bool inside)
+{
+  uint r = 0u;
+  if (inside)
+    r = compiled_word (base, byte);
+  return r;
+}
+
+uint
+compiled_load_half (uint64_t base, uint byte, bool inside)
+{
+  uint r = 0u;
+  if (inside)
+    r = compiled_half (base, byte);
+  return r;
+}
+
+uint
+compiled_load_byte (uint64_t base, uint byte, bool inside)
+{
+  uint r = 0u;
+  if (inside)
+    r = compiled_byte (base, byte);
+  return r;
+}
+
+void
+compiled_set_word (uint64_t base, uint byte, uint value)
+{
+  Words (base + uint64_t (byte)).w[0] = value;
+}
+
+void
+compiled_set_half (uint64_t base, uint byte, uint value)
+{
+  Halves (base + uint64_t (byte)).h[0] = uint16_t (value);
+}
+
+void
+compiled_set_byte (uint64_t base, uint byte, uint value)
+{
+  Bytes (base + uint64_t (byte)).b[0] = uint8_t (value);
+}
+
+void
+compiled_set_pair (uint64_t base, uint byte, uvec2 value)
+{
+  Pairs (base + uint64_t (byte)).p = value;
+}
+
+void
+compiled_set_quad (uint64_t base, uint byte, uvec4 value)
+{
+  Quads (base + uint64_t (byte)).q = value;
+}
