@@ -12,12 +12,6 @@ GST_DEBUG_CATEGORY_EXTERN (gst_vyre_interp_debug);
 
 typedef enum
 {
-  GST_VYRE_ENGINE_AUTO,
-  GST_VYRE_ENGINE_INTERP,
-} GstVyreEngine;
-
-typedef enum
-{
   GST_VYRE_TAIL_PAD,
   GST_VYRE_TAIL_DROP,
   GST_VYRE_TAIL_ERROR,
@@ -68,7 +62,7 @@ struct _GstVyreInterp
   char *program_location;
   char *program;
   char *bindings;
-  GstVyreEngine engine;
+  VyreEngine engine;
   gint device_index;
   char *device_name, *device_uuid;
   guint priority; /* VYRE_PRI_* */
@@ -159,8 +153,9 @@ GstStructure *gst_vyre_interp_get_kept (GstVyreInterp *self);
 gboolean gst_vyre_interp_load (GstVyreInterp *self, GError **error);
 /* Both pads are inactive, and no run is out. */
 void gst_vyre_interp_unload (GstVyreInterp *self);
-/* With OBJECT_LOCK: priority and quota become those of the workloads. */
-void gst_vyre_interp_share_locked (GstVyreInterp *self);
+/* With OBJECT_LOCK: engine, priority and quota become those of the
+ * workloads. */
+void gst_vyre_interp_apply_locked (GstVyreInterp *self);
 /* program or program-location; loads it if a stream runs. No lock, and not a
  * thread that streams through this element, which would wait for the compiler. */
 void gst_vyre_interp_set_program (

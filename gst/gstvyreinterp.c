@@ -97,7 +97,7 @@
  * ## Statistics
  *
  * #GstVyreInterp:stats is `application/x-vyre-interp-stats`. All fields but the
- * last are #guint64, count from READY to PAUSED on and never decrease:
+ * last three are #guint64, count from READY to PAUSED on and never decrease:
  *
  * * `buffers-in`, `buffers-out`, `bytes-in`, `bytes-out`: what passed the pads
  * * `copied-bytes`: copied to where the GPU can read them
@@ -108,6 +108,8 @@
  * * `faults`: runs that failed
  * * `cancelled`: runs dropped by a flush or a state change
  * * `in-flight`: (#guint) runs whose result has not left yet
+ * * `tier`: (string) as #GstVyreInterp:tier; `tier-reason` (string): why the
+ *   program cannot be compiled, if it is `refused`, else empty
  *
  * ## Example launch lines
  *

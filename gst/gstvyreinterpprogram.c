@@ -118,7 +118,7 @@ gst_vyre_interp_load (GstVyreInterp *self, GError **error)
   workload = make_workload (self, location, text, error);
   GST_OBJECT_LOCK (self);
   self->workload = workload;
-  gst_vyre_interp_share_locked (self);
+  gst_vyre_interp_apply_locked (self);
   GST_OBJECT_UNLOCK (self);
   g_mutex_unlock (&self->load_lock);
   return workload != NULL;
@@ -141,15 +141,22 @@ gst_vyre_interp_unload (GstVyreInterp *self)
   g_clear_pointer (&next, gst_vyre_workload_unref);
 }
 
+static void
+apply (GstVyreInterp *self, GstVyreWorkload *workload)
+{
+  gst_vyre_workload_set_engine (workload, self->engine);
+  gst_vyre_workload_set_share (workload, self->priority, self->quota);
+}
+
 void
-gst_vyre_interp_share_locked (GstVyreInterp *self)
+gst_vyre_interp_apply_locked (GstVyreInterp *self)
 {
   GstVyreWorkload *next = g_atomic_pointer_get (&self->next_workload);
 
   if (self->workload != NULL)
-    gst_vyre_workload_set_share (self->workload, self->priority, self->quota);
+    apply (self, self->workload);
   if (next != NULL)
-    gst_vyre_workload_set_share (next, self->priority, self->quota);
+    apply (self, next);
 }
 
 /* --- while the stream runs ----------------------------------------------------- */
@@ -169,7 +176,7 @@ offer_program (
   g_free (self->program);
   self->program = g_strdup (text);
   before = g_atomic_pointer_exchange (&self->next_workload, next);
-  gst_vyre_interp_share_locked (self);
+  gst_vyre_interp_apply_locked (self);
   GST_OBJECT_UNLOCK (self);
   /* No buffer came between them. */
   g_clear_pointer (&before, gst_vyre_workload_unref);

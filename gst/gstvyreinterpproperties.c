@@ -23,6 +23,7 @@ enum
   PROP_MAX_OUTPUT_BYTES,
   PROP_TAIL,
   PROP_ON_FAULT,
+  PROP_TIER,
   PROP_STATS,
   PROP_KEPT,
 };
@@ -37,13 +38,35 @@ static GType
 gst_vyre_engine_get_type (void)
 {
   static gsize type = 0;
-  static const GEnumValue values[] = { { GST_VYRE_ENGINE_AUTO,
-                                           "Whatever is fastest", "auto" },
-    { GST_VYRE_ENGINE_INTERP, "Interpreted by the resident kernel", "interp" },
-    { 0, NULL, NULL } };
+  static const GEnumValue values[] = {
+    { VYRE_ENGINE_AUTO, "Interpreted at once, compiled when hot", "auto" },
+    { VYRE_ENGINE_INTERP, "Always interpreted", "interp" },
+    { VYRE_ENGINE_JIT, "Compiled at once, interpreted until then", "jit" },
+    { 0, NULL, NULL },
+  };
 
   if (g_once_init_enter (&type))
     g_once_init_leave (&type, g_enum_register_static ("GstVyreEngine", values));
+  return type;
+}
+
+#define GST_TYPE_VYRE_TIER (gst_vyre_tier_get_type ())
+static GType
+gst_vyre_tier_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    { VYRE_TIER_INTERPRETED, "The program is interpreted", "interpreted" },
+    { VYRE_TIER_COMPILING, "It is being compiled, and interpreted meanwhile",
+        "compiling" },
+    { VYRE_TIER_COMPILED, "It runs compiled", "compiled" },
+    { VYRE_TIER_REFUSED, "It cannot be compiled, and stays interpreted",
+        "refused" },
+    { 0, NULL, NULL },
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstVyreTier", values));
   return type;
 }
 
@@ -157,6 +180,7 @@ set_property (
       break;
     case PROP_ENGINE:
       self->engine = g_value_get_enum (value);
+      gst_vyre_interp_apply_locked (self);
       break;
     case PROP_DEVICE_INDEX:
       self->device_index = g_value_get_int (value);
@@ -171,11 +195,11 @@ set_property (
       break;
     case PROP_PRIORITY:
       self->priority = g_value_get_enum (value);
-      gst_vyre_interp_share_locked (self);
+      gst_vyre_interp_apply_locked (self);
       break;
     case PROP_QUOTA:
       self->quota = g_value_get_uint (value);
-      gst_vyre_interp_share_locked (self);
+      gst_vyre_interp_apply_locked (self);
       break;
     case PROP_RESIDENCY:
       self->residency = g_value_get_enum (value);
@@ -216,12 +240,31 @@ too_late:
       gst_element_state_get_name (last_mutable_state (pspec)));
 }
 
+/* Of the program that buffers yet to come meet. */
+static VyreTier
+get_tier (GstVyreInterp *self, char **reason)
+{
+  VyreTier tier = VYRE_TIER_INTERPRETED;
+
+  *reason = NULL;
+  GST_OBJECT_LOCK (self);
+  if (self->workload)
+    tier = gst_vyre_workload_get_tier (self->workload, reason);
+  GST_OBJECT_UNLOCK (self);
+  return tier;
+}
+
 static GstStructure *
 get_stats (GstVyreInterp *self)
 {
+  g_autofree char *reason = NULL;
+  VyreTier tier = get_tier (self, &reason);
+  GEnumClass *tiers = g_type_class_ref (GST_TYPE_VYRE_TIER);
+  const char *tier_name = g_enum_get_value (tiers, tier)->value_nick;
   GstVyreInterpStats stats;
   guint in_flight;
 
+  g_type_class_unref (tiers);
   g_mutex_lock (&self->lock);
   stats = self->stats;
   in_flight = self->n_buffers;
@@ -235,7 +278,8 @@ get_stats (GstVyreInterp *self)
       stats.in_place, "copied-out-bytes", G_TYPE_UINT64, stats.copied_out,
       "windows", G_TYPE_UINT64, stats.windows, "faults", G_TYPE_UINT64,
       stats.faults, "cancelled", G_TYPE_UINT64, stats.cancelled, "in-flight",
-      G_TYPE_UINT, in_flight, NULL);
+      G_TYPE_UINT, in_flight, "tier", G_TYPE_STRING, tier_name, "tier-reason",
+      G_TYPE_STRING, reason != NULL ? reason : "", NULL);
 }
 
 static void
@@ -244,6 +288,12 @@ get_property (GObject *object, guint prop_id, GValue *value, GParamSpec *pspec)
   GstVyreInterp *self = GST_VYRE_INTERP (object);
 
   switch (prop_id) {
+    case PROP_TIER: {
+      g_autofree char *reason = NULL;
+
+      g_value_set_enum (value, get_tier (self, &reason));
+      return;
+    }
     case PROP_STATS:
       g_value_take_boxed (value, get_stats (self));
       return;
@@ -370,13 +420,15 @@ gst_vyre_interp_install_properties (GObjectClass *klass)
   /**
    * GstVyreInterp:engine:
    *
-   * How the program is executed. Default: auto. Changes up to READY.
+   * How the program is executed: interpreted, compiled in the background at
+   * once, or that when it has proved worth it. Default: auto. Changes at any time,
+   * for buffers yet to come.
    *
    * Since: 0.1
    */
   g_object_class_install_property (klass, PROP_ENGINE,
       g_param_spec_enum ("engine", "Engine", "How the program is executed",
-          GST_TYPE_VYRE_ENGINE, GST_VYRE_ENGINE_AUTO, in_ready));
+          GST_TYPE_VYRE_ENGINE, VYRE_ENGINE_AUTO, always));
   /**
    * GstVyreInterp:device-index:
    *
@@ -521,6 +573,17 @@ gst_vyre_interp_install_properties (GObjectClass *klass)
           "What becomes of a buffer on which the program fails",
           GST_TYPE_VYRE_ON_FAULT, GST_VYRE_ON_FAULT_ERROR, in_ready));
   /**
+   * GstVyreInterp:tier:
+   *
+   * How the program is executed now; `tier-reason` of #GstVyreInterp:stats says
+   * why it cannot be compiled.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_TIER,
+      g_param_spec_enum ("tier", "Tier", "How the program is executed now",
+          GST_TYPE_VYRE_TIER, VYRE_TIER_INTERPRETED, readable));
+  /**
    * GstVyreInterp:stats:
    *
    * Counters, see above.
@@ -544,6 +607,7 @@ gst_vyre_interp_install_properties (GObjectClass *klass)
 
   gst_type_mark_as_plugin_api (GST_TYPE_VYRE_ENGINE, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_VYRE_PRIORITY, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_VYRE_TIER, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_VYRE_RESIDENCY, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_VYRE_TAIL, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_VYRE_ON_FAULT, 0);

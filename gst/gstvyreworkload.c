@@ -344,6 +344,18 @@ gst_vyre_workload_wait_room (GstVyreWorkload *workload, gint64 end_time)
 }
 
 void
+gst_vyre_workload_set_engine (GstVyreWorkload *workload, VyreEngine engine)
+{
+  vyre_executable_set_engine (workload->executable, engine);
+}
+
+VyreTier
+gst_vyre_workload_get_tier (GstVyreWorkload *workload, char **reason)
+{
+  return vyre_executable_get_tier (workload->executable, reason);
+}
+
+void
 gst_vyre_workload_set_share (
     GstVyreWorkload *workload, guint priority, guint quota)
 {

@@ -58,6 +58,11 @@ GstStructure *gst_vyre_workload_get_kept (GstVyreWorkload *workload);
 /* Gives up what is kept for buffers yet to come: windows and the memory that they
  * hold. Any thread. */
 void gst_vyre_workload_trim (GstVyreWorkload *workload);
+/* What runs it, and what does so now; reason is newly allocated, set when
+ * REFUSED. Any thread. */
+void gst_vyre_workload_set_engine (
+    GstVyreWorkload *workload, VyreEngine engine);
+VyreTier gst_vyre_workload_get_tier (GstVyreWorkload *workload, char **reason);
 /* Its level (VYRE_PRI_*) and how many of its slots may be claimed at once (0:
  * no limit). Any thread. */
 void gst_vyre_workload_set_share (

@@ -29,6 +29,8 @@ struct _VyreTenant
 struct _VyreExecutable
 {
   gint refs;
+  VyreRuntime *runtime;
+  gint engine; /* atomic */
   VyreProgram *program;
 };
 
@@ -327,6 +329,7 @@ vyre_executable_new (VyreRuntime *runtime, VyreProgram *program, GError **error)
   VyreExecutable *executable = g_new0 (VyreExecutable, 1);
 
   executable->refs = 1;
+  executable->runtime = runtime;
   executable->program = vyre_program_ref (program);
   g_mutex_lock (&runtime->lock);
   runtime->counts.executables++;
@@ -348,6 +351,26 @@ vyre_executable_unref (VyreExecutable *executable)
     return;
   vyre_program_unref (executable->program);
   g_free (executable);
+}
+
+void
+vyre_executable_set_engine (VyreExecutable *executable, VyreEngine engine)
+{
+  g_atomic_int_set (&executable->engine, engine);
+  g_mutex_lock (&executable->runtime->lock);
+  executable->runtime->counts.engine = engine;
+  g_mutex_unlock (&executable->runtime->lock);
+}
+
+/* What is to be compiled cannot be. */
+VyreTier
+vyre_executable_get_tier (VyreExecutable *executable, char **reason)
+{
+  if (g_atomic_int_get (&executable->engine) != VYRE_ENGINE_JIT)
+    return VYRE_TIER_INTERPRETED;
+  if (reason != NULL)
+    *reason = g_strdup ("there is no GPU");
+  return VYRE_TIER_REFUSED;
 }
 
 gboolean

@@ -290,6 +290,37 @@ test_fault (void)
 }
 
 static void
+test_engine (void)
+{
+  GstElement *element = interp_element ("invert", NULL);
+  Interp *self = interp_play (element);
+  GstStructure *stats;
+  gint tier;
+
+  g_assert_cmpint (counts ().engine, ==, VYRE_ENGINE_AUTO);
+  g_object_get (element, "tier", &tier, NULL);
+  g_assert_cmpint (tier, ==, VYRE_TIER_INTERPRETED);
+  gst_util_set_object_arg (G_OBJECT (element), "engine", "jit");
+  g_assert_cmpint (counts ().engine, ==, VYRE_ENGINE_JIT);
+  g_object_get (element, "tier", &tier, "stats", &stats, NULL);
+  g_assert_cmpint (tier, ==, VYRE_TIER_REFUSED);
+  g_assert_cmpstr (gst_structure_get_string (stats, "tier"), ==, "refused");
+  g_assert_cmpstr (
+      gst_structure_get_string (stats, "tier-reason"), ==, "there is no GPU");
+  gst_structure_free (stats);
+
+  /* The next program is run the same way. */
+  g_object_set (element, "program", "ascii-upper", NULL);
+  g_assert_cmpint (counts ().engine, ==, VYRE_ENGINE_JIT);
+  push_numbered (self, 0, 1, 64);
+  pull_numbered (self, 0, 1, 64);
+  g_object_get (element, "tier", &tier, NULL);
+  g_assert_cmpint (tier, ==, VYRE_TIER_REFUSED);
+  interp_free (self);
+  g_assert_cmpuint (counts ().tenants, ==, 0);
+}
+
+static void
 test_properties (void)
 {
   GstElement *element = interp_element ("invert", NULL);
@@ -462,6 +493,7 @@ main (int argc, char **argv)
   g_test_add_func ("/interp-flow/busy", test_busy);
   g_test_add_func ("/interp-flow/flush", test_flush);
   g_test_add_func ("/interp-flow/fault", test_fault);
+  g_test_add_func ("/interp-flow/engine", test_engine);
   g_test_add_func ("/interp-flow/properties", test_properties);
   g_test_add_func ("/interp-flow/takeover", test_takeover);
   g_test_add_func ("/interp-flow/refused", test_refused);
