@@ -327,7 +327,8 @@ vyre_runtime_acquire (const VyreRuntimeOptions *options, GError **error)
     options = &defaults;
 
   g_autoptr (VyreDevice) device =
-      vyre_device_open (options->device_index, options->device_name, error);
+      vyre_device_open (options->device_index, options->device_name,
+          options->device_uuid, error);
   if (device == NULL)
     return NULL;
 
