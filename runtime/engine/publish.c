@@ -7,6 +7,9 @@
 /* A window's share of its level: so many windows of a tenant stay well below
  * what it may have. */
 #define LEVEL_SHARE 16
+/* So many windows in flight are cut fine, or fairly. */
+#define FEW_WINDOWS 4
+#define MANY_WINDOWS 16
 
 /* --- room ------------------------------------------------------------------- */
 
@@ -75,22 +78,20 @@ check_room (VyreWindow *window, VyreLevel *level, guint n_tiles, guint64 *first,
 
 /* --- tiles -------------------------------------------------------------------- */
 
-/* Enough tiles to keep the workgroups of a launch busy: small windows are cut
- * fine while there are few of them, and left whole where there are many. */
+/* Enough tiles to keep the workgroups of a launch busy: windows are cut fine
+ * while there are few of them, and coarsely where there are many, since every
+ * tile costs the host a slot and a record. with: windows published together. */
 static gboolean
-split (VyreWindow *window, const VyreLevel *level, guint *n_tiles,
+split (VyreWindow *window, const VyreLevel *level, guint with, guint *n_tiles,
     guint32 *groups_per_tile, GError **error)
 {
   VyreRuntime *runtime = window->runtime;
   guint of_tile = 2; /* batches, log2 */
 
   if (runtime->parallel) {
-    guint in_flight = 0;
-    for (guint i = 0; i < VYRE_PRI_LEVELS; i++)
-      in_flight += runtime->levels[i].used;
-    of_tile = in_flight < runtime->workgroups / 2 ? 0
-              : in_flight < runtime->workgroups   ? 2
-                                                  : 4;
+    guint n = runtime->windows.length + with;
+
+    of_tile = n <= FEW_WINDOWS ? 0 : n <= MANY_WINDOWS ? 2 : 4;
   }
   guint32 groups = window->groups;
   guint32 tiles = MIN (((window->batches - 1) >> of_tile) + 1, groups);
@@ -200,7 +201,7 @@ write_slots (VyreWindow *window, guint32 groups_per_tile, guint32 residency,
 }
 
 gboolean
-vyre_window_enqueue (VyreWindow *window, gint64 now, GError **error)
+vyre_window_enqueue (VyreWindow *window, guint with, gint64 now, GError **error)
 {
   VyreRuntime *runtime = window->runtime;
   VyreTenantUse *use = &runtime->uses[window->tenant];
@@ -210,7 +211,7 @@ vyre_window_enqueue (VyreWindow *window, gint64 now, GError **error)
   guint64 first, bytes = 0;
   guint n_tiles;
 
-  if (!split (window, level, &n_tiles, &groups_per_tile, error) ||
+  if (!split (window, level, with, &n_tiles, &groups_per_tile, error) ||
       !check_room (window, level, n_tiles, &first, error))
     return FALSE;
 

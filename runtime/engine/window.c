@@ -134,7 +134,7 @@ vyre_windows_publish (VyreWindow *const *windows, guint n, GError **error)
   vyre_replay_note_publishing (windows, n);
   g_mutex_lock (&runtime->lock);
   while (published < n && may_publish (windows[published], error) &&
-         vyre_window_enqueue (windows[published], now, error))
+         vyre_window_enqueue (windows[published], n - published, now, error))
     published++;
   vyre_runtime_ring_bell (runtime);
   vyre_runtime_unlock (runtime);
