@@ -208,6 +208,7 @@ struct _VyreWindow
   VyreExecutable *executable;   /* a reference */
   VyreBinding *bindings;        /* with references to their blocks */
   guint n_bindings;
+  guint64 n_bytes;              /* of all bindings */
   guint tenant, tenant_serial;
   guint64 max_steps;
   guint32 grid[3];

@@ -208,16 +208,15 @@ vyre_window_enqueue (VyreWindow *window, guint with, gint64 now, GError **error)
   VyreLevel *level = &runtime->levels[use->level];
   gboolean oldest = g_queue_is_empty (&runtime->windows);
   guint32 groups_per_tile;
-  guint64 first, bytes = 0;
+  guint64 first;
   guint n_tiles;
 
   if (!split (window, level, with, &n_tiles, &groups_per_tile, error) ||
       !check_room (window, level, n_tiles, &first, error))
     return FALSE;
 
-  for (guint i = 0; i < window->n_bindings; i++)
-    bytes += window->bindings[i].length;
-  window->kernel = vyre_executable_choose_kernel (window->executable, bytes);
+  window->kernel =
+      vyre_executable_choose_kernel (window->executable, window->n_bytes);
   if (window->kernel->id != 0)
     runtime->windows_compiled++;
   window->level = use->level;
@@ -248,7 +247,7 @@ vyre_window_enqueue (VyreWindow *window, guint with, gint64 now, GError **error)
   g_queue_push_tail_link (&runtime->windows, &window->link);
   runtime->windows_submitted++;
   runtime->tiles_published += n_tiles;
-  runtime->bytes_bound += bytes;
+  runtime->bytes_bound += window->n_bytes;
   vyre_window_note_published (window);
   return TRUE;
 }

@@ -10,6 +10,7 @@ take_bindings (VyreWindow *window, const VyreBinding *bindings)
 {
   const VyreProgram *program = window->executable->lowered->program;
 
+  window->n_bytes = 0;
   for (guint i = 0; i < window->n_bindings; i++) {
     VyreBinding *own = &window->bindings[i];
     VyreBlock *before = own->block;
@@ -20,6 +21,7 @@ take_bindings (VyreWindow *window, const VyreBinding *bindings)
     } else {
       vyre_block_ref (bindings[i].block);
       *own = bindings[i];
+      window->n_bytes += own->length;
     }
     if (before != NULL)
       vyre_block_unref (before);
