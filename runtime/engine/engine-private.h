@@ -204,6 +204,7 @@ struct _VyreWindow
 {
   gint refs;
   GList link;                   /* [lock] in runtime->windows or ->finished */
+  gboolean is_finished;         /* [lock] in the latter */
   VyreRuntime *runtime;         /* a reference */
   VyreExecutable *executable;   /* a reference */
   VyreBinding *bindings;        /* with references to their blocks */

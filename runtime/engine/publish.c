@@ -118,7 +118,10 @@ residency_for (VyreWindow *window)
 
   for (guint i = 0; i < window->n_bindings; i++) {
     const VyreBinding *binding = &window->bindings[i];
-    if (binding->block == NULL)
+    const VyreLoweredBuffer *buffer = &window->executable->lowered->buffers[i];
+
+    /* What is written only may be stale: nobody looks. */
+    if (binding->block == NULL || !(buffer->loaded || buffer->atomic))
       continue;
     guint64 wanted = vyre_generation_require (
         runtime, binding->block, binding->offset, binding->length);
@@ -243,7 +246,13 @@ vyre_window_enqueue (VyreWindow *window, guint with, gint64 now, GError **error)
   write_slots (window, groups_per_tile, residency_for (window), oldest);
 
   g_atomic_int_set (&window->state, VYRE_WINDOW_RUNNING);
-  vyre_window_ref (window);
+  /* It may have ended under this very lock, and not have been let go of. */
+  if (window->is_finished) {
+    window->is_finished = FALSE;
+    g_queue_unlink (&runtime->finished, &window->link);
+  } else {
+    vyre_window_ref (window);
+  }
   g_queue_push_tail_link (&runtime->windows, &window->link);
   runtime->windows_submitted++;
   runtime->tiles_published += n_tiles;
