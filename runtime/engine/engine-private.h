@@ -152,6 +152,7 @@ struct _VyreRuntime
   guint n_free_descriptors;
   guint64 generation;           /* [lock] of the newest launch */
   guint32 next_ticket;          /* [lock] */
+  guint n_cancelling;           /* [lock] windows in flight, told to end */
   guint n_tenants;              /* [lock] */
   VyreTenantUse uses[VYRE_TENANTS];     /* [lock] by tenant id */
   guint n_sleepers;             /* [lock] threads that wait for windows asleep */
