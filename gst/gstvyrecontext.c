@@ -32,15 +32,12 @@ static void
 fill_context (GstContext *context, VyreRuntime *runtime)
 {
   const VyreDeviceInfo *info = vyre_runtime_get_device_info (runtime);
-  GString *uuid = g_string_sized_new (32);
+  g_autofree char *uuid = vyre_device_info_dup_uuid (info);
 
-  for (guint i = 0; i < G_N_ELEMENTS (info->uuid); i++)
-    g_string_append_printf (uuid, "%02x", info->uuid[i]);
   gst_structure_set (gst_context_writable_structure (context), "runtime",
       GST_TYPE_VYRE_RUNTIME, runtime, "device-index", G_TYPE_UINT, info->index,
       "device-name", G_TYPE_STRING, info->name, "device-uuid", G_TYPE_STRING,
-      uuid->str, NULL);
-  g_string_free (uuid, TRUE);
+      uuid, NULL);
 }
 
 GstContext *
@@ -72,16 +69,8 @@ gst_vyre_context_get_runtime (GstContext *context)
 static gboolean
 is_wished (VyreRuntime *runtime, const VyreRuntimeOptions *wish)
 {
-  const VyreDeviceInfo *info = vyre_runtime_get_device_info (runtime);
-  g_autofree char *name = NULL, *part = NULL;
-
-  if (wish->device_index >= 0 && (guint) wish->device_index != info->index)
-    return FALSE;
-  if (wish->device_name == NULL)
-    return TRUE;
-  name = g_utf8_casefold (info->name, -1);
-  part = g_utf8_casefold (wish->device_name, -1);
-  return strstr (name, part) != NULL;
+  return vyre_device_info_matches (vyre_runtime_get_device_info (runtime),
+      wish->device_index, wish->device_name, wish->device_uuid);
 }
 
 gboolean

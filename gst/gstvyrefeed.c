@@ -19,6 +19,10 @@ GST_DEBUG_CATEGORY_STATIC (cat_performance);
 #define EXACT_PULL (32 * 1024)
 #define MIN_PULL_BLOCK (64 * 1024)
 #define MAX_PULL_BLOCK (256 * 1024)
+/* Pushed answers of whole pages share a read up to this size, and up to this
+ * part of the arena: a read costs as much as a few of them. */
+#define SHARED_READ (256 * 1024)
+#define SHARED_PART 64
 /* Pulls that follow each other until they are taken for a stream. */
 #define STREAM_AFTER 2
 
@@ -137,18 +141,15 @@ note_copy (GstVyreFeed *feed, gsize bytes)
 static void
 warn_low (GstVyreFeed *feed)
 {
-  gsize used;
-
   if (feed->warned_low)
     return;
   feed->warned_low = TRUE;
-  vyre_arena_get_usage (feed->arena, &used, NULL, NULL);
   GST_CAT_WARNING_OBJECT (cat_performance, feed->log_object,
       "%" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " bytes of the arena are in "
       "use, something downstream keeps its buffers: going on with copies in "
       "ordinary memory; a larger VYRE_ARENA_SIZE or a smaller queue avoids "
       "them",
-      used, vyre_arena_get_size (feed->arena));
+      vyre_arena_get_used (feed->arena), vyre_arena_get_size (feed->arena));
 }
 
 /* --- where the bytes go --------------------------------------------------- */
@@ -212,7 +213,11 @@ answer_finish (Answer *answer)
 static gboolean
 take_from_block (GstVyreFeed *feed, Answer *answer, gsize n)
 {
-  gboolean whole = feed->block_pos == 0 && n == feed->block_left;
+  gboolean last = n == feed->block_left;
+  gboolean whole = feed->block_pos == 0 && last;
+  /* With these pages it shares nothing with its neighbours. */
+  gboolean pages = feed->block_pos % VYRE_PAGE_SIZE == 0 &&
+                   (n % VYRE_PAGE_SIZE == 0 || last);
   GstMemory *memory;
 
   if (answer->filling) {
@@ -236,6 +241,10 @@ take_from_block (GstVyreFeed *feed, Answer *answer, gsize n)
     warn_low (feed);
   } else if (whole) {
     memory = gst_vyre_memory_new (g_steal_pointer (&feed->block), 0, n);
+    gst_buffer_append_memory (answer->buffer, memory);
+  } else if (pages) {
+    memory = gst_vyre_memory_new (
+        vyre_block_new_part (feed->block, feed->block_pos, n), 0, n);
     gst_buffer_append_memory (answer->buffer, memory);
   } else {
     memory =
@@ -335,13 +344,26 @@ is_small (const GstVyreFeedRequest *request)
          SMALL_ANSWER;
 }
 
+/* As many pushed answers as go into one read. */
 static gsize
-choose_block (const GstVyreFeedRequest *request)
+share_block (GstVyreFeed *feed, gsize blocksize)
+{
+  gsize most = MIN (
+      vyre_arena_get_size (feed->arena) / SHARED_PART, (gsize) SHARED_READ);
+
+  /* A pipe is not to be waited for until it has filled several. */
+  if (!feed->seekable || blocksize % VYRE_PAGE_SIZE != 0 || blocksize > most)
+    return blocksize;
+  return most / blocksize * blocksize;
+}
+
+static gsize
+choose_block (GstVyreFeed *feed, const GstVyreFeedRequest *request)
 {
   if (request->backwards || (request->pulled && request->length >= EXACT_PULL))
     return request->length;
   if (!request->pulled && !is_small (request))
-    return request->blocksize;
+    return share_block (feed, request->blocksize);
   return round_to_pages (
       CLAMP (request->blocksize, MIN_PULL_BLOCK, MAX_PULL_BLOCK));
 }
@@ -361,9 +383,9 @@ choose_depth (GstVyreFeed *feed, gsize block)
 static guint
 count_room (GstVyreFeed *feed, gsize block)
 {
-  gsize size = vyre_arena_get_size (feed->arena), used = 0;
+  gsize size = vyre_arena_get_size (feed->arena);
+  gsize used = vyre_arena_get_used (feed->arena);
 
-  vyre_arena_get_usage (feed->arena, &used, NULL, NULL);
   if (used >= size - size / 4)
     return 0;
   return (size - size / 4 - used) / round_to_pages (block);
@@ -440,19 +462,23 @@ ahead_fits (GstVyreFeed *feed, const GstVyreFeedRequest *request, guint64 at)
 static void
 prepare_ahead (GstVyreFeed *feed, const GstVyreFeedRequest *request)
 {
-  gsize block = choose_block (request);
+  gsize block;
+  gboolean divides;
 
   if (!feed->seekable)
     return;
+  block = choose_block (feed, request);
+  divides =
+      request->pulled ? block == request->length : block % request->length == 0;
   if (feed->block != NULL &&
       (feed->block_at != request->offset || request->backwards))
     drop_block (feed);
 
-  /* Lengths have settled on another size: with blocks of that size no answer
-   * has to be joined. */
-  if (feed->ahead && !request->backwards && block == request->length &&
-      block != feed->ahead_block && block == feed->last_length &&
-      feed->block_left < block) {
+  /* Lengths have settled on another size: with blocks that they divide no
+   * answer has to be joined. */
+  if (feed->ahead && !request->backwards && divides &&
+      block != feed->ahead_block && request->length == feed->last_length &&
+      feed->block_left < request->length) {
     stop_ahead (feed);
     drop_block (feed);
   }
@@ -518,7 +544,7 @@ gst_vyre_feed_read (GstVyreFeed *feed, const GstVyreFeedRequest *request,
     }
 
     if (!ahead_fits (feed, request, at)) {
-      gsize block = choose_block (request);
+      gsize block = choose_block (feed, request);
 
       depth = may_stream (feed, request, block);
       if (depth == 0) {

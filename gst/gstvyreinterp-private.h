@@ -12,12 +12,6 @@ GST_DEBUG_CATEGORY_EXTERN (gst_vyre_interp_debug);
 
 typedef enum
 {
-  GST_VYRE_ENGINE_AUTO,
-  GST_VYRE_ENGINE_INTERP,
-} GstVyreEngine;
-
-typedef enum
-{
   GST_VYRE_TAIL_PAD,
   GST_VYRE_TAIL_DROP,
   GST_VYRE_TAIL_ERROR,
@@ -33,12 +27,14 @@ typedef enum
 /* What stands between the pads, in the order in which it leaves. */
 typedef struct
 {
+  GList link; /* in items, or in spare_items; its data is this */
   enum
   {
     ITEM_JOB,
     ITEM_BUFFER, /* leaves as it came */
     ITEM_EVENT,
     ITEM_QUERY, /* borrowed from the thread that waits for it */
+    ITEM_TAKEOVER, /* all that follows is of another workload than this */
   } type;
   union
   {
@@ -46,13 +42,13 @@ typedef struct
     GstBuffer *buffer;
     GstEvent *event;
     GstQuery *query;
+    GstVyreWorkload *workload;
   };
 } GstVyreItem;
 
 typedef struct
 {
-  guint64 buffers_in, buffers_out;
-  guint64 bytes_in, bytes_out;
+  guint64 buffers_in, bytes_in;
   guint64 copied, copied_out, in_place;
   guint64 windows, faults, cancelled;
 } GstVyreInterpStats;
@@ -66,8 +62,11 @@ struct _GstVyreInterp
   char *program_location;
   char *program;
   char *bindings;
-  GstVyreEngine engine;
+  VyreEngine engine;
   gint device_index;
+  char *device_name, *device_uuid;
+  guint priority; /* VYRE_PRI_* */
+  guint quota;
   VyreResidency residency;
   guint async_depth;
   guint64 max_steps;
@@ -77,12 +76,17 @@ struct _GstVyreInterp
   VyreRuntime *runtime; /* from READY on */
   GstStructure *last_kept; /* of the stream that ended last */
 
-  /*< set in READY to PAUSED, dropped in PAUSED to READY; the pointer itself is
-   * also under OBJECT_LOCK, for readers of kept >*/
-  GstVyreWorkload *workload;
+  /*< held while a program is loaded; no thread that streams takes it >*/
+  GMutex load_lock;
+
+  /*< set in READY to PAUSED and by the streaming thread, dropped in PAUSED to
+   * READY; the pointers themselves are also under OBJECT_LOCK, for others >*/
+  GstVyreWorkload *workload; /* of jobs to come: each has a reference */
+  GstVyreWorkload *next_workload; /* atomic: takes over with the next buffer */
   GstVyreOnFault fault_policy; /* the workload's */
 
   /*< sink pad's stream lock >*/
+  GstSegment segment;
   GstAdapter *adapter; /* of a program with frames */
   gboolean adapter_discont; /* its first buffer has the flag */
   gboolean offsets_are_bytes; /* of its last buffer */
@@ -90,8 +94,15 @@ struct _GstVyreInterp
   gsize rate_bytes; /* ... so many bytes */
   VyreWindow *last_window; /* of an ordered workload */
   gboolean noted_copy;
+  gboolean hold; /* more buffers follow at once */
+
+  /*< held while jobs are published; taken before lock >*/
+  GMutex publish_lock;
 
   /*< source pad's task >*/
+  guint64 buffers_out, bytes_out; /* atomic, for readers */
+  gint arrivals_seen;
+  gboolean spins; /* the last item was not long in coming */
   gboolean noted_low;
   gint64 fault_warned; /* when, monotonic; 0: not yet */
 
@@ -101,12 +112,21 @@ struct _GstVyreInterp
   GCond added, removed, answered;
   GstFlowReturn srcresult; /* the stream's health, for both pads */
   gboolean eos; /* EOS is queued or has left */
-  gboolean downstream_eos; /* results are dropped, events pass ... */
+  gboolean downstream_eos; /* atomic; results are dropped, events pass ... */
   gboolean refuse; /* ... and no more buffers are taken */
   gboolean error_posted;
   gboolean discont; /* a buffer was left out before the next */
   GQueue items;
-  guint n_buffers; /* of items: jobs and buffers */
+  GQueue spare_items;
+  gint arrivals; /* atomic, for the task's looking: items so far; wraps */
+  guint n_buffers; /* of items: jobs and buffers ... */
+  gsize n_bytes; /* ... and what they hold of the arena */
+  GstVyreItem *unpublished; /* the first job of items that is not published */
+  guint n_unpublished, n_published; /* jobs of items */
+  guint clearings; /* how often all items were taken away */
+  guint n_ended; /* of items: jobs at its head whose runs have ended */
+  gboolean waits_added, waits_removed; /* somebody waits for it */
+  gboolean waits_gpu; /* the task has nothing else to do */
   GQueue cancelled; /* jobs that have not ended yet */
   GstQuery *query_asked; /* downstream has it now */
   GstQuery *query_answered;
@@ -122,9 +142,26 @@ struct _GstVyreInterp
 
 /* gstvyreinterp.c */
 void gst_vyre_interp_post_kept (GstVyreInterp *self);
+void gst_vyre_interp_post_kept_of (
+    GstVyreInterp *self, GstVyreWorkload *workload);
 void gst_vyre_interp_post_error (GstVyreInterp *self, const GError *error);
 VyreRuntime *gst_vyre_interp_ref_runtime (GstVyreInterp *self);
 GstStructure *gst_vyre_interp_get_kept (GstVyreInterp *self);
+
+/* gstvyreinterpprogram.c */
+/* Makes the workload, from the properties. */
+gboolean gst_vyre_interp_load (GstVyreInterp *self, GError **error);
+/* Both pads are inactive, and no run is out. */
+void gst_vyre_interp_unload (GstVyreInterp *self);
+/* With OBJECT_LOCK: engine, priority and quota become those of the
+ * workloads. */
+void gst_vyre_interp_apply_locked (GstVyreInterp *self);
+/* program or program-location; loads it if a stream runs. No lock, and not a
+ * thread that streams through this element, which would wait for the compiler. */
+void gst_vyre_interp_set_program (
+    GstVyreInterp *self, gboolean is_location, const char *value);
+/* Of the sink pad: takes over a program that was set. FALSE: none was. */
+gboolean gst_vyre_interp_adopt_program (GstVyreInterp *self);
 
 /* gstvyreinterpproperties.c */
 void gst_vyre_interp_install_properties (GObjectClass *klass);
@@ -137,6 +174,18 @@ void gst_vyre_interp_set_result_locked (
 GstFlowReturn gst_vyre_interp_get_result (GstVyreInterp *self);
 /* With the lock. Asks the GPU to drop all that is queued. */
 void gst_vyre_interp_cancel_locked (GstVyreInterp *self);
+/* With the lock: a new last item, and whatever waits for one is woken. Takes
+ * what is in it. */
+GstVyreItem *gst_vyre_interp_push_item_locked (
+    GstVyreInterp *self, gint type, gpointer what);
+/* With the lock: the thread that waits for one, if any, looks for room again. */
+void gst_vyre_interp_wake_sink_locked (GstVyreInterp *self);
+/* With the lock: an item that has left the queue is used again. */
+void gst_vyre_interp_spare_item_locked (GstVyreInterp *self, GstVyreItem *item);
+/* Publishes the jobs that wait for it. Without the locks, from both pads. The
+ * stream's result: not OK, also after an error that this has posted. busy: some
+ * have to wait, the ring is full. */
+GstFlowReturn gst_vyre_interp_publish (GstVyreInterp *self, gboolean *busy);
 /* The stream is well, at its activation. */
 void gst_vyre_interp_begin (GstVyreInterp *self);
 /* Sets the result, cancels what is in flight, and ends every wait of both pads.

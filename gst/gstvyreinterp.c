@@ -54,10 +54,23 @@
  * exactly that length. Data and zeros are written anew for each run if the
  * program writes to them.
  *
+ * ## Another program while the stream runs
+ *
+ * #GstVyreInterp:program and #GstVyreInterp:program-location may change at any
+ * time; setting one clears the other while a stream runs. The new program is
+ * loaded and checked by the thread that sets it, and takes over between two
+ * buffers: none is lost, and what the one before worked on leaves first. A
+ * program that cannot run is refused with an element warning, and the one before
+ * goes on. #GstVyreInterp:bindings that are set while a stream runs take effect
+ * with the next program, so set them first. Kept buffers of the new program
+ * start from the beginning; those of the one before are posted as `vyre-kept`
+ * when its last buffer has left. Bytes that wait for a frame to be filled go to
+ * the new program.
+ *
  * ## Kept buffers
  *
  * #GstVyreInterp:kept and the element message `vyre-kept`, which is posted at
- * EOS and by #GstVyreInterp::post-kept, hold one field per kept buffer, named
+ * EOS, when another program takes over and by #GstVyreInterp::post-kept, hold one field per kept buffer, named
  * like it, of type #GstBuffer. A value read while buffers are in flight may hold
  * a part of them; at EOS it holds them all. A flush starts kept buffers again
  * from the beginning. When a run fails and runs cannot overlap (see
@@ -84,7 +97,7 @@
  * ## Statistics
  *
  * #GstVyreInterp:stats is `application/x-vyre-interp-stats`. All fields but the
- * last are #guint64, count from READY to PAUSED on and never decrease:
+ * last three are #guint64, count from READY to PAUSED on and never decrease:
  *
  * * `buffers-in`, `buffers-out`, `bytes-in`, `bytes-out`: what passed the pads
  * * `copied-bytes`: copied to where the GPU can read them
@@ -95,6 +108,8 @@
  * * `faults`: runs that failed
  * * `cancelled`: runs dropped by a flush or a state change
  * * `in-flight`: (#guint) runs whose result has not left yet
+ * * `tier`: (string) as #GstVyreInterp:tier; `tier-reason` (string): why the
+ *   program cannot be compiled, if it is `refused`, else empty
  *
  * ## Example launch lines
  *
@@ -114,9 +129,6 @@
 #include <string.h>
 
 #include "gstvyrecontext.h"
-#include "gstvyrememory.h"
-
-#include "vir0/text.h"
 
 GST_DEBUG_CATEGORY (gst_vyre_interp_debug);
 #define GST_CAT_DEFAULT gst_vyre_interp_debug
@@ -213,26 +225,46 @@ gst_vyre_interp_get_kept (GstVyreInterp *self)
   return kept;
 }
 
-void
-gst_vyre_interp_post_kept (GstVyreInterp *self)
+static void
+post_structure (GstVyreInterp *self, GstStructure *kept)
 {
-  GstStructure *kept = gst_vyre_interp_get_kept (self);
-
   if (kept)
     gst_element_post_message (
         GST_ELEMENT (self), gst_message_new_element (GST_OBJECT (self), kept));
 }
 
+void
+gst_vyre_interp_post_kept (GstVyreInterp *self)
+{
+  post_structure (self, gst_vyre_interp_get_kept (self));
+}
+
+void
+gst_vyre_interp_post_kept_of (GstVyreInterp *self, GstVyreWorkload *workload)
+{
+  post_structure (self, gst_vyre_workload_get_kept (workload));
+}
+
 /* --- state changes ------------------------------------------------------- */
 
+/* Its strings are the element's copies: clear_wish(). */
 static void
 get_wish (GstVyreInterp *self, VyreRuntimeOptions *wish)
 {
   *wish = VYRE_RUNTIME_OPTIONS_DEFAULT;
   GST_OBJECT_LOCK (self);
   wish->device_index = self->device_index;
+  wish->device_name = g_strdup (self->device_name);
+  wish->device_uuid = g_strdup (self->device_uuid);
   wish->residency = self->residency;
   GST_OBJECT_UNLOCK (self);
+}
+
+static void
+clear_wish (VyreRuntimeOptions *wish)
+{
+  g_free ((char *) wish->device_name);
+  g_free ((char *) wish->device_uuid);
 }
 
 static gboolean
@@ -243,10 +275,13 @@ gst_vyre_interp_open (GstVyreInterp *self)
   g_autoptr (GError) error = NULL;
   VyreResidency residency;
   const char *reason = NULL;
+  gboolean found;
 
   get_wish (self, &wish);
-  if (!gst_vyre_context_ensure (
-          GST_ELEMENT (self), &wish, TRUE, &self->runtime, &error))
+  found = gst_vyre_context_ensure (
+      GST_ELEMENT (self), &wish, TRUE, &self->runtime, &error);
+  clear_wish (&wish);
+  if (!found)
     goto no_runtime;
 
   runtime = gst_vyre_interp_ref_runtime (self);
@@ -282,99 +317,11 @@ gst_vyre_interp_close (GstVyreInterp *self)
     vyre_runtime_unref (runtime);
 }
 
-/* The name of a shipped program looks like no program. */
-static gboolean
-is_shipped_name (const char *program)
-{
-  for (; *program; program++) {
-    if (!g_ascii_islower (*program) && !g_ascii_isdigit (*program) &&
-        *program != '-')
-      return FALSE;
-  }
-  return TRUE;
-}
-
-static VyreProgram *
-load_program (const char *location, const char *program, GError **error)
-{
-  if (location && program) {
-    g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
-        "both program-location (\"%s\") and program are set; set one of them "
-        "to NULL",
-        location);
-    return NULL;
-  }
-  if (location)
-    return vyre_program_load_file (location, error);
-  if (program && is_shipped_name (program))
-    return vyre_program_load_shipped (program, error);
-  if (program)
-    return vyre_program_load_data (
-        (const guint8 *) program, strlen (program), error);
-  g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
-      "there is no program to run; set program to the name of a shipped one or "
-      "to program text, or program-location to a file");
-  return NULL;
-}
-
-static GstVyreSurvival
-what_survives (GstVyreOnFault on_fault)
-{
-  switch (on_fault) {
-    case GST_VYRE_ON_FAULT_DROP:
-      return GST_VYRE_SURVIVES_KEPT;
-    case GST_VYRE_ON_FAULT_PASS:
-      return GST_VYRE_SURVIVES_INPUT;
-    default:
-      return GST_VYRE_SURVIVES_NOTHING;
-  }
-}
-
 static gboolean
 gst_vyre_interp_start (GstVyreInterp *self)
 {
-  g_autofree char *location = NULL, *text = NULL, *bindings_text = NULL;
-  g_autofree char *name = NULL;
-  g_autoptr (VyreRuntime) runtime = gst_vyre_interp_ref_runtime (self);
-  g_autoptr (VyreProgram) program = NULL;
-  g_autoptr (GPtrArray) bindings = NULL;
   g_autoptr (GError) error = NULL;
-  GstVyrePlanLimits limits;
-  GstVyrePlan *plan;
-  GstVyreWorkload *workload;
-  GstVyreOnFault on_fault;
 
-  GST_OBJECT_LOCK (self);
-  location = g_strdup (self->program_location);
-  text = g_strdup (self->program);
-  bindings_text = g_strdup (self->bindings);
-  on_fault = self->on_fault;
-  limits.max_output_bytes = self->max_output_bytes;
-  g_clear_pointer (&self->last_kept, gst_structure_free);
-  GST_OBJECT_UNLOCK (self);
-  limits.max_data_bytes =
-      vyre_arena_get_size (vyre_runtime_get_host_arena (runtime));
-
-  program = load_program (location, text, &error);
-  if (program == NULL)
-    goto failed;
-  bindings = gst_vyre_bindings_parse (bindings_text, &error);
-  if (bindings == NULL)
-    goto failed;
-  plan = gst_vyre_plan_new (program, bindings, &limits, &error);
-  if (plan == NULL)
-    goto failed;
-  name = gst_object_get_name (GST_OBJECT (self));
-  workload = gst_vyre_workload_new (
-      runtime, plan, name, what_survives (on_fault), &error);
-  if (workload == NULL)
-    goto failed;
-
-  GST_INFO_OBJECT (self, "input \"%s\"%s, outgoing \"%s\", %u kept%s",
-      plan->slots[plan->input].name, plan->frame_bytes > 0 ? " in frames" : "",
-      plan->outgoing >= 0 ? plan->slots[plan->outgoing].name : "(input)",
-      plan->n_kept,
-      gst_vyre_workload_is_ordered (workload) ? ", one run at a time" : "");
   g_mutex_lock (&self->lock);
   memset (&self->stats, 0, sizeof (self->stats));
   self->latency = 0;
@@ -382,11 +329,11 @@ gst_vyre_interp_start (GstVyreInterp *self)
   self->error_posted = FALSE;
   g_mutex_unlock (&self->lock);
   self->noted_copy = self->noted_low = FALSE;
+  self->buffers_out = self->bytes_out = 0;
   self->fault_warned = 0;
-  self->fault_policy = on_fault;
-  GST_OBJECT_LOCK (self);
-  self->workload = workload;
-  GST_OBJECT_UNLOCK (self);
+  gst_segment_init (&self->segment, GST_FORMAT_UNDEFINED);
+  if (!gst_vyre_interp_load (self, &error))
+    goto failed;
   return TRUE;
 
 failed:
@@ -398,34 +345,19 @@ failed:
 static void
 gst_vyre_interp_stop (GstVyreInterp *self)
 {
-  GstVyreWorkload *workload;
-  GstStructure *kept;
-
   if (self->workload == NULL)
     return;
   g_clear_pointer (&self->last_window, vyre_window_unref);
   gst_adapter_clear (self->adapter);
-  if (!gst_vyre_interp_reap (self, STOP_TIMEOUT))
-    goto stuck;
-
-  kept = gst_vyre_workload_get_kept (self->workload);
-  GST_OBJECT_LOCK (self);
-  workload = g_steal_pointer (&self->workload);
-  self->last_kept = kept;
-  GST_OBJECT_UNLOCK (self);
-  gst_vyre_workload_free (workload);
-  return;
-
-stuck:
-  /* The GPU may still write to that memory: it must never be used again. */
-  GST_ERROR_OBJECT (self,
-      "%u runs have not ended %d s after they were "
-      "cancelled; their memory is lost",
-      self->cancelled.length, (int) (STOP_TIMEOUT / G_TIME_SPAN_SECOND));
-  g_queue_init (&self->cancelled);
-  GST_OBJECT_LOCK (self);
-  self->workload = NULL;
-  GST_OBJECT_UNLOCK (self);
+  if (!gst_vyre_interp_reap (self, STOP_TIMEOUT)) {
+    /* The GPU may still write to that memory: it must never be used again. */
+    GST_ERROR_OBJECT (self,
+        "%u runs have not ended %d s after they were "
+        "cancelled; their memory is lost",
+        self->cancelled.length, (int) (STOP_TIMEOUT / G_TIME_SPAN_SECOND));
+    g_queue_init (&self->cancelled);
+  }
+  gst_vyre_interp_unload (self);
 }
 
 static GstStateChangeReturn
@@ -475,6 +407,7 @@ gst_vyre_interp_set_context (GstElement *element, GstContext *context)
 
   get_wish (self, &wish);
   gst_vyre_context_handle_set (element, context, &wish, &self->runtime);
+  clear_wish (&wish);
   GST_ELEMENT_CLASS (parent_class)->set_context (element, context);
 }
 
@@ -482,14 +415,21 @@ static void
 gst_vyre_interp_finalize (GObject *object)
 {
   GstVyreInterp *self = GST_VYRE_INTERP (object);
+  GList *link;
 
   g_free (self->program_location);
   g_free (self->program);
   g_free (self->bindings);
+  g_free (self->device_name);
+  g_free (self->device_uuid);
   g_clear_pointer (&self->last_kept, gst_structure_free);
   /* set_context() may have given one in NULL. */
   g_clear_pointer (&self->runtime, vyre_runtime_unref);
   g_object_unref (self->adapter);
+  while ((link = g_queue_pop_head_link (&self->spare_items)))
+    g_free (link->data);
+  g_mutex_clear (&self->publish_lock);
+  g_mutex_clear (&self->load_lock);
   g_mutex_clear (&self->lock);
   g_cond_clear (&self->added);
   g_cond_clear (&self->removed);
@@ -537,6 +477,9 @@ gst_vyre_interp_init (GstVyreInterp *self)
   self->srcresult = GST_FLOW_FLUSHING;
   self->adapter = gst_adapter_new ();
   g_mutex_init (&self->lock);
+  g_mutex_init (&self->publish_lock);
+  g_mutex_init (&self->load_lock);
+  g_queue_init (&self->spare_items);
   g_cond_init (&self->added);
   g_cond_init (&self->removed);
   g_cond_init (&self->answered);

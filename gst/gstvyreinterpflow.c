@@ -3,6 +3,8 @@
 
 #include "gstvyrecontext.h"
 
+#include <string.h>
+
 #define GST_CAT_DEFAULT gst_vyre_interp_debug
 
 void
@@ -53,6 +55,118 @@ gst_vyre_interp_wake_all (GstVyreInterp *self, GstFlowReturn result)
     vyre_arena_wake (vyre_runtime_get_host_arena (runtime));
 }
 
+/* --- items ---------------------------------------------------------------- */
+
+GstVyreItem *
+gst_vyre_interp_push_item_locked (GstVyreInterp *self, gint type, gpointer what)
+{
+  GList *link = g_queue_pop_head_link (&self->spare_items);
+  GstVyreItem *item = link != NULL ? link->data : g_new0 (GstVyreItem, 1);
+
+  item->link.data = item;
+  item->type = type;
+  item->buffer = what; /* or any other of the union */
+  g_queue_push_tail_link (&self->items, &item->link);
+  g_atomic_int_inc (&self->arrivals);
+  /* Once: until it runs it needs no second one, which is a system call. */
+  if (self->waits_added) {
+    self->waits_added = FALSE;
+    g_cond_signal (&self->added);
+  }
+  return item;
+}
+
+void
+gst_vyre_interp_wake_sink_locked (GstVyreInterp *self)
+{
+  if (!self->waits_removed)
+    return;
+  self->waits_removed = FALSE;
+  g_cond_signal (&self->removed);
+}
+
+void
+gst_vyre_interp_spare_item_locked (GstVyreInterp *self, GstVyreItem *item)
+{
+  g_queue_push_head_link (&self->spare_items, &item->link);
+}
+
+/* With the lock. The next jobs to publish. */
+static guint
+collect_unpublished (GstVyreInterp *self, GstVyreJob **jobs)
+{
+  guint n = 0;
+
+  if (self->unpublished == NULL)
+    return 0;
+  for (GList *l = &self->unpublished->link;
+       l != NULL && n < GST_VYRE_PUBLISH_MAX; l = l->next) {
+    GstVyreItem *item = l->data;
+
+    if (item->type == ITEM_JOB)
+      jobs[n++] = item->job;
+  }
+  return n;
+}
+
+/* With the lock. The first n of them are. */
+static void
+note_published (GstVyreInterp *self, guint n)
+{
+  GList *l = &self->unpublished->link;
+
+  self->n_unpublished -= n;
+  self->n_published += n;
+  self->stats.windows += n;
+  for (; l != NULL; l = l->next) {
+    GstVyreItem *item = l->data;
+
+    if (item->type == ITEM_JOB && n-- == 0)
+      break;
+  }
+  self->unpublished = l != NULL ? l->data : NULL;
+}
+
+GstFlowReturn
+gst_vyre_interp_publish (GstVyreInterp *self, gboolean *busy)
+{
+  GstVyreJob *jobs[GST_VYRE_PUBLISH_MAX];
+  g_autoptr (GError) error = NULL;
+  GstFlowReturn ret;
+  guint n, published = 0;
+
+  *busy = FALSE;
+  g_mutex_lock (&self->publish_lock);
+  do {
+    g_mutex_lock (&self->lock);
+    ret = self->srcresult;
+    n = ret == GST_FLOW_OK ? collect_unpublished (self, jobs) : 0;
+    g_mutex_unlock (&self->lock);
+    if (n == 0)
+      break;
+
+    published = gst_vyre_jobs_publish (jobs, n, &error);
+    g_mutex_lock (&self->lock);
+    if (published > 0)
+      note_published (self, published);
+    ret = self->srcresult;
+    /* Whoever cancelled meanwhile could not know of these. */
+    if (ret != GST_FLOW_OK)
+      gst_vyre_interp_cancel_locked (self);
+    g_mutex_unlock (&self->lock);
+  } while (published == n);
+  g_mutex_unlock (&self->publish_lock);
+  if (error != NULL)
+    goto failed;
+  *busy = n > 0 && published < n;
+  return ret;
+
+failed:
+  gst_vyre_interp_fail (self);
+  gst_vyre_interp_post_error (self, error);
+  return GST_FLOW_ERROR;
+}
+
 /* error_posted keeps the flow return that follows from being posted as a second
  * error. */
 void
@@ -70,18 +184,31 @@ void
 gst_vyre_interp_clear_items (GstVyreInterp *self, gboolean keep_sticky)
 {
   GQueue items;
-  GstVyreItem *item;
+  GList *link;
 
+  /* Nobody publishes them meanwhile. */
+  g_mutex_lock (&self->publish_lock);
   g_mutex_lock (&self->lock);
   items = self->items;
   g_queue_init (&self->items);
-  self->n_buffers = 0;
+  self->clearings++;
+  self->n_buffers = self->n_ended = 0;
+  self->n_published = self->n_unpublished = 0;
+  self->n_bytes = 0;
+  self->unpublished = NULL;
   g_cond_broadcast (&self->removed);
   g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&self->publish_lock);
 
-  while ((item = g_queue_pop_head (&items))) {
+  while ((link = g_queue_pop_head_link (&items))) {
+    GstVyreItem *item = link->data;
+
     switch (item->type) {
       case ITEM_JOB:
+        if (item->job->submitted == 0) {
+          gst_vyre_job_free (item->job);
+          break;
+        }
         vyre_window_cancel (item->job->window);
         g_mutex_lock (&self->lock);
         g_queue_push_tail (&self->cancelled, item->job);
@@ -99,6 +226,9 @@ gst_vyre_interp_clear_items (GstVyreInterp *self, gboolean keep_sticky)
         gst_event_unref (item->event);
         break;
       case ITEM_QUERY:
+        break;
+      case ITEM_TAKEOVER:
+        gst_vyre_workload_unref (item->workload);
         break;
     }
     g_free (item);
@@ -141,7 +271,8 @@ void
 gst_vyre_interp_begin (GstVyreInterp *self)
 {
   g_mutex_lock (&self->lock);
-  self->eos = self->downstream_eos = self->refuse = self->discont = FALSE;
+  self->eos = self->refuse = self->discont = FALSE;
+  g_atomic_int_set (&self->downstream_eos, FALSE);
   gst_vyre_interp_set_result_locked (self, GST_FLOW_OK);
   g_mutex_unlock (&self->lock);
 }

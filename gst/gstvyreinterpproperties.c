@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstvyreinterp-private.h"
 
+#include "ring/words.h"
+
 #define GST_CAT_DEFAULT gst_vyre_interp_debug
 
 enum
@@ -11,18 +13,23 @@ enum
   PROP_BINDINGS,
   PROP_ENGINE,
   PROP_DEVICE_INDEX,
+  PROP_DEVICE_NAME,
+  PROP_DEVICE_UUID,
+  PROP_PRIORITY,
+  PROP_QUOTA,
   PROP_RESIDENCY,
   PROP_ASYNC_DEPTH,
   PROP_MAX_STEPS,
   PROP_MAX_OUTPUT_BYTES,
   PROP_TAIL,
   PROP_ON_FAULT,
+  PROP_TIER,
   PROP_STATS,
   PROP_KEPT,
 };
 
 #define DEFAULT_DEVICE_INDEX -1
-#define DEFAULT_ASYNC_DEPTH 8
+#define DEFAULT_ASYNC_DEPTH 32
 #define DEFAULT_MAX_STEPS G_GUINT64_CONSTANT (1000000000)
 #define DEFAULT_MAX_OUTPUT_BYTES (G_GUINT64_CONSTANT (256) * 1024 * 1024)
 
@@ -31,13 +38,55 @@ static GType
 gst_vyre_engine_get_type (void)
 {
   static gsize type = 0;
-  static const GEnumValue values[] = { { GST_VYRE_ENGINE_AUTO,
-                                           "Whatever is fastest", "auto" },
-    { GST_VYRE_ENGINE_INTERP, "Interpreted by the resident kernel", "interp" },
-    { 0, NULL, NULL } };
+  static const GEnumValue values[] = {
+    { VYRE_ENGINE_AUTO, "Interpreted at once, compiled when hot", "auto" },
+    { VYRE_ENGINE_INTERP, "Always interpreted", "interp" },
+    { VYRE_ENGINE_JIT, "Compiled at once, interpreted until then", "jit" },
+    { 0, NULL, NULL },
+  };
 
   if (g_once_init_enter (&type))
     g_once_init_leave (&type, g_enum_register_static ("GstVyreEngine", values));
+  return type;
+}
+
+#define GST_TYPE_VYRE_TIER (gst_vyre_tier_get_type ())
+static GType
+gst_vyre_tier_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    { VYRE_TIER_INTERPRETED, "The program is interpreted", "interpreted" },
+    { VYRE_TIER_COMPILING, "It is being compiled, and interpreted meanwhile",
+        "compiling" },
+    { VYRE_TIER_COMPILED, "It runs compiled", "compiled" },
+    { VYRE_TIER_REFUSED, "It cannot be compiled, and stays interpreted",
+        "refused" },
+    { 0, NULL, NULL },
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstVyreTier", values));
+  return type;
+}
+
+#define GST_TYPE_VYRE_PRIORITY (gst_vyre_priority_get_type ())
+static GType
+gst_vyre_priority_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    { VYRE_PRI_CRITICAL, "Before all others", "critical" },
+    { VYRE_PRI_HIGH, "Before normal ones", "high" },
+    { VYRE_PRI_NORMAL, "Normal", "normal" },
+    { VYRE_PRI_LOW, "After normal ones", "low" },
+    { VYRE_PRI_IDLE, "When nothing else is to be done", "idle" },
+    { 0, NULL, NULL },
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (
+        &type, g_enum_register_static ("GstVyrePriority", values));
   return type;
 }
 
@@ -114,37 +163,53 @@ set_property (
   GstVyreInterp *self = GST_VYRE_INTERP (object);
   GstState state;
 
+  if (prop_id == PROP_PROGRAM || prop_id == PROP_PROGRAM_LOCATION) {
+    gst_vyre_interp_set_program (
+        self, prop_id == PROP_PROGRAM_LOCATION, g_value_get_string (value));
+    return;
+  }
+
   GST_OBJECT_LOCK (self);
   state = GST_STATE (self);
   if (state > last_mutable_state (pspec))
     goto too_late;
   switch (prop_id) {
-    case PROP_PROGRAM_LOCATION:
-      g_free (self->program_location);
-      self->program_location = g_value_dup_string (value);
-      break;
-    case PROP_PROGRAM:
-      g_free (self->program);
-      self->program = g_value_dup_string (value);
-      break;
     case PROP_BINDINGS:
       g_free (self->bindings);
       self->bindings = g_value_dup_string (value);
       break;
     case PROP_ENGINE:
       self->engine = g_value_get_enum (value);
+      gst_vyre_interp_apply_locked (self);
       break;
     case PROP_DEVICE_INDEX:
       self->device_index = g_value_get_int (value);
+      break;
+    case PROP_DEVICE_NAME:
+      g_free (self->device_name);
+      self->device_name = g_value_dup_string (value);
+      break;
+    case PROP_DEVICE_UUID:
+      g_free (self->device_uuid);
+      self->device_uuid = g_value_dup_string (value);
+      break;
+    case PROP_PRIORITY:
+      self->priority = g_value_get_enum (value);
+      gst_vyre_interp_apply_locked (self);
+      break;
+    case PROP_QUOTA:
+      self->quota = g_value_get_uint (value);
+      gst_vyre_interp_apply_locked (self);
       break;
     case PROP_RESIDENCY:
       self->residency = g_value_get_enum (value);
       break;
     case PROP_ASYNC_DEPTH:
-      self->async_depth = g_value_get_uint (value);
+      g_atomic_int_set (&self->async_depth, g_value_get_uint (value));
       break;
     case PROP_MAX_STEPS:
-      self->max_steps = g_value_get_uint64 (value);
+      __atomic_store_n (
+          &self->max_steps, g_value_get_uint64 (value), __ATOMIC_RELAXED);
       break;
     case PROP_MAX_OUTPUT_BYTES:
       self->max_output_bytes = g_value_get_uint64 (value);
@@ -175,25 +240,46 @@ too_late:
       gst_element_state_get_name (last_mutable_state (pspec)));
 }
 
+/* Of the program that buffers yet to come meet. */
+static VyreTier
+get_tier (GstVyreInterp *self, char **reason)
+{
+  VyreTier tier = VYRE_TIER_INTERPRETED;
+
+  *reason = NULL;
+  GST_OBJECT_LOCK (self);
+  if (self->workload)
+    tier = gst_vyre_workload_get_tier (self->workload, reason);
+  GST_OBJECT_UNLOCK (self);
+  return tier;
+}
+
 static GstStructure *
 get_stats (GstVyreInterp *self)
 {
+  g_autofree char *reason = NULL;
+  VyreTier tier = get_tier (self, &reason);
+  GEnumClass *tiers = g_type_class_ref (GST_TYPE_VYRE_TIER);
+  const char *tier_name = g_enum_get_value (tiers, tier)->value_nick;
   GstVyreInterpStats stats;
   guint in_flight;
 
+  g_type_class_unref (tiers);
   g_mutex_lock (&self->lock);
   stats = self->stats;
   in_flight = self->n_buffers;
   g_mutex_unlock (&self->lock);
   return gst_structure_new ("application/x-vyre-interp-stats", "buffers-in",
       G_TYPE_UINT64, stats.buffers_in, "buffers-out", G_TYPE_UINT64,
-      stats.buffers_out, "bytes-in", G_TYPE_UINT64, stats.bytes_in, "bytes-out",
-      G_TYPE_UINT64, stats.bytes_out, "copied-bytes", G_TYPE_UINT64,
-      stats.copied, "in-place-bytes", G_TYPE_UINT64, stats.in_place,
-      "copied-out-bytes", G_TYPE_UINT64, stats.copied_out, "windows",
-      G_TYPE_UINT64, stats.windows, "faults", G_TYPE_UINT64, stats.faults,
-      "cancelled", G_TYPE_UINT64, stats.cancelled, "in-flight", G_TYPE_UINT,
-      in_flight, NULL);
+      __atomic_load_n (&self->buffers_out, __ATOMIC_RELAXED), "bytes-in",
+      G_TYPE_UINT64, stats.bytes_in, "bytes-out", G_TYPE_UINT64,
+      __atomic_load_n (&self->bytes_out, __ATOMIC_RELAXED), "copied-bytes",
+      G_TYPE_UINT64, stats.copied, "in-place-bytes", G_TYPE_UINT64,
+      stats.in_place, "copied-out-bytes", G_TYPE_UINT64, stats.copied_out,
+      "windows", G_TYPE_UINT64, stats.windows, "faults", G_TYPE_UINT64,
+      stats.faults, "cancelled", G_TYPE_UINT64, stats.cancelled, "in-flight",
+      G_TYPE_UINT, in_flight, "tier", G_TYPE_STRING, tier_name, "tier-reason",
+      G_TYPE_STRING, reason != NULL ? reason : "", NULL);
 }
 
 static void
@@ -202,6 +288,12 @@ get_property (GObject *object, guint prop_id, GValue *value, GParamSpec *pspec)
   GstVyreInterp *self = GST_VYRE_INTERP (object);
 
   switch (prop_id) {
+    case PROP_TIER: {
+      g_autofree char *reason = NULL;
+
+      g_value_set_enum (value, get_tier (self, &reason));
+      return;
+    }
     case PROP_STATS:
       g_value_take_boxed (value, get_stats (self));
       return;
@@ -231,6 +323,25 @@ get_property (GObject *object, guint prop_id, GValue *value, GParamSpec *pspec)
           self->runtime
               ? (gint) vyre_runtime_get_device_info (self->runtime)->index
               : self->device_index);
+      break;
+    case PROP_DEVICE_NAME:
+      g_value_set_string (value,
+          self->runtime ? vyre_runtime_get_device_info (self->runtime)->name
+                        : self->device_name);
+      break;
+    case PROP_DEVICE_UUID:
+      if (self->runtime)
+        g_value_take_string (
+            value, vyre_device_info_dup_uuid (
+                       vyre_runtime_get_device_info (self->runtime)));
+      else
+        g_value_set_string (value, self->device_uuid);
+      break;
+    case PROP_PRIORITY:
+      g_value_set_enum (value, self->priority);
+      break;
+    case PROP_QUOTA:
+      g_value_set_uint (value, self->quota);
       break;
     case PROP_RESIDENCY:
       g_value_set_enum (value,
@@ -274,29 +385,30 @@ gst_vyre_interp_install_properties (GObjectClass *klass)
    * GstVyreInterp:program-location:
    *
    * Path of a program in any form: binary, hexadecimal text or readable text,
-   * told by content. Default: none. Changes up to READY.
+   * told by content. Default: none. Changes at any time; during a stream the file
+   * is read at once, and the program takes over as described above.
    *
    * Since: 0.1
    */
   g_object_class_install_property (klass, PROP_PROGRAM_LOCATION,
       g_param_spec_string ("program-location", "Program location",
-          "File with the program to run", NULL, in_ready));
+          "File with the program to run", NULL, always));
   /**
    * GstVyreInterp:program:
    *
    * Name of a shipped program (lower-case letters, digits and dashes only), or
-   * the text of a program. Default: none. Changes up to READY.
+   * the text of a program. Default: none. Changes at any time, see above.
    *
    * Since: 0.1
    */
   g_object_class_install_property (klass, PROP_PROGRAM,
       g_param_spec_string ("program", "Program",
-          "Name of a shipped program, or program text", NULL, in_ready));
+          "Name of a shipped program, or program text", NULL, always));
   /**
    * GstVyreInterp:bindings:
    *
    * Contents of the program's other buffers, see above. Default: none. Changes
-   * up to READY.
+   * at any time; during a stream, for the next program that is set.
    *
    * Since: 0.1
    */
@@ -304,22 +416,25 @@ gst_vyre_interp_install_properties (GObjectClass *klass)
       g_param_spec_string ("bindings", "Bindings",
           "Contents of the program's other buffers, NAME=KIND:VALUE with "
           "commas between them",
-          NULL, in_ready));
+          NULL, always));
   /**
    * GstVyreInterp:engine:
    *
-   * How the program is executed. Default: auto. Changes up to READY.
+   * How the program is executed: interpreted, compiled in the background at
+   * once, or that when it has proved worth it. Default: auto. Changes at any time,
+   * for buffers yet to come.
    *
    * Since: 0.1
    */
   g_object_class_install_property (klass, PROP_ENGINE,
       g_param_spec_enum ("engine", "Engine", "How the program is executed",
-          GST_TYPE_VYRE_ENGINE, GST_VYRE_ENGINE_AUTO, in_ready));
+          GST_TYPE_VYRE_ENGINE, VYRE_ENGINE_AUTO, always));
   /**
    * GstVyreInterp:device-index:
    *
    * Vulkan device, in the order in which the driver lists them; -1 takes the
-   * best. From READY on it reads as the device in use. Changes in NULL.
+   * best. With #GstVyreInterp:device-name or #GstVyreInterp:device-uuid the device
+   * must be all that they say. From READY on it reads as the device in use. Changes in NULL.
    *
    * Since: 0.1
    */
@@ -327,6 +442,57 @@ gst_vyre_interp_install_properties (GObjectClass *klass)
       g_param_spec_int ("device-index", "Device index",
           "Vulkan device to use (-1: the best)", -1, G_MAXINT,
           DEFAULT_DEVICE_INDEX, in_null));
+  /**
+   * GstVyreInterp:device-name:
+   *
+   * A part of the name of the Vulkan device to use, in either case; the best of
+   * several. Default: none. From READY on it reads as the name of the device in
+   * use. Changes in NULL.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_DEVICE_NAME,
+      g_param_spec_string ("device-name", "Device name",
+          "Part of the name of the Vulkan device to use", NULL, in_null));
+  /**
+   * GstVyreInterp:device-uuid:
+   *
+   * UUID of the Vulkan device to use: 32 hexadecimal digits, with or without
+   * dashes, as `vyre devices` prints it. Unlike the index it stays the same when
+   * devices come and go. Default: none. From READY on it reads as that of the
+   * device in use. Changes in NULL.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_DEVICE_UUID,
+      g_param_spec_string ("device-uuid", "Device UUID",
+          "UUID of the Vulkan device to use", NULL, in_null));
+  /**
+   * GstVyreInterp:priority:
+   *
+   * Whose buffers the GPU takes first, among all elements that share it. Lower
+   * levels still get a turn now and then. Default: normal. Changes at any time,
+   * for buffers yet to come.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_PRIORITY,
+      g_param_spec_enum ("priority", "Priority",
+          "Whose buffers the GPU takes first", GST_TYPE_VYRE_PRIORITY,
+          VYRE_PRI_NORMAL, always | GST_PARAM_CONTROLLABLE));
+  /**
+   * GstVyreInterp:quota:
+   *
+   * Parts of this element's buffers that the GPU may work on at a time; what is
+   * more waits, and leaves the GPU to others. 0: no limit in practice. Default: 0.
+   * Changes at any time.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_QUOTA,
+      g_param_spec_uint ("quota", "Quota",
+          "Parts of buffers that the GPU may work on at a time (0: no limit)",
+          0, G_MAXINT, 0, always | GST_PARAM_CONTROLLABLE));
   /**
    * GstVyreInterp:residency:
    *
@@ -343,9 +509,10 @@ gst_vyre_interp_install_properties (GObjectClass *klass)
   /**
    * GstVyreInterp:async-depth:
    *
-   * Buffers that may be in flight. Programs that read what they keep from buffer
+   * Buffers that may be in flight; more than four only while they hold less than
+   * an eighth of the arena. Programs that read what they keep from buffer
    * to buffer run one at a time whatever this says, as do all that write to kept
-   * buffers where #GstVyreInterp:on-fault is not error. Default: 8. Changes at
+   * buffers where #GstVyreInterp:on-fault is not error. Default: 32. Changes at
    * any time.
    *
    * Since: 0.1
@@ -406,6 +573,17 @@ gst_vyre_interp_install_properties (GObjectClass *klass)
           "What becomes of a buffer on which the program fails",
           GST_TYPE_VYRE_ON_FAULT, GST_VYRE_ON_FAULT_ERROR, in_ready));
   /**
+   * GstVyreInterp:tier:
+   *
+   * How the program is executed now; `tier-reason` of #GstVyreInterp:stats says
+   * why it cannot be compiled.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_TIER,
+      g_param_spec_enum ("tier", "Tier", "How the program is executed now",
+          GST_TYPE_VYRE_TIER, VYRE_TIER_INTERPRETED, readable));
+  /**
    * GstVyreInterp:stats:
    *
    * Counters, see above.
@@ -428,6 +606,8 @@ gst_vyre_interp_install_properties (GObjectClass *klass)
           GST_TYPE_STRUCTURE, readable));
 
   gst_type_mark_as_plugin_api (GST_TYPE_VYRE_ENGINE, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_VYRE_PRIORITY, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_VYRE_TIER, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_VYRE_RESIDENCY, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_VYRE_TAIL, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_VYRE_ON_FAULT, 0);
@@ -437,6 +617,7 @@ void
 gst_vyre_interp_init_properties (GstVyreInterp *self)
 {
   self->device_index = DEFAULT_DEVICE_INDEX;
+  self->priority = VYRE_PRI_NORMAL;
   self->residency = VYRE_RESIDENCY_AUTO;
   self->async_depth = DEFAULT_ASYNC_DEPTH;
   self->max_steps = DEFAULT_MAX_STEPS;

@@ -12,14 +12,34 @@ GST_DEBUG_CATEGORY_STATIC (cat_performance);
 
 /* --- sink pad: publishing ------------------------------------------------ */
 
-/* Waits until one more buffer may be in flight. */
-static GstFlowReturn
-wait_for_turn (GstVyreInterp *self)
-{
-  GstFlowReturn ret;
-  gboolean failed = FALSE;
-  guint depth;
+/* Jobs that may be in flight whatever they hold of the arena, and the part of
+ * the arena that more may hold. */
+#define DEPTH_OF_ANY_SIZE 4
+#define DEPTH_PART 8
+/* With so many published, the next ones wait until there are some, to be
+ * published together. */
+#define HOLD_ABOVE 4
+#define HOLD_MOST 8
 
+/* Nothing that was put off may wait for longer than we do. Waits a little where
+ * the ring is full. */
+static GstFlowReturn
+publish_held (GstVyreInterp *self)
+{
+  gboolean busy;
+  GstFlowReturn ret = gst_vyre_interp_publish (self, &busy);
+
+  if (busy)
+    gst_vyre_workload_wait_room (
+        self->workload, g_get_monotonic_time () + WAIT_STEP);
+  return ret;
+}
+
+/* Where runs must follow each other: waits for the end of the last one. FALSE:
+ * it failed, and the stream ends with it. */
+static gboolean
+wait_for_last (GstVyreInterp *self)
+{
   while (
       self->last_window && gst_vyre_interp_get_result (self) == GST_FLOW_OK) {
     VyreWindowState state = vyre_window_wait (
@@ -28,27 +48,61 @@ wait_for_turn (GstVyreInterp *self)
     if (state == VYRE_WINDOW_RUNNING)
       continue;
     g_clear_pointer (&self->last_window, vyre_window_unref);
-    failed = state != VYRE_WINDOW_DONE;
-    if (state == VYRE_WINDOW_FAULT &&
-        self->fault_policy != GST_VYRE_ON_FAULT_ERROR) {
-      gst_vyre_workload_undo_last (self->workload);
-      failed = FALSE;
-    }
+    if (state == VYRE_WINDOW_DONE)
+      continue;
+    if (state != VYRE_WINDOW_FAULT ||
+        self->fault_policy == GST_VYRE_ON_FAULT_ERROR)
+      return FALSE;
+    gst_vyre_workload_undo_last (self->workload);
   }
+  return TRUE;
+}
+
+/* With the lock. */
+static gboolean
+has_room_locked (GstVyreInterp *self)
+{
+  VyreArena *arena = gst_vyre_workload_get_arena (self->workload);
+
+  if (self->n_buffers >= (guint) g_atomic_int_get (&self->async_depth))
+    return FALSE;
+  return self->n_buffers < DEPTH_OF_ANY_SIZE ||
+         self->n_bytes < vyre_arena_get_size (arena) / DEPTH_PART;
+}
+
+/* Waits until one more buffer may be in flight. direct: it is best published at
+ * once, and nothing that was put off stands before it. */
+static GstFlowReturn
+wait_for_turn (GstVyreInterp *self, gboolean *direct)
+{
+  gboolean ordered = gst_vyre_workload_is_ordered (self->workload);
+  gboolean failed = self->last_window != NULL && !wait_for_last (self);
+  GstFlowReturn ret;
 
   g_mutex_lock (&self->lock);
   for (;;) {
-    GST_OBJECT_LOCK (self);
-    depth = self->async_depth;
-    GST_OBJECT_UNLOCK (self);
     ret = self->srcresult;
     if (ret == GST_FLOW_OK && self->refuse)
       ret = GST_FLOW_EOS;
     /* After a failed run nothing may follow: the task will report it. */
-    if (ret != GST_FLOW_OK || (self->n_buffers < depth && !failed))
+    if (ret != GST_FLOW_OK || (!failed && has_room_locked (self) &&
+                                  !(ordered && self->n_unpublished > 0)))
       break;
+    if (self->n_unpublished > 0) {
+      g_mutex_unlock (&self->lock);
+      publish_held (self);
+      g_mutex_lock (&self->lock);
+      if (self->srcresult != GST_FLOW_OK || has_room_locked (self))
+        continue;
+    }
+    self->waits_removed = TRUE;
     g_cond_wait (&self->removed, &self->lock);
+    self->waits_removed = FALSE;
   }
+  *direct =
+      self->n_unpublished == 0 &&
+      (ordered ||
+          (!self->hold && (self->waits_gpu || self->n_published < HOLD_ABOVE)));
   g_mutex_unlock (&self->lock);
   return ret;
 }
@@ -56,7 +110,7 @@ wait_for_turn (GstVyreInterp *self)
 static GstFlowReturn
 wait_for_block (GstVyreInterp *self, VyreArena *arena, guint64 serial)
 {
-  GstFlowReturn ret = gst_vyre_interp_get_result (self);
+  GstFlowReturn ret = publish_held (self);
 
   if (ret != GST_FLOW_OK)
     return ret;
@@ -71,13 +125,14 @@ static GstFlowReturn
 prepare_job (GstVyreInterp *self, GstVyreJob *job)
 {
   VyreArena *arena = gst_vyre_workload_get_arena (self->workload);
+  guint64 max_steps = __atomic_load_n (&self->max_steps, __ATOMIC_RELAXED);
   g_autoptr (GError) error = NULL;
 
   for (;;) {
     guint64 serial = vyre_arena_serial (arena);
     GstFlowReturn ret;
 
-    switch (gst_vyre_job_prepare (job, self->workload, &error)) {
+    switch (gst_vyre_job_prepare (job, max_steps, &error)) {
       case GST_VYRE_READY:
         return GST_FLOW_OK;
       case GST_VYRE_NO_ROOM:
@@ -97,32 +152,22 @@ failed:
 }
 
 static GstFlowReturn
-submit_job (GstVyreInterp *self, GstVyreJob *job)
+publish_directly (GstVyreInterp *self, GstVyreJob *job)
 {
   g_autoptr (GError) error = NULL;
-  guint64 max_steps;
 
-  GST_OBJECT_LOCK (self);
-  max_steps = self->max_steps;
-  GST_OBJECT_UNLOCK (self);
-  for (;;) {
-    switch (gst_vyre_job_submit (job, self->workload, max_steps, &error)) {
-      case GST_VYRE_READY:
-        return GST_FLOW_OK;
-      case GST_VYRE_NO_ROOM: {
-        GstFlowReturn ret;
+  while (gst_vyre_jobs_publish (&job, 1, &error) == 0) {
+    GstFlowReturn ret;
 
-        gst_vyre_workload_wait_room (
-            self->workload, g_get_monotonic_time () + WAIT_STEP);
-        ret = gst_vyre_interp_get_result (self);
-        if (ret != GST_FLOW_OK)
-          return ret;
-        break;
-      }
-      case GST_VYRE_FAILED:
-        goto failed;
-    }
+    if (error != NULL)
+      goto failed;
+    gst_vyre_workload_wait_room (
+        self->workload, g_get_monotonic_time () + WAIT_STEP);
+    ret = gst_vyre_interp_get_result (self);
+    if (ret != GST_FLOW_OK)
+      return ret;
   }
+  return GST_FLOW_OK;
 
 failed:
   gst_vyre_interp_fail (self);
@@ -143,56 +188,83 @@ note_copy (GstVyreInterp *self, const GstVyreJob *job)
       job->copied);
 }
 
+/* With the lock. */
+static void
+push_job_locked (GstVyreInterp *self, GstVyreJob *job, gboolean published)
+{
+  GstVyreItem *item = gst_vyre_interp_push_item_locked (self, ITEM_JOB, job);
+
+  self->n_buffers++;
+  self->n_bytes += job->bytes;
+  self->stats.copied += job->copied;
+  self->stats.in_place += job->in_place;
+  if (published) {
+    self->stats.windows++;
+    self->n_published++;
+    return;
+  }
+  self->n_unpublished++;
+  if (self->unpublished == NULL)
+    self->unpublished = item;
+}
+
 /* Takes the buffer. copied: of its bytes, what was copied to get here. */
 static GstFlowReturn
 run_buffer (GstVyreInterp *self, GstBuffer *buffer, gsize copied)
 {
-  GstVyreJob *job = gst_vyre_job_new (buffer);
-  GstVyreItem *item;
+  GstVyreJob *job = NULL;
+  gboolean direct, many = FALSE;
   GstFlowReturn ret;
 
-  ret = wait_for_turn (self);
-  if (ret == GST_FLOW_OK)
-    ret = prepare_job (self, job);
+  ret = wait_for_turn (self, &direct);
   if (ret != GST_FLOW_OK)
-    goto not_submitted;
+    goto not_taken;
+  job = gst_vyre_job_new (self->workload, buffer);
+  ret = prepare_job (self, job);
+  if (ret != GST_FLOW_OK)
+    goto not_prepared;
   /* It may have been copied once more, to where the program may write. */
   if (copied > 0) {
     job->copied += copied;
     job->in_place = 0;
   }
-  ret = submit_job (self, job);
-  if (ret != GST_FLOW_OK)
-    goto not_submitted;
+  if (direct) {
+    ret = publish_directly (self, job);
+    if (ret != GST_FLOW_OK)
+      goto not_prepared;
+  }
 
   note_copy (self, job);
   if (gst_vyre_workload_is_ordered (self->workload))
     self->last_window = vyre_window_ref (job->window);
   g_mutex_lock (&self->lock);
-  self->stats.windows++;
-  self->stats.copied += job->copied;
-  self->stats.in_place += job->in_place;
   ret = self->srcresult;
   if (ret != GST_FLOW_OK)
     goto too_late;
-  item = g_new0 (GstVyreItem, 1);
-  item->type = ITEM_JOB;
-  item->job = job;
-  g_queue_push_tail (&self->items, item);
-  self->n_buffers++;
-  g_cond_signal (&self->added);
+  push_job_locked (self, job, direct);
+  many = self->n_unpublished >= HOLD_MOST;
   g_mutex_unlock (&self->lock);
-  return GST_FLOW_OK;
+  return many ? publish_held (self) : GST_FLOW_OK;
 
-not_submitted:
+not_taken:
+  gst_buffer_unref (buffer);
+  return ret;
+
+not_prepared:
   gst_vyre_job_free (job);
   return ret;
 
 too_late:
-  self->stats.cancelled++;
-  g_queue_push_tail (&self->cancelled, job);
-  vyre_window_cancel (job->window);
+  if (direct) {
+    self->stats.windows++;
+    self->stats.cancelled++;
+    g_queue_push_tail (&self->cancelled, job);
+    vyre_window_cancel (job->window);
+    g_mutex_unlock (&self->lock);
+    return ret;
+  }
   g_mutex_unlock (&self->lock);
+  gst_vyre_job_free (job);
   return ret;
 }
 
@@ -200,19 +272,16 @@ too_late:
 static GstFlowReturn
 pass_empty (GstVyreInterp *self, GstBuffer *buffer)
 {
-  GstFlowReturn ret = wait_for_turn (self);
-  GstVyreItem *item;
+  gboolean direct;
+  GstFlowReturn ret = wait_for_turn (self, &direct);
 
   g_mutex_lock (&self->lock);
   if (ret == GST_FLOW_OK)
     ret = self->srcresult;
   if (ret == GST_FLOW_OK) {
-    item = g_new0 (GstVyreItem, 1);
-    item->type = ITEM_BUFFER;
-    item->buffer = g_steal_pointer (&buffer);
-    g_queue_push_tail (&self->items, item);
+    gst_vyre_interp_push_item_locked (
+        self, ITEM_BUFFER, g_steal_pointer (&buffer));
     self->n_buffers++;
-    g_cond_signal (&self->added);
   }
   g_mutex_unlock (&self->lock);
   gst_clear_buffer (&buffer);
@@ -383,10 +452,39 @@ unused:
   return ret;
 }
 
+/* What waited for a frame to be filled, after another program has taken over. */
 static GstFlowReturn
-gst_vyre_interp_chain (GstPad *pad, GstObject *parent, GstBuffer *buffer)
+recut_frames (GstVyreInterp *self)
 {
-  GstVyreInterp *self = GST_VYRE_INTERP (parent);
+  gsize frame_bytes = gst_vyre_workload_get_plan (self->workload)->frame_bytes;
+  GstFlowReturn ret = GST_FLOW_OK;
+  gsize rest;
+
+  while (ret == GST_FLOW_OK &&
+         (rest = gst_adapter_available (self->adapter)) > 0 &&
+         rest >= frame_bytes)
+    ret = run_frame (self, frame_bytes > 0 ? frame_bytes : rest);
+  return ret;
+}
+
+static void
+follow_controllers (GstVyreInterp *self, GstBuffer *buffer)
+{
+  GstClockTime time;
+
+  if (self->segment.format != GST_FORMAT_TIME ||
+      !GST_BUFFER_PTS_IS_VALID (buffer))
+    return;
+  time = gst_segment_to_stream_time (
+      &self->segment, GST_FORMAT_TIME, GST_BUFFER_PTS (buffer));
+  if (GST_CLOCK_TIME_IS_VALID (time))
+    gst_object_sync_values (GST_OBJECT_CAST (self), time);
+}
+
+/* Takes the buffer. */
+static GstFlowReturn
+take_buffer (GstVyreInterp *self, GstBuffer *buffer)
+{
   gsize size = gst_buffer_get_size (buffer);
   gsize frame_bytes;
   gboolean has_cancelled;
@@ -408,6 +506,13 @@ gst_vyre_interp_chain (GstPad *pad, GstObject *parent, GstBuffer *buffer)
 
   if (has_cancelled)
     gst_vyre_interp_reap (self, 0);
+  if (gst_vyre_interp_adopt_program (self)) {
+    ret = recut_frames (self);
+    if (ret != GST_FLOW_OK)
+      goto refused;
+  }
+  if (GST_OBJECT_CAST (self)->control_bindings != NULL)
+    follow_controllers (self, buffer);
   if (size == 0)
     return pass_empty (self, buffer);
   frame_bytes = gst_vyre_workload_get_plan (self->workload)->frame_bytes;
@@ -419,6 +524,28 @@ refused:
   GST_LOG_OBJECT (self, "refused: %s", gst_flow_get_name (ret));
   gst_buffer_unref (buffer);
   return ret;
+}
+
+static GstFlowReturn
+gst_vyre_interp_chain (GstPad *pad, GstObject *parent, GstBuffer *buffer)
+{
+  return take_buffer ((GstVyreInterp *) parent, buffer);
+}
+
+/* Published together, as far as they go. */
+static GstFlowReturn
+gst_vyre_interp_chain_list (GstPad *pad, GstObject *parent, GstBufferList *list)
+{
+  GstVyreInterp *self = GST_VYRE_INTERP (parent);
+  guint n = gst_buffer_list_length (list);
+  GstFlowReturn ret = GST_FLOW_OK;
+
+  self->hold = TRUE;
+  for (guint i = 0; i < n && ret == GST_FLOW_OK; i++)
+    ret = take_buffer (self, gst_buffer_ref (gst_buffer_list_get (list, i)));
+  self->hold = FALSE;
+  gst_buffer_list_unref (list);
+  return ret == GST_FLOW_OK ? publish_held (self) : ret;
 }
 
 /* --- sink pad: events ---------------------------------------------------- */
@@ -460,7 +587,8 @@ flush_stop (GstVyreInterp *self, GstEvent *event)
   }
 
   g_mutex_lock (&self->lock);
-  self->eos = self->downstream_eos = self->refuse = self->discont = FALSE;
+  self->eos = self->refuse = self->discont = FALSE;
+  g_atomic_int_set (&self->downstream_eos, FALSE);
   self->error_posted = FALSE;
   gst_vyre_interp_set_result_locked (self, GST_FLOW_OK);
   if (gst_pad_is_active (self->srcpad))
@@ -510,7 +638,6 @@ queue_event (GstVyreInterp *self, GstEvent *event)
 {
   gboolean post_flow_error = FALSE;
   GstFlowReturn ret;
-  GstVyreItem *item;
 
   g_mutex_lock (&self->lock);
   ret = judge_event_locked (self, event, &post_flow_error);
@@ -518,11 +645,7 @@ queue_event (GstVyreInterp *self, GstEvent *event)
     goto refused;
   if (GST_EVENT_TYPE (event) == GST_EVENT_EOS)
     self->eos = TRUE;
-  item = g_new0 (GstVyreItem, 1);
-  item->type = ITEM_EVENT;
-  item->event = event;
-  g_queue_push_tail (&self->items, item);
-  g_cond_signal (&self->added);
+  gst_vyre_interp_push_item_locked (self, ITEM_EVENT, event);
   g_mutex_unlock (&self->lock);
   return GST_FLOW_OK;
 
@@ -554,6 +677,8 @@ gst_vyre_interp_sink_event (GstPad *pad, GstObject *parent, GstEvent *event)
       /* A refused frame is not this event's fault; the stream's result says
        * whether it may follow. */
       finish_frames (self);
+      if (GST_EVENT_TYPE (event) == GST_EVENT_SEGMENT)
+        gst_event_copy_segment (event, &self->segment);
       return queue_event (self, event);
     default:
       if (GST_EVENT_IS_SERIALIZED (event))
@@ -584,20 +709,25 @@ answer_allocation (GstVyreInterp *self, GstQuery *query)
   return TRUE;
 }
 
+static gint
+compare_query (gconstpointer data, gconstpointer query)
+{
+  const GstVyreItem *item = data;
+
+  return !(item->type == ITEM_QUERY && item->query == query);
+}
+
 /* Takes its place among the buffers; the caller waits. */
 static gboolean
 queue_query (GstVyreInterp *self, GstQuery *query)
 {
-  GstVyreItem *item = g_new0 (GstVyreItem, 1);
   gboolean result = FALSE;
+  GList *link;
 
-  item->type = ITEM_QUERY;
-  item->query = query;
   g_mutex_lock (&self->lock);
   if (self->srcresult != GST_FLOW_OK)
     goto flushing;
-  g_queue_push_tail (&self->items, item);
-  g_cond_signal (&self->added);
+  gst_vyre_interp_push_item_locked (self, ITEM_QUERY, query);
   while (self->srcresult == GST_FLOW_OK && self->query_answered != query)
     g_cond_wait (&self->answered, &self->lock);
   /* The query is the caller's: he must not have it back while downstream still
@@ -607,15 +737,16 @@ queue_query (GstVyreInterp *self, GstQuery *query)
   if (self->query_answered == query) {
     self->query_answered = NULL;
     result = self->query_result;
-  } else if (g_queue_remove (&self->items, item)) {
-    g_free (item);
+  } else if ((link = g_queue_find_custom (
+                  &self->items, query, compare_query)) != NULL) {
+    g_queue_unlink (&self->items, link);
+    gst_vyre_interp_spare_item_locked (self, link->data);
   }
   g_mutex_unlock (&self->lock);
   return result;
 
 flushing:
   g_mutex_unlock (&self->lock);
-  g_free (item);
   return FALSE;
 }
 
@@ -664,6 +795,7 @@ gst_vyre_interp_setup_sink (GstVyreInterp *self)
   self->rate_time = GST_CLOCK_TIME_NONE;
 
   gst_pad_set_chain_function (self->sinkpad, gst_vyre_interp_chain);
+  gst_pad_set_chain_list_function (self->sinkpad, gst_vyre_interp_chain_list);
   gst_pad_set_event_full_function (self->sinkpad, gst_vyre_interp_sink_event);
   gst_pad_set_query_function (self->sinkpad, gst_vyre_interp_sink_query);
   gst_pad_set_activatemode_function (

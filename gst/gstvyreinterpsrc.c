@@ -6,6 +6,16 @@
 #define GST_CAT_DEFAULT gst_vyre_interp_debug
 GST_DEBUG_CATEGORY_STATIC (cat_performance);
 
+static inline void
+relax_cpu (void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause ();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
 /* --- source pad: the task ------------------------------------------------ */
 
 /* The time that results really took, in steps that make it settle soon. */
@@ -32,9 +42,9 @@ learn_latency (GstVyreInterp *self, const GstVyreJob *job)
 /* If most of the arena is taken, somebody downstream hoards; what leaves then
  * goes in ordinary memory, or nobody could work on. */
 static GstBuffer *
-spare_arena (GstVyreInterp *self, GstBuffer *buffer)
+spare_arena (GstVyreInterp *self, const GstVyreJob *job, GstBuffer *buffer)
 {
-  VyreArena *arena = gst_vyre_workload_get_arena (self->workload);
+  VyreArena *arena = gst_vyre_workload_get_arena (job->workload);
   gsize size = gst_buffer_get_size (buffer);
   GstBuffer *copy;
 
@@ -68,27 +78,28 @@ find_start (gconstpointer data, gconstpointer user_data)
       item->type == ITEM_EVENT && gst_vyre_interp_starts_anew (item->event));
 }
 
+/* Only the task counts what leaves. */
+static void
+count (guint64 *counter, guint64 n)
+{
+  __atomic_store_n (counter, *counter + n, __ATOMIC_RELAXED);
+}
+
 /* Takes the buffer. */
 static GstFlowReturn
 push_buffer (GstVyreInterp *self, GstBuffer *buffer)
 {
   GstFlowReturn ret;
-  gboolean drop, discont = FALSE;
 
-  g_mutex_lock (&self->lock);
-  drop = self->downstream_eos;
-  if (!drop) {
-    self->stats.buffers_out++;
-    self->stats.bytes_out += gst_buffer_get_size (buffer);
-    discont = self->discont;
-    self->discont = FALSE;
-  }
-  g_mutex_unlock (&self->lock);
-  if (drop) {
+  if (g_atomic_int_get (&self->downstream_eos)) {
     gst_buffer_unref (buffer);
     return GST_FLOW_OK;
   }
-  if (discont && !GST_BUFFER_IS_DISCONT (buffer)) {
+  count (&self->buffers_out, 1);
+  count (&self->bytes_out, gst_buffer_get_size (buffer));
+  /* Others clear it, under the lock, while there is no task. */
+  if (self->discont) {
+    self->discont = FALSE;
     buffer = gst_buffer_make_writable (buffer);
     GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_DISCONT);
   }
@@ -99,7 +110,7 @@ push_buffer (GstVyreInterp *self, GstBuffer *buffer)
   /* Downstream wants no more of this segment; events still pass. */
   GST_DEBUG_OBJECT (self, "downstream is at its end");
   g_mutex_lock (&self->lock);
-  self->downstream_eos = TRUE;
+  g_atomic_int_set (&self->downstream_eos, TRUE);
   self->refuse = g_queue_find_custom (
                      &self->items, NULL, (GCompareFunc) find_start) == NULL;
   g_cond_broadcast (&self->removed);
@@ -144,13 +155,13 @@ survive_fault (GstVyreInterp *self, GstVyreJob *job)
   if (self->fault_policy == GST_VYRE_ON_FAULT_PASS)
     buffer = job->input ? g_steal_pointer (&job->input)
                         : g_steal_pointer (&job->output);
+  if (buffer)
+    buffer = spare_arena (self, job, buffer);
   gst_vyre_job_free (job);
   if (buffer)
-    return push_buffer (self, spare_arena (self, buffer));
+    return push_buffer (self, buffer);
 
-  g_mutex_lock (&self->lock);
   self->discont = TRUE;
-  g_mutex_unlock (&self->lock);
   return GST_FLOW_OK;
 }
 
@@ -164,11 +175,11 @@ finish_job (
   switch (result->state) {
     case VYRE_WINDOW_DONE:
       learn_latency (self, job);
-      output = spare_arena (self, g_steal_pointer (&job->output));
+      output = spare_arena (self, job, g_steal_pointer (&job->output));
       gst_vyre_job_free (job);
       return push_buffer (self, output);
     case VYRE_WINDOW_FAULT:
-      gst_vyre_job_undo (job, self->workload);
+      gst_vyre_job_undo (job);
       g_mutex_lock (&self->lock);
       faults = ++self->stats.faults;
       g_mutex_unlock (&self->lock);
@@ -211,9 +222,7 @@ push_event (GstVyreInterp *self, GstEvent *event)
   if (eos)
     gst_vyre_interp_post_kept (self);
   if (gst_vyre_interp_starts_anew (event)) {
-    g_mutex_lock (&self->lock);
-    self->downstream_eos = FALSE;
-    g_mutex_unlock (&self->lock);
+    g_atomic_int_set (&self->downstream_eos, FALSE);
   }
   gst_pad_push_event (self->srcpad, event);
   return eos ? GST_FLOW_EOS : GST_FLOW_OK;
@@ -232,98 +241,250 @@ ask_query (GstVyreInterp *self, GstQuery *query)
   g_mutex_unlock (&self->lock);
 }
 
-/* Takes the item. result is of its window, if it has one. */
+/* Takes what is in the item. */
 static GstFlowReturn
-push_item (
-    GstVyreInterp *self, GstVyreItem *item, const VyreWindowResult *result)
+push_item (GstVyreInterp *self, const GstVyreItem *item)
 {
-  GstFlowReturn ret = GST_FLOW_OK;
+  VyreWindowResult result = { 0 };
 
   switch (item->type) {
     case ITEM_JOB:
-      ret = finish_job (self, item->job, result);
-      break;
+      vyre_window_wait (item->job->window, 0, &result);
+      return finish_job (self, item->job, &result);
     case ITEM_BUFFER:
-      ret = push_buffer (self, item->buffer);
-      break;
+      return push_buffer (self, item->buffer);
     case ITEM_EVENT:
-      ret = push_event (self, item->event);
-      break;
+      return push_event (self, item->event);
     case ITEM_QUERY:
       ask_query (self, item->query);
-      break;
+      return GST_FLOW_OK;
+    case ITEM_TAKEOVER:
+      gst_vyre_interp_post_kept_of (self, item->workload);
+      gst_vyre_workload_unref (item->workload);
+      return GST_FLOW_OK;
   }
-  g_free (item);
-  return ret;
+  g_return_val_if_reached (GST_FLOW_ERROR);
 }
 
-static VyreWindowState
-wait_for_result (GstVyreInterp *self, VyreWindow *window, gboolean *awaited,
-    VyreWindowResult *result)
+/* Runs looked at together. */
+#define LOOK_MOST 32
+
+/* With the lock. References to the windows of the published jobs at the head. */
+static guint
+collect_windows (GstVyreInterp *self, VyreWindow **windows)
 {
-  if (vyre_window_wait (window, 0, result) != VYRE_WINDOW_RUNNING)
-    return result->state;
-  *awaited = TRUE;
-  return vyre_window_wait (window, g_get_monotonic_time () + WAIT_STEP, result);
+  guint n = 0;
+
+  for (GList *l = self->items.head; l != NULL && n < LOOK_MOST; l = l->next) {
+    GstVyreItem *item = l->data;
+
+    if (item->type != ITEM_JOB || item == self->unpublished)
+      break;
+    windows[n++] = vyre_window_ref (item->job->window);
+  }
+  return n;
+}
+
+/* With the lock, which it gives up meanwhile. Finds out how many of the runs at
+ * the head have ended, waiting a little for the first. */
+static void
+look_at_runs (GstVyreInterp *self)
+{
+  VyreWindow *windows[LOOK_MOST];
+  guint n = collect_windows (self, windows), ended, clearings = self->clearings;
+  gboolean awaited = FALSE;
+
+  if (n == 0)
+    return;
+  g_mutex_unlock (&self->lock);
+  ended = vyre_windows_wait (windows, n, 0);
+  if (ended == 0) {
+    g_mutex_lock (&self->lock);
+    self->waits_gpu = TRUE;
+    gst_vyre_interp_wake_sink_locked (self);
+    g_mutex_unlock (&self->lock);
+    awaited = TRUE;
+    if (vyre_windows_wait (windows, 1, g_get_monotonic_time () + WAIT_STEP) ==
+        1)
+      ended = 1 + vyre_windows_wait (windows + 1, n - 1, 0);
+  }
+  for (guint i = 0; i < n; i++)
+    vyre_window_unref (windows[i]);
+  g_mutex_lock (&self->lock);
+  self->waits_gpu = FALSE;
+  if (self->srcresult != GST_FLOW_OK || self->clearings != clearings)
+    return;
+  self->n_ended = ended;
+  if (awaited)
+    ((GstVyreItem *) g_queue_peek_head (&self->items))->job->awaited = TRUE;
+}
+
+/* Falling asleep and being woken costs both sides more than several buffers do.
+ * So where items come faster than this, the task looks for the next one so long
+ * before it sleeps. */
+#define SPIN_US 30
+#define LOOKS_PER_TIME 64
+/* What is kept for the next buffer is given up when none comes for so long. */
+#define IDLE_TIME (100 * G_TIME_SPAN_MILLISECOND)
+
+static gboolean
+spin_for_item (GstVyreInterp *self)
+{
+  gint64 end = g_get_monotonic_time () + SPIN_US;
+
+  do {
+    for (guint i = 0; i < LOOKS_PER_TIME; i++) {
+      if (g_atomic_int_get (&self->arrivals) != self->arrivals_seen)
+        return TRUE;
+      relax_cpu ();
+    }
+  } while (g_get_monotonic_time () < end);
+  return FALSE;
+}
+
+static void
+trim_workload (GstVyreInterp *self)
+{
+  GstVyreWorkload *workload = NULL;
+
+  GST_OBJECT_LOCK (self);
+  if (self->workload != NULL)
+    workload = gst_vyre_workload_ref (self->workload);
+  GST_OBJECT_UNLOCK (self);
+  if (workload == NULL)
+    return;
+  gst_vyre_workload_trim (workload);
+  gst_vyre_workload_unref (workload);
+}
+
+/* With the lock, which it gives up meanwhile. */
+static void
+sleep_until_arrival (GstVyreInterp *self, gint64 start)
+{
+  self->waits_added = TRUE;
+  if (!g_cond_wait_until (&self->added, &self->lock, start + IDLE_TIME)) {
+    g_mutex_unlock (&self->lock);
+    trim_workload (self);
+    g_mutex_lock (&self->lock);
+    if (self->srcresult == GST_FLOW_OK && self->arrivals == self->arrivals_seen)
+      g_cond_wait (&self->added, &self->lock);
+  }
+  self->waits_added = FALSE;
+}
+
+/* With the lock, which it gives up meanwhile. */
+static void
+wait_for_arrival (GstVyreInterp *self)
+{
+  gint64 start = g_get_monotonic_time ();
+  gboolean sink_slept = self->waits_removed;
+
+  gst_vyre_interp_wake_sink_locked (self);
+  self->arrivals_seen = self->arrivals;
+  /* One who has to wake up first takes longer, and may need this processor. */
+  if (self->spins && !sink_slept) {
+    gboolean arrived;
+
+    g_mutex_unlock (&self->lock);
+    arrived = spin_for_item (self);
+    g_mutex_lock (&self->lock);
+    if (arrived || self->srcresult != GST_FLOW_OK)
+      return;
+  }
+  if (self->arrivals == self->arrivals_seen)
+    sleep_until_arrival (self, start);
+  /* Some of the time is that of waking up, in which more may have come. */
+  self->spins =
+      g_get_num_processors () > 1 &&
+      (self->items.length > 1 || g_get_monotonic_time () - start < 2 * SPIN_US);
+}
+
+/* With the lock, which it gives up meanwhile. TRUE: the first item may leave.
+ * FALSE: look again, unless the stream is not well any more. */
+static gboolean
+wait_for_item (GstVyreInterp *self)
+{
+  GstVyreItem *item = g_queue_peek_head (&self->items);
+  gboolean busy = FALSE;
+
+  if (item == NULL) {
+    wait_for_arrival (self);
+    return FALSE;
+  }
+  if (item->type != ITEM_JOB || self->n_ended > 0)
+    return TRUE;
+  if (self->n_unpublished > 0) {
+    g_mutex_unlock (&self->lock);
+    gst_vyre_interp_publish (self, &busy);
+    g_mutex_lock (&self->lock);
+    item = g_queue_peek_head (&self->items);
+    if (self->srcresult != GST_FLOW_OK || item == NULL ||
+        item->type != ITEM_JOB)
+      return FALSE;
+  }
+  if (self->n_published > 0) {
+    look_at_runs (self);
+  } else if (busy) {
+    GstVyreWorkload *workload = gst_vyre_workload_ref (item->job->workload);
+
+    g_mutex_unlock (&self->lock);
+    gst_vyre_workload_wait_room (workload, g_get_monotonic_time () + WAIT_STEP);
+    gst_vyre_workload_unref (workload);
+    g_mutex_lock (&self->lock);
+  }
+  return FALSE;
+}
+
+/* With the lock. Takes the first item, which may leave. */
+static void
+pop_item (GstVyreInterp *self, GstVyreItem *popped)
+{
+  GstVyreItem *item = g_queue_pop_head_link (&self->items)->data;
+
+  *popped = *item;
+  if (item->type == ITEM_JOB) {
+    self->n_ended--;
+    self->n_published--;
+    self->n_bytes -= item->job->bytes;
+  }
+  if (item->type == ITEM_JOB || item->type == ITEM_BUFFER)
+    self->n_buffers--;
+  else if (item->type == ITEM_QUERY)
+    self->query_asked = item->query;
+  gst_vyre_interp_spare_item_locked (self, item);
+  /* Not for each: one who waits makes room for many buffers at a time. */
+  if (self->n_buffers <= (guint) g_atomic_int_get (&self->async_depth) / 2)
+    gst_vyre_interp_wake_sink_locked (self);
 }
 
 static void
 gst_vyre_interp_loop (GstPad *pad)
 {
-  GstVyreInterp *self = GST_VYRE_INTERP (GST_PAD_PARENT (pad));
-  g_autoptr (VyreWindow) window = NULL;
-  VyreWindowResult result = { 0 };
-  g_autofree char *message = NULL;
-  gboolean awaited = FALSE;
-  GstVyreItem *item;
+  GstVyreInterp *self = (GstVyreInterp *) GST_PAD_PARENT (pad);
+  GstVyreItem item;
   GstFlowReturn ret;
   gboolean eos, post;
 
   g_mutex_lock (&self->lock);
-  while (self->srcresult == GST_FLOW_OK && g_queue_is_empty (&self->items))
-    g_cond_wait (&self->added, &self->lock);
-  if (self->srcresult != GST_FLOW_OK)
-    goto pause;
-
-  item = g_queue_peek_head (&self->items);
-  if (item->type == ITEM_JOB) {
-    VyreWindowState state;
-
-    window = vyre_window_ref (item->job->window);
-    g_mutex_unlock (&self->lock);
-    state = wait_for_result (self, window, &awaited, &result);
-    g_mutex_lock (&self->lock);
-    /* Only with an unwell stream may others have taken the item away. */
+  for (guint i = 0; i < LOOK_MOST; i++) {
+    while (self->srcresult == GST_FLOW_OK && !wait_for_item (self))
+      continue;
     if (self->srcresult != GST_FLOW_OK)
       goto pause;
-    item->job->awaited |= awaited;
-    if (state == VYRE_WINDOW_RUNNING) {
-      g_mutex_unlock (&self->lock);
-      return;
-    }
+    pop_item (self, &item);
+    g_mutex_unlock (&self->lock);
+
+    ret = push_item (self, &item);
+
+    g_mutex_lock (&self->lock);
+    /* After EOS, unless something has begun anew already. */
+    if (ret == GST_FLOW_EOS && !(self->eos && g_queue_is_empty (&self->items)))
+      ret = GST_FLOW_OK;
+    if (self->srcresult == GST_FLOW_OK && ret != GST_FLOW_OK)
+      gst_vyre_interp_set_result_locked (self, ret);
+    if (self->srcresult != GST_FLOW_OK)
+      goto pause;
   }
-
-  item = g_queue_pop_head (&self->items);
-  if (item->type == ITEM_JOB || item->type == ITEM_BUFFER)
-    self->n_buffers--;
-  else if (item->type == ITEM_QUERY)
-    self->query_asked = item->query;
-  g_cond_broadcast (&self->removed);
-  g_mutex_unlock (&self->lock);
-
-  /* It holds the blocks of the run, and the message. */
-  result.message = message = g_strdup (result.message);
-  g_clear_pointer (&window, vyre_window_unref);
-  ret = push_item (self, item, &result);
-
-  g_mutex_lock (&self->lock);
-  /* After EOS, unless something has begun anew already. */
-  if (ret == GST_FLOW_EOS && !(self->eos && g_queue_is_empty (&self->items)))
-    ret = GST_FLOW_OK;
-  if (self->srcresult == GST_FLOW_OK && ret != GST_FLOW_OK)
-    gst_vyre_interp_set_result_locked (self, ret);
-  if (self->srcresult != GST_FLOW_OK)
-    goto pause;
   g_mutex_unlock (&self->lock);
   return;
 

@@ -18,6 +18,7 @@ typedef struct
   guint users; /* maps, under the root's lock */
 } GstVyreBounce;
 
+/* Made in one thread and freed in another, as buffers are: slices, as there. */
 typedef struct
 {
   GstMemory mem;
@@ -210,7 +211,7 @@ static GstMemory *
 gst_vyre_memory_share (GstMemory *mem, gssize offset, gssize size)
 {
   GstMemory *root = (GstMemory *) root_of (mem);
-  GstVyreMemory *sub = g_new0 (GstVyreMemory, 1);
+  GstVyreMemory *sub = g_slice_new0 (GstVyreMemory);
 
   if (size == -1)
     size = mem->size - offset;
@@ -277,7 +278,7 @@ gst_vyre_allocator_free (GstAllocator *allocator, GstMemory *mem)
     g_mutex_clear (&self->lock);
     vyre_block_unref (self->block);
   }
-  g_free (self);
+  g_slice_free (GstVyreMemory, self);
 }
 
 static void
@@ -363,7 +364,7 @@ gst_vyre_memory_new (VyreBlock *block, gsize offset, gsize size)
   g_return_val_if_fail (
       offset <= block->size && size <= block->size - offset, NULL);
 
-  self = g_new0 (GstVyreMemory, 1);
+  self = g_slice_new0 (GstVyreMemory);
   gst_memory_init (GST_MEMORY_CAST (self), 0, wrapping_allocator (), NULL,
       block->size, VYRE_PAGE_SIZE - 1, offset, size);
   g_mutex_init (&self->lock);
@@ -392,10 +393,9 @@ gst_vyre_memory_peek_block (GstMemory *mem, gsize *offset_in_block)
 gboolean
 gst_vyre_arena_is_low (VyreArena *arena, gsize wanted)
 {
-  gsize size = vyre_arena_get_size (arena), used = 0, free_bytes;
+  gsize size = vyre_arena_get_size (arena), used = vyre_arena_get_used (arena);
+  gsize free_bytes = used < size ? size - used : 0;
 
-  vyre_arena_get_usage (arena, &used, NULL, NULL);
-  free_bytes = used < size ? size - used : 0;
   return wanted > free_bytes || free_bytes - wanted < size / 4;
 }
 

@@ -95,6 +95,7 @@ struct _GstVyreSrc
   /* streaming thread, start() and stop() */
   VyreIoMode opened_mode;
   VyreArena *proposed; /* by somebody downstream */
+  gboolean has_arena; /* the feed has the one that follows from that */
   guint64 next_offset; /* do-timestamp streams in time: nobody else counts */
   gboolean announced; /* how the file is read */
 };
@@ -173,8 +174,10 @@ gst_vyre_src_class_init (GstVyreSrcClass *klass)
   /**
    * GstVyreSrc:async-depth:
    *
-   * Reads of one block that are in flight at a time, default 8; fewer where they
-   * would take more than half of the arena. Takes effect in READY to PAUSED.
+   * Reads that are in flight at a time, default 8; fewer where they would take
+   * more than half of the arena. A read is one block, or as many as 256 KiB hold
+   * where blocks are smaller and whole pages of 4 KiB. Takes effect in READY to
+   * PAUSED.
    *
    * Since: 0.1
    */
@@ -423,6 +426,7 @@ gst_vyre_src_start (GstBaseSrc *basesrc)
   g_clear_pointer (&self->last_stats, gst_structure_free);
   g_mutex_unlock (&self->lock);
   self->opened_mode = io_mode;
+  self->has_arena = FALSE;
   self->announced = FALSE;
   self->next_offset = 0;
 
@@ -532,6 +536,7 @@ gst_vyre_src_decide_allocation (GstBaseSrc *basesrc, GstQuery *query)
   }
   g_clear_pointer (&self->proposed, vyre_arena_unref);
   self->proposed = arena;
+  self->has_arena = FALSE;
 
   while (gst_query_get_n_allocation_pools (query) > 0)
     gst_query_remove_nth_allocation_pool (query, 0);
@@ -582,6 +587,7 @@ choose_arena (GstVyreSrc *self, GError **error)
 
   gst_vyre_feed_set_arena (self->feed, arena);
   vyre_arena_unref (arena);
+  self->has_arena = TRUE;
   return TRUE;
 }
 
@@ -650,7 +656,7 @@ static GstFlowReturn
 gst_vyre_src_create (
     GstBaseSrc *basesrc, guint64 offset, guint length, GstBuffer **buffer)
 {
-  GstVyreSrc *self = GST_VYRE_SRC (basesrc);
+  GstVyreSrc *self = (GstVyreSrc *) basesrc;
   GstVyreFeedRequest request = { offset, length, G_MAXUINT64 };
   g_autoptr (GError) error = NULL;
   GstBuffer *made = NULL;
@@ -660,13 +666,12 @@ gst_vyre_src_create (
     request.offset = offset = self->next_offset;
   request.pulled =
       GST_PAD_MODE (GST_BASE_SRC_PAD (basesrc)) == GST_PAD_MODE_PULL;
-  request.blocksize = gst_base_src_get_blocksize (basesrc);
+  request.blocksize = basesrc->blocksize;
+  /* Nobody else changes the segment while this has the stream lock. */
   if (!request.pulled && basesrc->segment.format == GST_FORMAT_BYTES) {
-    GST_OBJECT_LOCK (self);
     request.backwards = basesrc->segment.rate < 0;
     request.stop =
         request.backwards ? basesrc->segment.start : basesrc->segment.stop;
-    GST_OBJECT_UNLOCK (self);
   }
   if (length == 0 && request.pulled)
     goto empty;
@@ -681,7 +686,7 @@ gst_vyre_src_create (
       request.length = MIN (length, DEFAULT_BLOCKSIZE);
   }
 
-  if (!choose_arena (self, &error))
+  if (!self->has_arena && !choose_arena (self, &error))
     goto no_arena;
   ret = gst_vyre_feed_read (self->feed, &request, *buffer, &made, &error);
   if (ret == GST_FLOW_ERROR)

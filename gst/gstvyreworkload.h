@@ -16,8 +16,9 @@ G_BEGIN_DECLS
  * Nothing here but gst_vyre_workload_wait_room() waits for the GPU or for
  * memory: what cannot go on says so, and the caller decides how to wait.
  *
- * Threads: one streaming thread prepares and submits jobs; any thread may read
- * kept buffers.
+ * Threads: one streaming thread makes and prepares jobs; jobs are published by
+ * one thread at a time and freed by any; any thread may read kept buffers.
+ * Reference counted: each job holds a reference.
  */
 typedef struct _GstVyreWorkload GstVyreWorkload;
 
@@ -33,8 +34,8 @@ typedef enum
  * full), also on failure. name: of the tenant. */
 GstVyreWorkload *gst_vyre_workload_new (VyreRuntime *runtime, GstVyrePlan *plan,
     const char *name, GstVyreSurvival survival, GError **error);
-/* Every submitted job must have been freed. */
-void gst_vyre_workload_free (GstVyreWorkload *workload);
+GstVyreWorkload *gst_vyre_workload_ref (GstVyreWorkload *workload);
+void gst_vyre_workload_unref (GstVyreWorkload *workload);
 
 const GstVyrePlan *gst_vyre_workload_get_plan (GstVyreWorkload *workload);
 VyreRuntime *gst_vyre_workload_get_runtime (GstVyreWorkload *workload);
@@ -54,28 +55,48 @@ gboolean gst_vyre_workload_reset_kept (
     GstVyreWorkload *workload, gboolean in_place, GError **error);
 /* (transfer full) (nullable): "vyre-kept" with a GstBuffer per kept buffer. */
 GstStructure *gst_vyre_workload_get_kept (GstVyreWorkload *workload);
+/* Gives up what is kept for buffers yet to come: windows and the memory that they
+ * hold. Any thread. */
+void gst_vyre_workload_trim (GstVyreWorkload *workload);
+/* What runs it, and what does so now; reason is newly allocated, set when
+ * REFUSED. Any thread. */
+void gst_vyre_workload_set_engine (
+    GstVyreWorkload *workload, VyreEngine engine);
+VyreTier gst_vyre_workload_get_tier (GstVyreWorkload *workload, char **reason);
+/* Its level (VYRE_PRI_*) and how many of its slots may be claimed at once (0:
+ * no limit). Any thread. */
+void gst_vyre_workload_set_share (
+    GstVyreWorkload *workload, guint priority, guint quota);
 
 /**
  * GstVyreJob: one run on one buffer.
  *
- * From submission until the window has ended the GPU may read and write the
+ * From publishing until the window has ended the GPU may read and write the
  * memory of input and output, so both stay referenced here: a pool upstream
- * must not get its buffer back before.
+ * must not get its buffer back before. Jobs that were freed are used again, with
+ * their windows.
  */
-typedef struct
+typedef struct _GstVyreJob GstVyreJob;
+struct _GstVyreJob
 {
+  GstVyreWorkload *workload; /* a reference; %NULL in spare ones */
   GstBuffer *input; /* %NULL when it leaves itself, as output */
-  GstBuffer *output; /* what leaves */
-  VyreWindow *window; /* once submitted */
-  gint64 submitted; /* monotonic, µs */
+  GstBuffer *output; /* what leaves, once prepared */
+  VyreWindow *window; /* once prepared */
+  gint64 submitted; /* monotonic, µs; 0: not published */
   gboolean awaited; /* for the user: it was seen running */
   gsize copied; /* bytes copied to where the GPU reads */
   gsize in_place; /* bytes that it reads where they were */
+  gsize bytes; /* of the arena, held by it */
   /*< private >*/
+  guint64 max_steps; /* of the window */
   VyreBinding *bindings;
-  guint n_blocks;
-  VyreBlock **blocks; /* references of ours, by slot, and one more */
-} GstVyreJob;
+  VyreBlock **blocks; /* by slot, while preparing: references */
+  GstVyreJob *next; /* spare */
+};
+
+/* Jobs published at a time. */
+#define GST_VYRE_PUBLISH_MAX 16
 
 typedef enum
 {
@@ -85,19 +106,22 @@ typedef enum
 } GstVyreProgress;
 
 /* input: (transfer full), not empty, at most one frame long. */
-GstVyreJob *gst_vyre_job_new (GstBuffer *input);
-/* Finds memory, copies what must be copied, and makes the output buffer. */
+GstVyreJob *gst_vyre_job_new (GstVyreWorkload *workload, GstBuffer *input);
+/* Finds memory, copies what must be copied, binds the window and makes the
+ * output buffer. */
 GstVyreProgress gst_vyre_job_prepare (
-    GstVyreJob *job, GstVyreWorkload *workload, GError **error);
-GstVyreProgress gst_vyre_job_submit (GstVyreJob *job, GstVyreWorkload *workload,
-    guint64 max_steps, GError **error);
+    GstVyreJob *job, guint64 max_steps, GError **error);
+/* Publishes prepared jobs of one runtime in this order, at most
+ * GST_VYRE_PUBLISH_MAX. Returns how many: fewer than n without an error when
+ * the ring is full. Of an ordered workload one at a time. */
+guint gst_vyre_jobs_publish (GstVyreJob *const *jobs, guint n, GError **error);
 /* After a fault: kept buffers of an ordered workload become what they were
  * before this job; nothing happens the second time. Two threads may find out
  * about the fault, and each must be sure of this before it goes on. */
-void gst_vyre_job_undo (GstVyreJob *job, GstVyreWorkload *workload);
-/* The same for the job that was submitted last. */
+void gst_vyre_job_undo (GstVyreJob *job);
+/* The same for the job that was published last. */
 void gst_vyre_workload_undo_last (GstVyreWorkload *workload);
-/* Not submitted, or ended. */
+/* Not published, or ended. */
 void gst_vyre_job_free (GstVyreJob *job);
 
 /* length bytes, zeroed behind up to a multiple of four, or %NULL when the

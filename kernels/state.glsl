@@ -39,6 +39,8 @@ area_base (uint area)
   return launch.areas + uint64_t (area) * uint64_t (launch.area_words) * 4UL;
 }
 
+#ifndef VYRE_COMPILED
+
 /* Words of a lane's registers. */
 uint
 register_rows ()
@@ -99,6 +101,32 @@ restore_lanes ()
   for (uint r = 0u; r < rows; r++)
     R (r) = area.w[base + (VYRE_S_LANE_ROWS + r) * LANES];
 }
+
+#else
+
+/* Compiled programs are suspended between batches: their header says all. */
+uint
+register_rows ()
+{
+  return 0u;
+}
+
+void
+locate_spills ()
+{
+}
+
+void
+save_lanes ()
+{
+}
+
+void
+restore_lanes ()
+{
+}
+
+#endif
 
 void
 save_header ()

@@ -158,10 +158,11 @@ cli_load_program (const char *name, gsize *size, GError **error)
 gboolean
 cli_check_engine (const char *command, const char *engine)
 {
-  if (!engine || strcmp (engine, "interp") == 0 || cli_is_reference (engine))
+  if (!engine || strcmp (engine, "interp") == 0 ||
+      strcmp (engine, "jit") == 0 || cli_is_reference (engine))
     return TRUE;
-  cli_error (
-      command, "there is no engine \"%s\"; use interp or reference", engine);
+  cli_error (command, "there is no engine \"%s\"; use interp, jit or reference",
+      engine);
   return FALSE;
 }
 

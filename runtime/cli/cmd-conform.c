@@ -33,6 +33,7 @@ typedef struct
 {
   gint device;
   gboolean verbose;
+  const char *engine;
   gboolean reference; /* no device */
   char *only; /* pattern for category/name, or NULL */
   CliSession *session; /* opened by the first case that runs */
@@ -255,8 +256,8 @@ static gboolean
 open_session (Conform *conform)
 {
   if (!conform->session && !conform->session_error)
-    conform->session =
-        cli_session_new (conform->device, &conform->session_error);
+    conform->session = cli_session_new (
+        conform->device, conform->engine, &conform->session_error);
   return conform->session != NULL;
 }
 
@@ -331,8 +332,7 @@ execute (Conform *conform, VyreProgram *program, GBytes **inputs,
   if (conform->reference)
     return cli_reference_run (
         program, &options, inputs, outputs, result, error);
-  executable = vyre_executable_new (
-      cli_session_get_runtime (conform->session), program, error);
+  executable = cli_session_load (conform->session, program, error);
   return executable && cli_session_run (conform->session, executable, &options,
                            inputs, outputs, result, error);
 }
@@ -765,6 +765,14 @@ print_summary (Conform *conform)
             " values\n",
         (char *) l->data, errors->worst, errors->n_values);
   }
+  if (conform->session) {
+    guint compiled, asked;
+
+    cli_session_count_compiled (conform->session, &compiled, &asked);
+    if (asked > 0)
+      printf ("%u of %u programs ran compiled, the others interpreted\n",
+          compiled, asked);
+  }
   if (conform->tally.n_exempt > 0)
     printf ("%u differed as they may\n", conform->tally.n_exempt);
   printf ("%u passed, %u failed, %u refused\n", conform->n[CASE_PASSED],
@@ -779,7 +787,8 @@ cli_conform (int argc, char **argv)
   g_autofree char *refused = NULL;
   const GOptionEntry options[] = {
     { "engine", 'e', 0, G_OPTION_ARG_STRING, &engine,
-        "What runs the programs: interp (on a device) or reference", "ENGINE" },
+        "What runs the programs: interp or jit (on a device), or reference",
+        "ENGINE" },
     { "device", 'd', 0, G_OPTION_ARG_INT, &conform.device,
         "Device number as in vyre devices, -1 for the best (-1)", "N" },
     { "only", 'o', 0, G_OPTION_ARG_STRING, &conform.only,
@@ -804,6 +813,7 @@ cli_conform (int argc, char **argv)
       cli_check_engine ("conform", engine) &&
       (!refused || (conform.refused = conform_load_refused (refused)))) {
     conform.reference = cli_is_reference (engine);
+    conform.engine = engine;
     conform.tally.errors =
         g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
     for (int i = 1; i < argc; i++)

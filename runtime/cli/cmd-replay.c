@@ -87,8 +87,7 @@ find_executable (Replay *replay, VyreProgram *program, GError **error)
 
   if (executable != NULL)
     return executable;
-  executable = vyre_executable_new (
-      cli_session_get_runtime (replay->session), program, error);
+  executable = cli_session_load (replay->session, program, error);
   if (executable != NULL)
     g_hash_table_insert (replay->executables, program, executable);
   return executable;
@@ -363,7 +362,7 @@ replay_path (const char *path, const ReplayArgs *args)
     cli_error ("replay", "%s; what is behind it is left out",
         replay_file_get_damage (file));
   if (!cli_is_reference (args->engine)) {
-    session = cli_session_new (args->device, &error);
+    session = cli_session_new (args->device, args->engine, &error);
     if (session == NULL)
       goto failed;
   }
@@ -397,8 +396,8 @@ cli_replay (int argc, char **argv)
   ReplayArgs args = { .device = -1, .timeout = DEFAULT_TIMEOUT };
   const GOptionEntry options[] = {
     { "engine", 'e', 0, G_OPTION_ARG_STRING, &args.engine,
-        "What runs the windows: interp (on a device) or reference (slow, "
-        "exact)",
+        "What runs the windows: interp or jit (on a device), or "
+        "reference (slow, exact)",
         "ENGINE" },
     { "device", 'd', 0, G_OPTION_ARG_INT, &args.device,
         "Device number as in vyre devices, -1 for the best (-1)", "N" },

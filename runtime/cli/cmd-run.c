@@ -311,14 +311,14 @@ static gboolean
 run_session (const RunArgs *args, VyreProgram *program,
     const CliRunOptions *options, Buffers *buffers, GError **error)
 {
-  g_autoptr (CliSession) session = cli_session_new (args->device, error);
+  g_autoptr (CliSession) session =
+      cli_session_new (args->device, args->engine, error);
   g_autoptr (VyreExecutable) executable = NULL;
   CliRunResult result = { 0 };
 
   if (!session)
     return FALSE;
-  executable =
-      vyre_executable_new (cli_session_get_runtime (session), program, error);
+  executable = cli_session_load (session, program, error);
   if (!executable)
     return FALSE;
   if (args->dump) {
@@ -431,8 +431,8 @@ cli_run (int argc, char **argv)
     { "timeout", 't', 0, G_OPTION_ARG_DOUBLE, &args.timeout,
         "Seconds to wait, 0 for no limit (0)", "SECONDS" },
     { "engine", 'e', 0, G_OPTION_ARG_STRING, &args.engine,
-        "What runs the program: interp (on a device) or reference (slow, "
-        "exact)",
+        "What runs the program: interp or jit (on a device), or "
+        "reference (slow, exact)",
         "ENGINE" },
     { "device", 'd', 0, G_OPTION_ARG_INT, &args.device,
         "Device number as in vyre devices, -1 for the best (-1)", "N" },

@@ -5,6 +5,8 @@
 
 /* How long a cancelled window may take to end. */
 #define CANCEL_TIME (10 * G_USEC_PER_SEC)
+/* How long a program may take to be compiled. */
+#define COMPILE_TIME (120 * G_USEC_PER_SEC)
 
 G_DEFINE_QUARK (cli_session_error, cli_session_error)
 
@@ -12,15 +14,18 @@ struct _CliSession
 {
   VyreRuntime *runtime;
   VyreTenant *tenant;
+  gboolean jit;
+  guint n_compiled, n_asked;
 };
 
 CliSession *
-cli_session_new (gint device, GError **error)
+cli_session_new (gint device, const char *engine, GError **error)
 {
   VyreRuntimeOptions options = VYRE_RUNTIME_OPTIONS_DEFAULT;
   g_autoptr (CliSession) session = g_new0 (CliSession, 1);
 
   options.device_index = device;
+  session->jit = g_strcmp0 (engine, "jit") == 0;
   session->runtime = vyre_runtime_acquire (&options, error);
   if (!session->runtime)
     return NULL;
@@ -44,6 +49,33 @@ VyreRuntime *
 cli_session_get_runtime (CliSession *session)
 {
   return session->runtime;
+}
+
+VyreExecutable *
+cli_session_load (CliSession *session, VyreProgram *program, GError **error)
+{
+  VyreExecutable *executable =
+      vyre_executable_new (session->runtime, program, error);
+
+  if (executable == NULL)
+    return NULL;
+  if (!session->jit) {
+    vyre_executable_set_engine (executable, VYRE_ENGINE_INTERP);
+    return executable;
+  }
+  vyre_executable_set_engine (executable, VYRE_ENGINE_JIT);
+  session->n_asked++;
+  if (vyre_executable_wait_compiled (executable,
+          g_get_monotonic_time () + COMPILE_TIME) == VYRE_TIER_COMPILED)
+    session->n_compiled++;
+  return executable;
+}
+
+void
+cli_session_count_compiled (CliSession *session, guint *compiled, guint *asked)
+{
+  *compiled = session->n_compiled;
+  *asked = session->n_asked;
 }
 
 /* Memory for one buffer, filled with input and zeros. */

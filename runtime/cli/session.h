@@ -33,12 +33,20 @@ typedef struct
 
 typedef struct _CliSession CliSession;
 
-/* device -1: the best one. */
-CliSession *cli_session_new (gint device, GError **error);
+/* device -1: the best one. engine: "jit" has programs compiled before they run,
+ * where they can be; everything else has them interpreted. */
+CliSession *cli_session_new (
+    gint device, const char *engine, GError **error);
 void cli_session_free (CliSession *session);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CliSession, cli_session_free)
 
 VyreRuntime *cli_session_get_runtime (CliSession *session);
+/* As vyre_executable_new(), for the session's engine. */
+VyreExecutable *cli_session_load (
+    CliSession *session, VyreProgram *program, GError **error);
+/* How many programs were compiled of those that were to be. */
+void cli_session_count_compiled (
+    CliSession *session, guint *compiled, guint *asked);
 
 /* inputs and outputs have an entry per buffer. Inputs are needed for roles
  * INPUT and INOUT. outputs, all NULL, receive what the program returns, cut to

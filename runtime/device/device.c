@@ -84,6 +84,16 @@ vyre_device_name_object (
 
 /* --- choosing ------------------------------------------------------------ */
 
+char *
+vyre_device_info_dup_uuid (const VyreDeviceInfo *info)
+{
+  GString *text = g_string_sized_new (2 * sizeof info->uuid);
+
+  for (guint i = 0; i < sizeof info->uuid; i++)
+    g_string_append_printf (text, "%02x", info->uuid[i]);
+  return g_string_free (text, FALSE);
+}
+
 static char *
 describe (GArray *found)
 {
@@ -91,33 +101,64 @@ describe (GArray *found)
 
   for (guint i = 0; i < found->len; i++) {
     VyreDeviceInfo *info = &g_array_index (found, VyrePhysical, i).info;
-    g_string_append_printf (
-        text, "%s%u: %s", i ? "; " : "", info->index, info->name);
+    g_autofree char *uuid = vyre_device_info_dup_uuid (info);
+
+    g_string_append_printf (text, "%s%u: %s, UUID %s", i ? "; " : "",
+        info->index, info->name, uuid);
     if (info->unsuitable)
       g_string_append_printf (text, " (unsuitable: %s)", info->unsuitable);
   }
   return g_string_free (text, FALSE);
 }
 
+/* Texts that are no UUID match none. */
 static gboolean
-matches (const VyreDeviceInfo *info, gint index, const char *folded)
+has_uuid (const VyreDeviceInfo *info, const char *text)
 {
-  g_autofree char *name = NULL, *valid = NULL;
+  guint digits = 0;
+
+  for (; *text != '\0'; text++) {
+    int digit = g_ascii_xdigit_value (*text);
+
+    if (*text == '-')
+      continue;
+    if (digit < 0 || digits == 2 * sizeof info->uuid ||
+        digit != (info->uuid[digits / 2] >> (digits % 2 ? 0 : 4) & 15))
+      return FALSE;
+    digits++;
+  }
+  return digits == 2 * sizeof info->uuid;
+}
+
+static char *
+fold (const char *name)
+{
+  g_autofree char *valid = g_utf8_make_valid (name, -1);
+
+  return g_utf8_casefold (valid, -1);
+}
+
+gboolean
+vyre_device_info_matches (
+    const VyreDeviceInfo *info, gint index, const char *name, const char *uuid)
+{
+  g_autofree char *whole = NULL, *part = NULL;
 
   if (index >= 0 && info->index != (guint) index)
     return FALSE;
-  if (!folded)
+  if (uuid != NULL && !has_uuid (info, uuid))
+    return FALSE;
+  if (name == NULL)
     return TRUE;
-  valid = g_utf8_make_valid (info->name, -1);
-  name = g_utf8_casefold (valid, -1);
-  return strstr (name, folded) != NULL;
+  whole = fold (info->name);
+  part = fold (name);
+  return strstr (whole, part) != NULL;
 }
 
 static VyrePhysical *
-choose (GArray *found, gint index, const char *name, GError **error)
+choose (GArray *found, gint index, const char *name, const char *uuid,
+    GError **error)
 {
-  g_autofree char *valid = name ? g_utf8_make_valid (name, -1) : NULL;
-  g_autofree char *folded = valid ? g_utf8_casefold (valid, -1) : NULL;
   g_autofree char *list = describe (found);
   g_autoptr (GString) wanted = g_string_new ("Vulkan device");
   VyrePhysical *best = NULL;
@@ -125,12 +166,19 @@ choose (GArray *found, gint index, const char *name, GError **error)
 
   if (index >= 0)
     g_string_append_printf (wanted, " with index %d", index);
-  if (name)
+  if (name) {
+    g_autofree char *valid = g_utf8_make_valid (name, -1);
     g_string_append_printf (wanted, " named like \"%s\"", valid);
+  }
+  if (uuid) {
+    g_autofree char *valid = g_utf8_make_valid (uuid, -1);
+    g_string_append_printf (
+        wanted, " with UUID \"%s\" (32 hexadecimal digits)", valid);
+  }
 
   for (guint i = 0; i < found->len; i++) {
     VyrePhysical *physical = &g_array_index (found, VyrePhysical, i);
-    if (!matches (&physical->info, index, folded))
+    if (!vyre_device_info_matches (&physical->info, index, name, uuid))
       continue;
     any = TRUE;
     if (!physical->info.unsuitable &&
@@ -373,7 +421,8 @@ failed:
 }
 
 VyreDevice *
-vyre_device_open (gint index, const char *name, GError **error)
+vyre_device_open (
+    gint index, const char *name, const char *uuid, GError **error)
 {
   VyreInstance *instance = vyre_instance_acquire (error);
   g_autoptr (GArray) found = NULL;
@@ -384,7 +433,7 @@ vyre_device_open (gint index, const char *name, GError **error)
     return NULL;
   found = vyre_instance_probe (instance, error);
   if (found)
-    chosen = choose (found, index, name, error);
+    chosen = choose (found, index, name, uuid, error);
   if (!chosen) {
     vyre_instance_release (instance);
     return NULL;

@@ -64,11 +64,19 @@ VYRE_API GArray *vyre_device_enumerate (GError **error);
 
 typedef struct _VyreDevice VyreDevice;
 
-/* index -1 and name %NULL: the best suitable one by VyreDeviceType. name: a
- * case-insensitive part of the device's name. A device that was asked for and
- * is unsuitable is an error, never silently replaced. */
+/* The UUID as 32 hexadecimal digits; free with g_free(). */
+VYRE_API char *vyre_device_info_dup_uuid (const VyreDeviceInfo *info);
+/* Does it fulfil all of these wishes? index -1: any. name: a case-insensitive
+ * part of the device's name, or %NULL. uuid: 32 hexadecimal digits in either
+ * case, with or without dashes, or %NULL. */
+VYRE_API gboolean vyre_device_info_matches (const VyreDeviceInfo *info,
+    gint index, const char *name, const char *uuid);
+
+/* The best suitable one by VyreDeviceType of those that fulfil the wishes (see
+ * vyre_device_info_matches()). A device that was asked for and is unsuitable is
+ * an error, never silently replaced; errors list what there is. */
 VYRE_API VyreDevice *vyre_device_open (gint index, const char *name,
-    GError **error);
+    const char *uuid, GError **error);
 VYRE_API VyreDevice *vyre_device_ref (VyreDevice *device);
 VYRE_API void vyre_device_unref (VyreDevice *device);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VyreDevice, vyre_device_unref)

@@ -41,6 +41,7 @@ typedef struct
  * compiled program. */
 typedef struct
 {
+  gint refs;                    /* of a compiled one: launches, its executable */
   guint features;               /* of an interpreter */
   guint32 id;                   /* of a compiled one: VYRE_KERNEL_COMPILED | n; or 0 */
   VyrePipeline *pipeline;       /* [lock] to read; %NULL: not compiled (yet) */
@@ -157,6 +158,9 @@ struct _VyreRuntime
   VyreTenantUse uses[VYRE_TENANTS];     /* [lock] by tenant id */
   guint n_sleepers;             /* [lock] threads that wait for windows asleep */
   GPtrArray *compiled;          /* [lock] VyreKernel, in use by executables */
+  guint32 n_compiled;           /* [lock] so far, for their ids */
+  guint n_compiling; /* [lock] executables that wait to be compiled, or are */
+  guint64 windows_compiled;     /* [lock] published for compiled kernels */
 
   VyreActiveLaunch launches[VYRE_MAX_LAUNCHES]; /* [lock] to write */
   guint n_launches;             /* [lock] to write */
@@ -186,6 +190,13 @@ struct _VyreExecutable
   guint64 code_address;
   gboolean wide;                /* VYRE_XF_WIDE */
   VyreKernel *interpreter;      /* of the runtime */
+  /* The compiled tier, compiled.c. [lock] */
+  VyreEngine engine;
+  VyreTier tier;
+  char *refusal;                /* why it stays interpreted */
+  VyreKernel *compiled;         /* a reference; %NULL: not (yet) */
+  guint n_windows;              /* published so far, saturates */
+  guint64 n_bytes;              /* bound by them */
 };
 
 /* Used by one thread at a time, but for what is marked. */
@@ -290,6 +301,8 @@ void vyre_runtime_unlock (VyreRuntime *runtime);
 /* runtime.c: for references that are dropped while others are: unlike
  * vyre_runtime_unref() it does not wait for those. */
 void vyre_runtime_release (VyreRuntime *runtime);
+/* Does so if that is not the last reference; any lock may be held. */
+gboolean vyre_runtime_release_if_shared (VyreRuntime *runtime);
 
 /* tenant.c, lock held: gives the id of a tenant that is gone back once nothing
  * of it is in flight. */
@@ -303,6 +316,21 @@ void vyre_runtime_clear_kernels (VyreRuntime *runtime);
 /* Lock held. Is there a live launch that may run what this kernel's windows
  * ask for? */
 gboolean vyre_kernel_is_served (VyreRuntime *runtime, const VyreKernel *kernel);
+
+/* compiled.c. Lock held: counts a window and says which kernel it is for; may
+ * start compiling. */
+VyreKernel *vyre_executable_choose_kernel (VyreExecutable *executable,
+    guint64 n_bytes);
+/* Lets go of the compiled kernel. No lock held. */
+void vyre_executable_drop_compiled (VyreExecutable *executable);
+/* For launches; of interpreters these do nothing. The last reference destroys
+ * the pipeline. */
+VyreKernel *vyre_kernel_ref (VyreKernel *kernel);
+void vyre_kernel_unref (VyreKernel *kernel);
+/* kernel.c: some drivers compile at the first launch: has that done, and its
+ * time counted. */
+gboolean vyre_kernel_first_launch (VyreRuntime *runtime,
+    VyrePipeline *pipeline, guint64 *ns, GError **error);
 
 /* executable.c: takes over lowered code, whoever made it. */
 VyreExecutable *vyre_executable_new_lowered (VyreRuntime *runtime,

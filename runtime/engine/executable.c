@@ -155,6 +155,7 @@ vyre_executable_unref (VyreExecutable *executable)
 {
   if (executable == NULL || !g_atomic_int_dec_and_test (&executable->refs))
     return;
+  vyre_executable_drop_compiled (executable);
   vyre_block_unref (executable->code);
   vyre_lowered_free (executable->lowered);
   vyre_runtime_release (executable->runtime);

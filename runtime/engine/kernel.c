@@ -8,10 +8,9 @@
 #include "megakernel-parallel-spv.h"
 #include "megakernel-spv.h"
 
-/* Some drivers compile at the first launch: have that done here, and its time
- * counted. The launch finds itself told to leave. */
-static gboolean
-first_launch (
+/* The launch finds that it has no fuel. */
+gboolean
+vyre_kernel_first_launch (
     VyreRuntime *runtime, VyrePipeline *pipeline, guint64 *ns, GError **error)
 {
   VyreLaunchConstants constants;
@@ -60,7 +59,8 @@ vyre_runtime_need_interpreter (
                           : sizeof vyre_megakernel_spv,
         constants, G_N_ELEMENTS (constants), sizeof (VyreLaunchConstants), TRUE,
         "vyre megakernel", &ns, error);
-    ok = pipeline != NULL && first_launch (runtime, pipeline, &ns, error);
+    ok = pipeline != NULL &&
+         vyre_kernel_first_launch (runtime, pipeline, &ns, error);
     if (!ok)
       g_clear_pointer (&pipeline, vyre_pipeline_free);
     g_mutex_lock (&runtime->lock);

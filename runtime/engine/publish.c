@@ -207,14 +207,18 @@ vyre_window_enqueue (VyreWindow *window, gint64 now, GError **error)
   VyreLevel *level = &runtime->levels[use->level];
   gboolean oldest = g_queue_is_empty (&runtime->windows);
   guint32 groups_per_tile;
-  guint64 first;
+  guint64 first, bytes = 0;
   guint n_tiles;
 
   if (!split (window, level, &n_tiles, &groups_per_tile, error) ||
       !check_room (window, level, n_tiles, &first, error))
     return FALSE;
 
-  window->kernel = window->executable->interpreter;
+  for (guint i = 0; i < window->n_bindings; i++)
+    bytes += window->bindings[i].length;
+  window->kernel = vyre_executable_choose_kernel (window->executable, bytes);
+  if (window->kernel->id != 0)
+    runtime->windows_compiled++;
   window->level = use->level;
   window->first_sequence = first;
   window->n_tiles = n_tiles;
@@ -243,8 +247,7 @@ vyre_window_enqueue (VyreWindow *window, gint64 now, GError **error)
   g_queue_push_tail_link (&runtime->windows, &window->link);
   runtime->windows_submitted++;
   runtime->tiles_published += n_tiles;
-  for (guint i = 0; i < window->n_bindings; i++)
-    runtime->bytes_bound += window->bindings[i].length;
+  runtime->bytes_bound += bytes;
   vyre_window_note_published (window);
   return TRUE;
 }

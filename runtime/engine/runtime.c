@@ -328,7 +328,8 @@ vyre_runtime_acquire (const VyreRuntimeOptions *options, GError **error)
     options = &defaults;
 
   g_autoptr (VyreDevice) device =
-      vyre_device_open (options->device_index, options->device_name, error);
+      vyre_device_open (options->device_index, options->device_name,
+          options->device_uuid, error);
   if (device == NULL)
     return NULL;
 
@@ -388,26 +389,37 @@ vyre_runtime_unref (VyreRuntime *runtime)
 {
   if (runtime == NULL)
     return;
-  /* Windows that have ended are about to drop their references. Without them
-   * ours may be the last one, and the runtime ends in this call: a process
+  /* Windows that have ended are about to drop their references, and so are
+   * executables that are being compiled. Without them ours may be the last one, and the runtime ends in this call: a process
    * that exits next must not leave a thread in the driver. */
   g_mutex_lock (&runtime->lock);
-  while (runtime->n_releasing > 0)
+  while (runtime->n_releasing > 0 ||
+         (runtime->n_compiling > 0 && g_atomic_int_get (&runtime->refs) <=
+                                          1 + (gint) runtime->n_compiling))
     g_cond_wait (&runtime->ended, &runtime->lock);
   g_mutex_unlock (&runtime->lock);
   vyre_runtime_release (runtime);
+}
+
+gboolean
+vyre_runtime_release_if_shared (VyreRuntime *runtime)
+{
+  gint refs = g_atomic_int_get (&runtime->refs);
+
+  while (refs > 1) {
+    if (g_atomic_int_compare_and_exchange (&runtime->refs, refs, refs - 1))
+      return TRUE;
+    refs = g_atomic_int_get (&runtime->refs);
+  }
+  return FALSE;
 }
 
 void
 vyre_runtime_release (VyreRuntime *runtime)
 {
   /* Not the last one: no lock needed. */
-  gint refs = g_atomic_int_get (&runtime->refs);
-  while (refs > 1) {
-    if (g_atomic_int_compare_and_exchange (&runtime->refs, refs, refs - 1))
-      return;
-    refs = g_atomic_int_get (&runtime->refs);
-  }
+  if (vyre_runtime_release_if_shared (runtime))
+    return;
 
   g_mutex_lock (&registry_lock);
   gboolean last = g_atomic_int_dec_and_test (&runtime->refs);

@@ -45,9 +45,10 @@ typedef struct
   gint device_index;            /* -1: the best */
   const char *device_name;      /* part of a name, or %NULL */
   VyreResidency residency;
+  const char *device_uuid;      /* 32 hexadecimal digits, or %NULL */
 } VyreRuntimeOptions;
 #define VYRE_RUNTIME_OPTIONS_DEFAULT \
-  ((VyreRuntimeOptions) { -1, NULL, VYRE_RESIDENCY_AUTO })
+  ((VyreRuntimeOptions) { -1, NULL, VYRE_RESIDENCY_AUTO, NULL })
 
 /* The runtime of that device: the existing one of this process, or a new one.
  * The first creator decides residency; a later, different wish gets the

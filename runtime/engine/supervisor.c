@@ -48,6 +48,7 @@ forget_launch (VyreRuntime *runtime, VyreActiveLaunch *active)
   if (!active->leaving && !pending)
     runtime->n_idle_exits++;
   active->launch = NULL;
+  vyre_kernel_unref (active->kernel);
   if (--runtime->n_launches == 0 && pending && runtime->unattended_since == 0)
     runtime->unattended_since = g_get_monotonic_time ();
 }
@@ -294,6 +295,7 @@ start_launch (
       queue, runtime->workgroups, &constants, sizeof constants, &error);
 
   if (launch == NULL) {
+    vyre_kernel_unref (kernel);
     fail (runtime, error);
     return FALSE;
   }
@@ -438,6 +440,7 @@ vyre_supervisor_run (gpointer data)
       generation = runtime->generation =
           MAX (runtime->generation + 1, kernel->required);
       index = open_door (runtime);
+      vyre_kernel_ref (kernel);
     }
     vyre_runtime_unlock (runtime);
 
@@ -451,8 +454,12 @@ vyre_supervisor_run (gpointer data)
   }
 
   /* After a failure nothing is in flight any more, or the device is lost. */
-  for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++)
+  for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
+    if (runtime->launches[i].launch == NULL)
+      continue;
     g_clear_pointer (&runtime->launches[i].launch, vyre_launch_free);
+    vyre_kernel_unref (runtime->launches[i].kernel);
+  }
   runtime->n_launches = 0;
   return NULL;
 }

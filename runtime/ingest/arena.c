@@ -30,9 +30,10 @@ struct _VyreArena
   /* protected by lock */
   GTree *free; /* first page -> pages; ranges never touch */
   gsize cursor; /* page where the next search starts */
-  gsize used, peak; /* bytes */
+  gsize used, peak; /* bytes; used is read without the lock, too */
   guint blocks;
-  guint64 serial;
+  guint64 serial; /* read without the lock, too */
+  guint waiters;
 };
 
 static GMutex process_lock;
@@ -275,6 +276,12 @@ vyre_arena_get_size (VyreArena *arena)
   return arena->size;
 }
 
+gsize
+vyre_arena_get_used (VyreArena *arena)
+{
+  return __atomic_load_n (&arena->used, __ATOMIC_RELAXED);
+}
+
 void
 vyre_arena_get_usage (VyreArena *arena, gsize *used, gsize *peak, guint *blocks)
 {
@@ -336,6 +343,22 @@ find (VyreArena *arena, gsize pages, gsize *start)
   return FALSE;
 }
 
+/* With the lock, as is everything that changes it. */
+static void
+set_used (VyreArena *arena, gsize used)
+{
+  __atomic_store_n (&arena->used, used, __ATOMIC_RELAXED);
+}
+
+/* With the lock. Waking nobody would still be a system call. */
+static void
+bump_serial (VyreArena *arena)
+{
+  __atomic_store_n (&arena->serial, arena->serial + 1, __ATOMIC_RELEASE);
+  if (arena->waiters > 0)
+    g_cond_broadcast (&arena->cond);
+}
+
 VyreBlock *
 vyre_arena_alloc (VyreArena *arena, gsize size)
 {
@@ -352,7 +375,7 @@ vyre_arena_alloc (VyreArena *arena, gsize size)
   found = pages * VYRE_PAGE_SIZE <= arena->size - arena->used &&
           find (arena, pages, &start);
   if (found) {
-    arena->used += pages * VYRE_PAGE_SIZE;
+    set_used (arena, arena->used + pages * VYRE_PAGE_SIZE);
     arena->peak = MAX (arena->peak, arena->used);
     arena->blocks++;
   }
@@ -360,7 +383,7 @@ vyre_arena_alloc (VyreArena *arena, gsize size)
   if (!found)
     return NULL;
 
-  block = g_new0 (VyreBlock, 1);
+  block = g_slice_new0 (VyreBlock);
   block->arena = vyre_arena_ref (arena);
   block->offset = start * VYRE_PAGE_SIZE;
   block->data = arena->base + block->offset;
@@ -384,24 +407,21 @@ vyre_arena_get_copied (VyreArena *arena)
 guint64
 vyre_arena_serial (VyreArena *arena)
 {
-  guint64 serial;
-
-  g_mutex_lock (&arena->lock);
-  serial = arena->serial;
-  g_mutex_unlock (&arena->lock);
-  return serial;
+  return __atomic_load_n (&arena->serial, __ATOMIC_ACQUIRE);
 }
 
 void
 vyre_arena_wait (VyreArena *arena, guint64 serial, gint64 end_time)
 {
   g_mutex_lock (&arena->lock);
+  arena->waiters++;
   while (arena->serial == serial) {
     if (end_time == G_MAXINT64)
       g_cond_wait (&arena->cond, &arena->lock);
     else if (!g_cond_wait_until (&arena->cond, &arena->lock, end_time))
       break;
   }
+  arena->waiters--;
   g_mutex_unlock (&arena->lock);
 }
 
@@ -409,9 +429,30 @@ void
 vyre_arena_wake (VyreArena *arena)
 {
   g_mutex_lock (&arena->lock);
-  arena->serial++;
-  g_cond_broadcast (&arena->cond);
+  bump_serial (arena);
   g_mutex_unlock (&arena->lock);
+}
+
+VyreBlock *
+vyre_block_new_part (VyreBlock *block, gsize offset, gsize size)
+{
+  VyreBlock *part;
+
+  size = MAX (size, 1);
+  g_return_val_if_fail (offset % VYRE_PAGE_SIZE == 0, NULL);
+  g_return_val_if_fail (
+      offset <= block->size && size <= block->size - offset, NULL);
+
+  part = g_slice_new (VyreBlock);
+  part->arena = block->arena; /* the parent's reference */
+  part->data = block->data + offset;
+  part->offset = block->offset + offset;
+  /* No overflow: blocks are whole pages. */
+  part->size = (size + VYRE_PAGE_SIZE - 1) & ~(gsize) (VYRE_PAGE_SIZE - 1);
+  part->refs = 1;
+  part->parent = vyre_block_ref (block);
+  part->write_stamp = vyre_block_get_write_stamp (block);
+  return part;
 }
 
 VyreBlock *
@@ -450,15 +491,19 @@ vyre_block_unref (VyreBlock *block)
 
   if (!g_atomic_int_dec_and_test (&block->refs))
     return;
+  if (block->parent != NULL) {
+    vyre_block_unref (block->parent);
+    g_slice_free (VyreBlock, block);
+    return;
+  }
   g_mutex_lock (&arena->lock);
   give_back (
       arena, block->offset / VYRE_PAGE_SIZE, block->size / VYRE_PAGE_SIZE);
-  arena->used -= block->size;
+  set_used (arena, arena->used - block->size);
   arena->blocks--;
-  arena->serial++;
-  g_cond_broadcast (&arena->cond);
+  bump_serial (arena);
   g_mutex_unlock (&arena->lock);
-  g_free (block);
+  g_slice_free (VyreBlock, block);
   vyre_arena_unref (arena);
 }
 

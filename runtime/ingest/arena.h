@@ -36,6 +36,7 @@ struct _VyreBlock
   gsize size;                   /* usable bytes; whole pages */
   /*< private >*/
   gint refs;
+  VyreBlock *parent;            /* of a part: a reference */
   guint64 write_stamp;          /* last write by anybody but a GPU */
 };
 
@@ -66,6 +67,8 @@ VYRE_API gsize vyre_arena_get_size (VyreArena *arena);
 /* Bytes in blocks now, the most there ever were, and blocks now. */
 VYRE_API void vyre_arena_get_usage (VyreArena *arena, gsize *used,
     gsize *peak, guint *blocks);
+/* Bytes in blocks, at some moment during the call; takes no lock. */
+VYRE_API gsize vyre_arena_get_used (VyreArena *arena);
 
 /* A block of at least size bytes (0 counts as 1), contents undefined, one
  * reference; %NULL when there is no room now. Never waits. Allocation goes
@@ -82,6 +85,12 @@ VYRE_API void vyre_arena_wait (VyreArena *arena, guint64 serial,
     gint64 end_time);
 VYRE_API void vyre_arena_wake (VyreArena *arena);
 
+/* Whole pages of a block as a block of its own: size bytes (0 counts as 1) from
+ * offset on, which is a multiple of VYRE_PAGE_SIZE. Takes a reference to the
+ * block, whose memory returns with the last part, and no lock. Parts must not
+ * overlap, and each keeps account of its own writes. Returns a reference. */
+VYRE_API VyreBlock *vyre_block_new_part (VyreBlock *block, gsize offset,
+    gsize size);
 VYRE_API VyreBlock *vyre_block_ref (VyreBlock *block);
 VYRE_API void vyre_block_unref (VyreBlock *block);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VyreBlock, vyre_block_unref)

@@ -25,7 +25,8 @@ static const struct
 static gboolean
 choose_device (Bench *bench, GError **error)
 {
-  VyreDevice *device = vyre_device_open (bench->device_index, NULL, error);
+  VyreDevice *device =
+      vyre_device_open (bench->device_index, NULL, NULL, error);
 
   if (device == NULL)
     return FALSE;

@@ -22,6 +22,8 @@ vyre_runtime_acquire (const VyreRuntimeOptions *options, GError **error)
 
   if (options->device_name != NULL)
     index = g_ascii_strcasecmp (options->device_name, "gpu b") == 0;
+  if (options->device_uuid != NULL)
+    index = g_str_has_prefix (options->device_uuid, "A1");
   if (index >= 2) {
     g_set_error (error, VYRE_DEVICE_ERROR, VYRE_DEVICE_ERROR_NOT_FOUND,
         "no device %d", index);
@@ -330,21 +332,26 @@ static void
 test_two_devices (void)
 {
   GstElement *pipeline = gst_pipeline_new (NULL);
-  User *users[4];
+  User *users[6];
 
-  for (guint i = 0; i < 4; i++)
+  for (guint i = 0; i < 6; i++) {
     users[i] = add_user (pipeline);
-  gst_element_link_many (GST_ELEMENT (users[0]), GST_ELEMENT (users[1]),
-      GST_ELEMENT (users[2]), GST_ELEMENT (users[3]), NULL);
+    if (i > 0)
+      gst_element_link (GST_ELEMENT (users[i - 1]), GST_ELEMENT (users[i]));
+  }
   users[0]->wish.device_name = "gpu b";
   users[1]->wish.device_index = 0;
   users[2]->wish.device_index = 1;
   users[3]->wish.device_name = "Imagined GPU A";
+  users[4]->wish.device_uuid = "A1000000-0000-0000-0000-000000000000";
+  users[5]->wish.device_uuid = "a0000000000000000000000000000000";
   support_set_state (pipeline, GST_STATE_READY);
   g_assert_true (users[0]->runtime == devices[1]);
   g_assert_true (users[1]->runtime == devices[0]);
   g_assert_true (users[2]->runtime == devices[1]);
   g_assert_true (users[3]->runtime == devices[0]);
+  g_assert_true (users[4]->runtime == devices[1]);
+  g_assert_true (users[5]->runtime == devices[0]);
   support_set_state (pipeline, GST_STATE_NULL);
   gst_object_unref (pipeline);
   assert_no_devices ();

@@ -564,22 +564,155 @@ test_recovery (void)
   interp_free (self);
 }
 
+static GstElement *
+interp_on_device (const char *uuid)
+{
+  GstElement *element = interp_element ("invert", NULL);
+
+  g_object_set (element, "device-uuid", uuid, NULL);
+  return element;
+}
+
 static void
 test_mutability (void)
 {
   Interp *self = interp_new ("invert", NULL);
-  g_autofree char *program = NULL;
+  g_autofree char *name = NULL, *uuid = NULL;
+  guint64 bytes;
   guint depth;
   gint device;
 
   /* Refused with a warning of the debug log only. */
-  g_object_set (self->element, "program", "xor-key", "async-depth", 3,
-      "device-index", 7, NULL);
-  g_object_get (self->element, "program", &program, "async-depth", &depth,
-      "device-index", &device, NULL);
-  g_assert_cmpstr (program, ==, "invert");
+  g_object_set (self->element, "max-output-bytes", G_GUINT64_CONSTANT (5),
+      "async-depth", 3, "device-index", 7, "device-name", "other",
+      "device-uuid", "other", NULL);
+  g_object_get (self->element, "max-output-bytes", &bytes, "async-depth",
+      &depth, "device-index", &device, "device-name", &name, "device-uuid",
+      &uuid, NULL);
+  g_assert_cmpuint (bytes, >, 5);
   g_assert_cmpuint (depth, ==, 3);
   g_assert_cmpint (device, ==, 0);
+  g_assert_cmpstr (name, !=, "other");
+  g_assert_cmpuint (strlen (uuid), ==, 32);
+  interp_free (self);
+
+  /* That UUID finds the device again. */
+  self = interp_play (interp_on_device (uuid));
+  gst_harness_push (self->harness, noise_buffer (100));
+  assert_inverted (gst_harness_pull (self->harness), 100);
+  interp_free (self);
+}
+
+static void
+test_no_such_device (void)
+{
+  GstElement *element =
+      interp_on_device ("00112233-4455-6677-8899-aabbccddeeff");
+  GstBus *bus = gst_bus_new ();
+  g_autoptr (GError) error = NULL;
+  GstMessage *message;
+  /* Its device is not what the other one wants. */
+  Interp *other = interp_new ("invert", NULL);
+
+  gst_object_ref_sink (element);
+  gst_element_set_bus (element, bus);
+  g_assert_cmpint (gst_element_set_state (element, GST_STATE_READY), ==,
+      GST_STATE_CHANGE_FAILURE);
+  message = gst_bus_pop_filtered (bus, GST_MESSAGE_ERROR);
+  g_assert_nonnull (message);
+  gst_message_parse_error (message, &error, NULL);
+  gst_message_unref (message);
+  g_assert_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND);
+  g_assert_nonnull (strstr (error->message, "00112233"));
+  g_assert_nonnull (strstr (error->message, "there are: 0: "));
+  gst_element_set_state (element, GST_STATE_NULL);
+  gst_element_set_bus (element, NULL);
+  gst_object_unref (bus);
+  gst_object_unref (element);
+  gst_harness_push (other->harness, noise_buffer (100));
+  assert_inverted (gst_harness_pull (other->harness), 100);
+  interp_free (other);
+}
+
+/* The kept buffers of the program before are complete when they are posted. */
+static void
+test_takeover_kept (void)
+{
+  Interp *self = interp_new ("histogram256", "histogram=keep");
+  g_autofree guint32 *words = NULL;
+  GstStructure *kept;
+  GstMessage *message;
+
+  for (guint i = 0; i < 5; i++)
+    gst_harness_push (self->harness, noise_buffer (4096));
+  g_object_set (self->element, "bindings", "", "program", "invert", NULL);
+  gst_harness_push (self->harness, noise_buffer (4096));
+  for (guint i = 0; i < 5; i++)
+    gst_buffer_unref (gst_harness_pull (self->harness));
+  assert_inverted (gst_harness_pull (self->harness), 4096);
+
+  message =
+      gst_bus_timed_pop_filtered (self->bus, GST_SECOND, GST_MESSAGE_ELEMENT);
+  g_assert_nonnull (message);
+  words = kept_words (gst_message_get_structure (message), "histogram", 256);
+  for (guint i = 1; i < 256; i++)
+    words[0] += words[i];
+  g_assert_cmpuint (words[0], ==, 5 * 4096);
+  gst_message_unref (message);
+  /* The new one keeps nothing. */
+  g_object_get (self->element, "kept", &kept, NULL);
+  g_assert_null (kept);
+  interp_free (self);
+}
+
+#define PROGRAM_INVERT_FRAMES \
+  "program workgroup(4);\n" \
+  "buffer data: readwrite u32[4] @0;\n" \
+  "main { let i = invocation_id.x;\n" \
+  "  if i < 4 { data[i] = ~data[i]; } }\n"
+
+static guint
+pull_size (Interp *self)
+{
+  GstBuffer *buffer = gst_harness_pull (self->harness);
+  gsize size = gst_buffer_get_size (buffer);
+
+  for (gsize i = 0; i < size; i++) {
+    guint8 byte;
+
+    gst_buffer_extract (buffer, i, &byte, 1);
+    g_assert_cmpuint (byte, ==, 0x5a);
+  }
+  gst_buffer_unref (buffer);
+  return size;
+}
+
+static void
+push_size (Interp *self, gsize size)
+{
+  GstBuffer *buffer = gst_buffer_new_allocate (NULL, size, NULL);
+
+  gst_buffer_memset (buffer, 0, 0xa5, size);
+  g_assert_cmpint (gst_harness_push (self->harness, buffer), ==, GST_FLOW_OK);
+}
+
+/* Bytes that waited for a frame are not lost. */
+static void
+test_takeover_frames (void)
+{
+  Interp *self = interp_new (PROGRAM_INVERT_FRAMES, NULL);
+
+  push_size (self, 24);
+  g_assert_cmpuint (pull_size (self), ==, 16);
+  g_object_set (self->element, "program", "invert", NULL);
+  push_size (self, 40);
+  g_assert_cmpuint (pull_size (self), ==, 8);
+  g_assert_cmpuint (pull_size (self), ==, 40);
+  g_object_set (self->element, "program", PROGRAM_INVERT_FRAMES, NULL);
+  push_size (self, 20);
+  g_assert_cmpuint (pull_size (self), ==, 16);
+  gst_harness_push_event (self->harness, gst_event_new_eos ());
+  g_assert_cmpuint (pull_size (self), ==, 4);
   interp_free (self);
 }
 
@@ -676,6 +809,9 @@ main (int argc, char **argv)
   g_test_add_func ("/interp-stream/refused-device", test_refused_device);
   g_test_add_func ("/interp-stream/recovery", test_recovery);
   g_test_add_func ("/interp-stream/mutability", test_mutability);
+  g_test_add_func ("/interp-stream/no-such-device", test_no_such_device);
+  g_test_add_func ("/interp-stream/takeover-kept", test_takeover_kept);
+  g_test_add_func ("/interp-stream/takeover-frames", test_takeover_frames);
   g_test_add_func ("/interp-stream/other-residency", test_other_residency);
   g_test_add_func ("/interp-stream/context-given", test_context_given);
   return support_run ();

@@ -122,6 +122,53 @@ test_parts (void)
   drop_arena (arena);
 }
 
+/* Parts of one block see nothing of each other. */
+static void
+check_own_pages (VyreArenaKind kind)
+{
+  VyreArena *arena = new_arena (kind);
+  VyreBlock *block = new_block (arena, 4 * VYRE_PAGE_SIZE);
+  VyreBlock *part = vyre_block_new_part (block, VYRE_PAGE_SIZE, 5000);
+  VyreBlock *last = vyre_block_new_part (block, 3 * VYRE_PAGE_SIZE, 1);
+  g_autofree guint8 *before = g_memdup2 (block->data, block->size);
+  GstMemory *mem = gst_vyre_memory_new (part, 0, 5000);
+  GstMemory *next = gst_vyre_memory_new (last, 0, VYRE_PAGE_SIZE);
+  guint64 stamp = vyre_block_get_write_stamp (last);
+  guint8 *data = block->data;
+  GstMapInfo map;
+  gsize at, most;
+
+  vyre_block_unref (block);
+  g_assert_cmpuint (gst_memory_get_sizes (mem, &at, &most), ==, 5000);
+  g_assert_cmpuint (at, ==, 0);
+  g_assert_cmpuint (most, ==, 2 * VYRE_PAGE_SIZE);
+  g_assert_cmpuint (part->offset, ==, block->offset + VYRE_PAGE_SIZE);
+
+  gst_memory_resize (mem, 0, most);
+  g_assert_true (gst_memory_map (mem, &map, GST_MAP_READWRITE));
+  g_assert_cmpmem (map.data, map.size, before + VYRE_PAGE_SIZE, most);
+  memset (map.data, 0xee, map.size);
+  gst_memory_unmap (mem, &map);
+  for (gsize i = 0; i < 4 * VYRE_PAGE_SIZE; i++)
+    g_assert_cmpuint (data[i], ==,
+        i / VYRE_PAGE_SIZE == 1 || i / VYRE_PAGE_SIZE == 2 ? 0xee : before[i]);
+  g_assert_cmpuint (vyre_block_get_write_stamp (part), >, stamp);
+  g_assert_cmpuint (vyre_block_get_write_stamp (last), ==, stamp);
+
+  /* The block goes with the last of them. */
+  gst_memory_unref (mem);
+  g_assert_cmpuint (vyre_arena_get_used (arena), ==, 4 * VYRE_PAGE_SIZE);
+  gst_memory_unref (next);
+  drop_arena (arena);
+}
+
+static void
+test_own_pages (void)
+{
+  check_own_pages (VYRE_ARENA_HOST);
+  check_own_pages (VYRE_ARENA_DEVICE);
+}
+
 static void
 test_device (void)
 {
@@ -308,6 +355,7 @@ main (int argc, char **argv)
   GST_ELEMENT_REGISTER (vyresrc, NULL);
   g_test_add_func ("/memory/host", test_host);
   g_test_add_func ("/memory/parts", test_parts);
+  g_test_add_func ("/memory/own-pages", test_own_pages);
   g_test_add_func ("/memory/device", test_device);
   g_test_add_func ("/memory/allocator", test_allocator);
   g_test_add_func ("/memory/proposal/host", test_proposal_host);

@@ -193,6 +193,59 @@ test_tee (void)
   assert_arena_empty ();
 }
 
+/* Small buffers of whole pages share reads and blocks, and no page. */
+static void
+test_shared_reads (void)
+{
+  static const guint blocks[] = { 4096, 12288, 65536 };
+  const gsize size = 3 * MIB + 4097;
+  g_autofree guint8 *data = NULL;
+  g_autofree char *path = support_noise_file ("original", size, &data);
+
+  for (guint i = 0; i < G_N_ELEMENTS (blocks); i++) {
+    GstElement *pipeline = support_launch (
+        "vyresrc name=src location=%s blocksize=%u ! appsink name=sink "
+        "sync=false max-buffers=2",
+        path, blocks[i]);
+    gsize offset = 0, before, most;
+    GstSample *sample;
+
+    support_set_state (pipeline, GST_STATE_PLAYING);
+    while ((sample = pull (pipeline)) != NULL) {
+      GstBuffer *buffer = gst_sample_get_buffer (sample);
+      gsize expected = MIN (blocks[i], size - offset);
+      GstMapInfo map;
+
+      g_assert_cmpuint (gst_buffer_n_memory (buffer), ==, 1);
+      g_assert_cmpuint (
+          gst_buffer_get_sizes (buffer, &before, &most), ==, expected);
+      g_assert_cmpuint (before, ==, 0);
+      /* The last may have a block of its own. */
+      if (offset + expected < size)
+        g_assert_cmpuint (most, ==, blocks[i]);
+      g_assert_false (
+          GST_MEMORY_IS_READONLY (gst_buffer_peek_memory (buffer, 0)));
+      g_assert_cmpuint (GST_BUFFER_OFFSET (buffer), ==, offset);
+      g_assert_true (gst_buffer_map (buffer, &map, GST_MAP_READ));
+      g_assert_cmpmem (map.data, map.size, data + offset, expected);
+      gst_buffer_unmap (buffer, &map);
+      offset += expected;
+      /* What comes later must not see this. */
+      g_assert_true (gst_memory_map (
+          gst_buffer_peek_memory (buffer, 0), &map, GST_MAP_WRITE));
+      memset (map.data, 0, map.maxsize);
+      gst_memory_unmap (gst_buffer_peek_memory (buffer, 0), &map);
+      gst_sample_unref (sample);
+    }
+    support_set_state (pipeline, GST_STATE_NULL);
+    g_assert_cmpuint (offset, ==, size);
+    g_assert_cmpuint (stat_of (pipeline, "copied-bytes"), ==, 0);
+    g_assert_cmpuint (stat_of (pipeline, "reads"), <=, size / 196608 + 10);
+    finish (pipeline);
+  }
+  assert_arena_empty ();
+}
+
 static void
 test_no_copy (void)
 {
@@ -981,6 +1034,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/src/copy/buffered", "buffered", test_copy);
   g_test_add_func ("/src/fakesink", test_fakesink);
   g_test_add_func ("/src/tee", test_tee);
+  g_test_add_func ("/src/shared-reads", test_shared_reads);
   g_test_add_func ("/src/no-copy", test_no_copy);
   g_test_add_func ("/src/num-buffers", test_num_buffers);
   g_test_add_func ("/src/blocksizes-at-the-edge", test_blocksizes_at_the_edge);

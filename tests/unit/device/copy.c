@@ -124,7 +124,7 @@ on_each_device (void)
 
     if (g_array_index (infos, VyreDeviceInfo, i).unsuitable)
       continue;
-    device = vyre_device_open ((gint) i, NULL, &error);
+    device = vyre_device_open ((gint) i, NULL, NULL, &error);
     g_assert_no_error (error);
     test_method (device);
     n_usable++;

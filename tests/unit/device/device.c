@@ -36,7 +36,7 @@ static VyreDevice *
 open_index (guint index)
 {
   g_autoptr (GError) error = NULL;
-  VyreDevice *device = vyre_device_open (index, NULL, &error);
+  VyreDevice *device = vyre_device_open (index, NULL, NULL, &error);
 
   g_assert_no_error (error);
   g_assert_nonnull (device);
@@ -217,15 +217,49 @@ test_open_by_name (void)
 
     if (info->unsuitable)
       continue;
-    device = vyre_device_open (-1, upper, &error);
+    device = vyre_device_open (-1, upper, NULL, &error);
     g_assert_no_error (error);
     g_assert_true (g_ascii_strncasecmp (vyre_device_get_info (device)->name,
                        upper, strlen (upper)) == 0);
     g_clear_pointer (&device, vyre_device_unref);
 
-    device = vyre_device_open (i, upper, &error);
+    device = vyre_device_open (i, upper, NULL, &error);
     g_assert_no_error (error);
     g_assert_cmpuint (vyre_device_get_info (device)->index, ==, i);
+    g_assert_cmpmem (vyre_device_get_info (device)->uuid, 16, info->uuid, 16);
+  }
+}
+
+static void
+test_open_by_uuid (void)
+{
+  g_autoptr (GArray) infos = enumerate ();
+
+  for (guint i = 0; i < infos->len; i++) {
+    const VyreDeviceInfo *info = &g_array_index (infos, VyreDeviceInfo, i);
+    g_autofree char *uuid = vyre_device_info_dup_uuid (info);
+    g_autofree char *upper = g_ascii_strup (uuid, -1);
+    g_autofree char *dashed = g_strdup_printf ("%.8s-%s", uuid, uuid + 8);
+    g_autofree char *longer = g_strconcat (uuid, "0", NULL);
+    g_autoptr (GError) error = NULL;
+    g_autoptr (VyreDevice) device = NULL;
+
+    g_assert_cmpuint (strlen (uuid), ==, 32);
+    g_assert_true (vyre_device_info_matches (info, -1, NULL, uuid));
+    g_assert_true (vyre_device_info_matches (info, i, info->name, upper));
+    g_assert_true (vyre_device_info_matches (info, -1, NULL, dashed));
+    g_assert_false (vyre_device_info_matches (info, i + 1, NULL, uuid));
+    g_assert_false (vyre_device_info_matches (info, -1, NULL, longer));
+    g_assert_false (vyre_device_info_matches (info, -1, NULL, ""));
+    g_assert_false (vyre_device_info_matches (info, -1, NULL, "gibberish"));
+    uuid[31] = uuid[31] == '0' ? '1' : '0';
+    g_assert_false (vyre_device_info_matches (info, -1, NULL, uuid));
+    uuid[31] = '\0';
+    g_assert_false (vyre_device_info_matches (info, -1, NULL, uuid));
+    if (info->unsuitable)
+      continue;
+    device = vyre_device_open (-1, NULL, upper, &error);
+    g_assert_no_error (error);
     g_assert_cmpmem (vyre_device_get_info (device)->uuid, 16, info->uuid, 16);
   }
 }
@@ -235,7 +269,7 @@ test_open_best (void)
 {
   g_autoptr (GArray) infos = enumerate ();
   g_autoptr (GError) error = NULL;
-  g_autoptr (VyreDevice) device = vyre_device_open (-1, NULL, &error);
+  g_autoptr (VyreDevice) device = vyre_device_open (-1, NULL, NULL, &error);
 
   g_assert_no_error (error);
   for (guint i = 0; i < infos->len; i++) {
@@ -252,21 +286,28 @@ test_not_found (void)
   const VyreDeviceInfo *first = &g_array_index (infos, VyreDeviceInfo, 0);
   g_autoptr (GError) error = NULL;
 
-  g_assert_null (vyre_device_open (99, NULL, &error));
+  g_assert_null (vyre_device_open (99, NULL, NULL, &error));
   g_assert_error (error, VYRE_DEVICE_ERROR, VYRE_DEVICE_ERROR_NOT_FOUND);
   g_assert_nonnull (strstr (error->message, "99"));
   g_assert_nonnull (strstr (error->message, first->name));
   g_clear_error (&error);
 
-  g_assert_null (vyre_device_open (-1, "no such \xff device", &error));
+  g_assert_null (vyre_device_open (-1, "no such \xff device", NULL, &error));
   g_assert_error (error, VYRE_DEVICE_ERROR, VYRE_DEVICE_ERROR_NOT_FOUND);
   g_assert_nonnull (strstr (error->message, "no such"));
   g_assert_nonnull (strstr (error->message, first->name));
   g_assert_true (g_utf8_validate (error->message, -1, NULL));
   g_clear_error (&error);
 
+  g_assert_null (vyre_device_open (-1, NULL, "not a \xff UUID", &error));
+  g_assert_error (error, VYRE_DEVICE_ERROR, VYRE_DEVICE_ERROR_NOT_FOUND);
+  g_assert_nonnull (strstr (error->message, "32 hexadecimal digits"));
+  g_assert_nonnull (strstr (error->message, first->name));
+  g_assert_true (g_utf8_validate (error->message, -1, NULL));
+  g_clear_error (&error);
+
   /* index and name must both fit */
-  g_assert_null (vyre_device_open (0, "no such device", &error));
+  g_assert_null (vyre_device_open (0, "no such device", NULL, &error));
   g_assert_error (error, VYRE_DEVICE_ERROR, VYRE_DEVICE_ERROR_NOT_FOUND);
 }
 
@@ -330,7 +371,7 @@ test_validation_is_heard (gconstpointer data)
     g_test_trap_assert_stderr (mistakes[i].heard);
     return;
   }
-  mistakes[i].make (vyre_device_open (-1, NULL, NULL));
+  mistakes[i].make (vyre_device_open (-1, NULL, NULL, NULL));
   exit (0); /* not heard */
 }
 
@@ -764,6 +805,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/device/enumerate", test_enumerate);
   g_test_add_func ("/device/open/by-name", test_open_by_name);
+  g_test_add_func ("/device/open/by-uuid", test_open_by_uuid);
   g_test_add_func ("/device/open/best", test_open_best);
   g_test_add_func ("/device/open/not-found", test_not_found);
   g_test_add_data_func ("/device/validation-is-heard/misuse",

@@ -15,10 +15,10 @@ test_no_driver (void)
   g_assert_nonnull (strstr (error->message, "mesa-vulkan-drivers"));
   g_clear_error (&error);
 
-  g_assert_null (vyre_device_open (-1, NULL, &error));
+  g_assert_null (vyre_device_open (-1, NULL, NULL, &error));
   g_assert_error (error, VYRE_DEVICE_ERROR, VYRE_DEVICE_ERROR_NO_DRIVER);
   g_clear_error (&error);
-  g_assert_null (vyre_device_open (0, "any", &error));
+  g_assert_null (vyre_device_open (0, "any", NULL, &error));
   g_assert_error (error, VYRE_DEVICE_ERROR, VYRE_DEVICE_ERROR_NO_DRIVER);
 }
 
@@ -29,7 +29,7 @@ test_no_validation_layer (void)
 
   g_setenv ("VK_LAYER_PATH", "/nonexistent", TRUE);
   g_setenv ("VYRE_VULKAN_VALIDATION", "1", TRUE);
-  g_assert_null (vyre_device_open (-1, NULL, &error));
+  g_assert_null (vyre_device_open (-1, NULL, NULL, &error));
   g_assert_error (error, VYRE_DEVICE_ERROR, VYRE_DEVICE_ERROR_FAILED);
   g_assert_nonnull (strstr (error->message, "VK_LAYER_KHRONOS_validation"));
   g_assert_nonnull (strstr (error->message, "vulkan-validationlayers"));

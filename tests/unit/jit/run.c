@@ -40,7 +40,7 @@ jit_device (void)
   g_autoptr (GError) error = NULL;
 
   if (device == NULL)
-    device = vyre_device_open (-1, NULL, &error);
+    device = vyre_device_open (-1, NULL, NULL, &error);
   if (device == NULL)
     g_test_message ("no device: %s", error->message);
   return device;

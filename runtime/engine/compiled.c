@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The compiled tier: executables that are hot, or asked for, are compiled by
+ * one thread of the process, and their windows published for the compiled
+ * kernel from then on. Windows in flight end where they are.
+ */
+
+#include "engine-private.h"
+#include "../jit/jit.h"
+
+#include <stdint.h>
+#include "compiled-frame-parallel.comp.h"
+#include "compiled-frame.comp.h"
+
+#include <string.h>
+
+/* A program is hot when it has run this often, or has had so many bytes bound:
+ * compiling takes as long as interpreting that, within a factor of ten. */
+#define HOT_WINDOWS 64
+#define HOT_BYTES (64 * 1024 * 1024)
+/* On a CPU an interpreted byte costs far more. */
+#define HOT_WINDOWS_CPU 4
+#define HOT_BYTES_CPU (256 * 1024)
+
+/* --- compiling ------------------------------------------------------------- */
+
+static const char *
+frame_of (const VyreRuntime *runtime)
+{
+  return runtime->parallel ? vyre_compiled_frame_parallel_text
+                           : vyre_compiled_frame_text;
+}
+
+/* The cache of the process, or NULL where there cannot be one. */
+static VyreJitCache *
+shared_cache (void)
+{
+  static VyreJitCache *cache;
+  static gsize once;
+
+  if (g_once_init_enter (&once)) {
+    g_autoptr (GError) error = NULL;
+
+    cache = vyre_jit_cache_open (NULL, 0, &error);
+    if (cache == NULL)
+      g_message ("compiled programs are not kept: %s", error->message);
+    g_once_init_leave (&once, 1);
+  }
+  return cache;
+}
+
+static VyrePipeline *
+build_pipeline (VyreExecutable *executable, guint64 *ns, VyreJitTimes *times,
+    GError **error)
+{
+  VyreRuntime *runtime = executable->runtime;
+  guint32 constants[] = { runtime->lanes, VYRE_KERNEL_ALL };
+  VyreJitOptions options = VYRE_JIT_OPTIONS_DEFAULT;
+  gsize size;
+
+  /* Where loops are cut, a batch is as long as a slice at most. */
+  if (runtime->pass_budget < G_MAXINT32)
+    options.max_passes = runtime->slice / 2;
+  g_autoptr (GBytes) spirv = vyre_jit_build (executable->lowered, &options,
+      frame_of (runtime), shared_cache (), times, error);
+  if (spirv == NULL)
+    return NULL;
+  const guint32 *words = g_bytes_get_data (spirv, &size);
+  VyrePipeline *pipeline = vyre_pipeline_new (runtime->device, words, size,
+      constants, G_N_ELEMENTS (constants), sizeof (VyreLaunchConstants), TRUE,
+      "vyre compiled program", ns, error);
+  if (pipeline != NULL &&
+      !vyre_kernel_first_launch (runtime, pipeline, ns, error))
+    g_clear_pointer (&pipeline, vyre_pipeline_free);
+  return pipeline;
+}
+
+static void
+compile (gpointer data, gpointer unused)
+{
+  VyreExecutable *executable = data;
+  VyreRuntime *runtime = executable->runtime;
+  g_autoptr (GError) error = NULL;
+  VyrePipeline *pipeline = NULL;
+  VyreJitTimes times = { 0 };
+  guint64 ns = 0;
+
+  /* Only we refer to it: nobody wants the result any more. */
+  gboolean wanted = g_atomic_int_get (&executable->refs) > 1;
+  if (wanted)
+    pipeline = build_pipeline (executable, &ns, &times, &error);
+
+  g_mutex_lock (&runtime->lock);
+  if (pipeline != NULL) {
+    VyreKernel *kernel = g_new0 (VyreKernel, 1);
+
+    kernel->refs = 1;
+    kernel->id = VYRE_KERNEL_COMPILED | ++runtime->n_compiled;
+    kernel->pipeline = pipeline;
+    g_ptr_array_add (runtime->compiled, kernel);
+    executable->compiled = kernel;
+    executable->tier = VYRE_TIER_COMPILED;
+    runtime->kernel_compile_ns += ns;
+    g_info ("a program was compiled: %s, driver %.0f ms",
+        times.cached ? "from the cache" : "generated and translated", ns / 1e6);
+  } else if (wanted) {
+    executable->tier = VYRE_TIER_REFUSED;
+    executable->refusal = g_strdup (error->message);
+    g_info ("a program stays interpreted: %s", error->message);
+  } else {
+    executable->tier = VYRE_TIER_INTERPRETED;
+  }
+  g_cond_broadcast (&runtime->ended);
+  vyre_runtime_unlock (runtime);
+
+  /* Whoever lets go of the runtime waits for us: we must have let go too when
+   * the count says so. */
+  vyre_runtime_ref (runtime);
+  vyre_executable_unref (executable);
+  g_mutex_lock (&runtime->lock);
+  runtime->n_compiling--;
+  g_cond_broadcast (&runtime->ended);
+  gboolean last = !vyre_runtime_release_if_shared (runtime);
+  vyre_runtime_unlock (runtime);
+  if (last)
+    vyre_runtime_release (runtime);
+}
+
+static GThreadPool *
+shared_pool (void)
+{
+  static GThreadPool *pool;
+  static gsize once;
+
+  if (g_once_init_enter (&once)) {
+    pool = g_thread_pool_new (compile, NULL, 1, FALSE, NULL);
+    g_once_init_leave (&once, 1);
+  }
+  return pool;
+}
+
+/* Lock held. */
+static void
+start_compiling (VyreExecutable *executable)
+{
+  if (executable->tier != VYRE_TIER_INTERPRETED)
+    return;
+  executable->tier = VYRE_TIER_COMPILING;
+  executable->runtime->n_compiling++;
+  g_thread_pool_push (shared_pool (), vyre_executable_ref (executable), NULL);
+}
+
+/* --- kernels ------------------------------------------------------------------ */
+
+VyreKernel *
+vyre_kernel_ref (VyreKernel *kernel)
+{
+  if (kernel->id != 0)
+    g_atomic_int_inc (&kernel->refs);
+  return kernel;
+}
+
+void
+vyre_kernel_unref (VyreKernel *kernel)
+{
+  if (kernel->id == 0 || !g_atomic_int_dec_and_test (&kernel->refs))
+    return;
+  vyre_pipeline_free (kernel->pipeline);
+  g_free (kernel);
+}
+
+VyreKernel *
+vyre_executable_choose_kernel (VyreExecutable *executable, guint64 n_bytes)
+{
+  VyreRuntime *runtime = executable->runtime;
+  gboolean cpu = runtime->info->type == VYRE_DEVICE_CPU;
+
+  executable->n_windows += executable->n_windows < G_MAXUINT;
+  executable->n_bytes += n_bytes;
+  if (executable->engine == VYRE_ENGINE_AUTO &&
+      (executable->n_windows >= (cpu ? HOT_WINDOWS_CPU : HOT_WINDOWS) ||
+          executable->n_bytes >= (cpu ? HOT_BYTES_CPU : HOT_BYTES)))
+    start_compiling (executable);
+  return executable->compiled != NULL &&
+                 executable->engine != VYRE_ENGINE_INTERP
+             ? executable->compiled
+             : executable->interpreter;
+}
+
+void
+vyre_executable_drop_compiled (VyreExecutable *executable)
+{
+  VyreRuntime *runtime = executable->runtime;
+  VyreKernel *kernel = executable->compiled;
+
+  if (kernel != NULL) {
+    g_mutex_lock (&runtime->lock);
+    g_ptr_array_remove_fast (runtime->compiled, kernel);
+    vyre_runtime_unlock (runtime);
+    vyre_kernel_unref (kernel);
+  }
+  g_free (executable->refusal);
+}
+
+/* --- what users see ------------------------------------------------------------ */
+
+void
+vyre_executable_set_engine (VyreExecutable *executable, VyreEngine engine)
+{
+  VyreRuntime *runtime = executable->runtime;
+
+  g_mutex_lock (&runtime->lock);
+  executable->engine = engine;
+  if (engine == VYRE_ENGINE_JIT)
+    start_compiling (executable);
+  vyre_runtime_unlock (runtime);
+}
+
+VyreTier
+vyre_executable_get_tier (VyreExecutable *executable, char **reason)
+{
+  VyreRuntime *runtime = executable->runtime;
+
+  g_mutex_lock (&runtime->lock);
+  VyreTier tier = executable->tier;
+  if (reason != NULL)
+    *reason = g_strdup (executable->refusal);
+  vyre_runtime_unlock (runtime);
+  /* Compiled, but asked not to use it. */
+  return tier == VYRE_TIER_COMPILED && executable->engine == VYRE_ENGINE_INTERP
+             ? VYRE_TIER_INTERPRETED
+             : tier;
+}
+
+VyreTier
+vyre_executable_wait_compiled (VyreExecutable *executable, gint64 end_time)
+{
+  VyreRuntime *runtime = executable->runtime;
+
+  g_mutex_lock (&runtime->lock);
+  while (executable->tier == VYRE_TIER_COMPILING &&
+         g_cond_wait_until (&runtime->ended, &runtime->lock, end_time))
+    continue;
+  VyreTier tier = executable->tier;
+  vyre_runtime_unlock (runtime);
+  return tier;
+}
