@@ -250,6 +250,13 @@ vyre_poke (VyreMemory *memory, guint word, guint32 value)
   ((volatile guint32 *) memory->map)[word] = value;
 }
 
+/* Slow: not where it is done often. */
+static inline guint32
+vyre_peek (const VyreMemory *memory, guint word)
+{
+  return ((const volatile guint32 *) memory->map)[word];
+}
+
 /* probe.c: may a kernel stay on this device? reason is newly allocated. */
 gboolean vyre_probe_residency (VyreDevice *device, guint32 *passes,
     gboolean *resident, char **reason, GError **error);
@@ -280,6 +287,8 @@ void vyre_window_cancel_locked (VyreWindow *window);
 /* Gives the descriptor back. Lock held. */
 void vyre_window_release_descriptor (VyreWindow *window);
 
+/* publish.c, lock held. Gives the window a descriptor, unless it has one. */
+gboolean vyre_window_reserve (VyreWindow *window, GError **error);
 /* publish.c, lock held. Makes a slot for each tile of the window, to be
  * published by vyre_runtime_ring_bell(). On error nothing has changed. */
 gboolean vyre_window_enqueue (VyreWindow *window, gint64 now, GError **error);
@@ -316,6 +325,8 @@ void vyre_runtime_clear_kernels (VyreRuntime *runtime);
 /* Lock held. Is there a live launch that may run what this kernel's windows
  * ask for? */
 gboolean vyre_kernel_is_served (VyreRuntime *runtime, const VyreKernel *kernel);
+/* Lock held. Is there one for every window in flight? */
+gboolean vyre_runtime_is_served (VyreRuntime *runtime);
 
 /* compiled.c. Lock held: counts a window and says which kernel it is for; may
  * start compiling. */

@@ -45,7 +45,7 @@ check_room (VyreWindow *window, VyreLevel *level, guint n_tiles, guint64 *first,
 {
   VyreRuntime *runtime = window->runtime;
   VyreTenantUse *use = &runtime->uses[window->tenant];
-  guint kept = 0, descriptors = 0;
+  guint kept = 0;
 
   if (runtime->failed) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LOST,
@@ -57,12 +57,9 @@ check_room (VyreWindow *window, VyreLevel *level, guint n_tiles, guint64 *first,
    * runs may never end. */
   if (use->slots >= level->slots / 4)
     kept = level->slots / 4;
-  if (use->descriptors >= runtime->n_descriptors / 4)
-    descriptors = runtime->n_descriptors / 4;
   if (level->used + n_tiles + kept > level->slots)
     vyre_runtime_reap (runtime);
   if (level->used + n_tiles + kept > level->slots ||
-      (!window->has_descriptor && runtime->n_free_descriptors <= descriptors) ||
       !find_slots (runtime, level, n_tiles, first)) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY,
         "the ring is full: %u slots in a row are wanted, %u of %u are free, of "
@@ -70,6 +67,35 @@ check_room (VyreWindow *window, VyreLevel *level, guint n_tiles, guint64 *first,
         n_tiles, level->slots - level->used, level->slots, kept);
     return FALSE;
   }
+  return TRUE;
+}
+
+gboolean
+vyre_window_reserve (VyreWindow *window, GError **error)
+{
+  VyreRuntime *runtime = window->runtime;
+  VyreTenantUse *use = &runtime->uses[window->tenant];
+  guint kept = 0;
+
+  if (window->has_descriptor)
+    return TRUE;
+  /* As with slots: some are for other tenants. */
+  if (use->descriptors >= runtime->n_descriptors / 4)
+    kept = runtime->n_descriptors / 4;
+  if (runtime->n_free_descriptors <= kept)
+    vyre_runtime_reap (runtime);
+  if (runtime->n_free_descriptors <= kept) {
+    g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY,
+        "all window descriptors are taken: the tenant has %u, %u of %u are "
+        "free, of which %u are for other tenants; let go of prepared windows, "
+        "or wait for a submitted one to end",
+        use->descriptors, runtime->n_free_descriptors, runtime->n_descriptors,
+        kept);
+    return FALSE;
+  }
+  window->descriptor = runtime->free_descriptors[--runtime->n_free_descriptors];
+  window->has_descriptor = TRUE;
+  use->descriptors++;
   return TRUE;
 }
 
@@ -133,19 +159,14 @@ residency_for (VyreWindow *window)
   return (guint32) required;
 }
 
-/* Lock held. A descriptor of a generation that no slot, no cancellation and no
- * other window has named; if it says what it said before, that one will do. */
+/* Lock held. Gives the window's descriptor a generation that no slot, no
+ * cancellation and no other window has named; if it says what it said before,
+ * that one will do. */
 static void
-take_descriptor (VyreWindow *window)
+write_descriptor (VyreWindow *window)
 {
   VyreRuntime *runtime = window->runtime;
 
-  if (!window->has_descriptor) {
-    window->descriptor =
-        runtime->free_descriptors[--runtime->n_free_descriptors];
-    window->has_descriptor = TRUE;
-    runtime->uses[window->tenant].descriptors++;
-  }
   if (window->described && !window->cancel_asked)
     return;
   /* 0 never names a window: the CANCEL word of a fresh descriptor is 0. */
@@ -211,8 +232,13 @@ vyre_window_enqueue (VyreWindow *window, gint64 now, GError **error)
   guint n_tiles;
 
   if (!split (window, level, &n_tiles, &groups_per_tile, error) ||
-      !check_room (window, level, n_tiles, &first, error))
+      !vyre_window_reserve (window, error))
     return FALSE;
+  if (!check_room (window, level, n_tiles, &first, error)) {
+    if (!window->kept)
+      vyre_window_release_descriptor (window);
+    return FALSE;
+  }
 
   for (guint i = 0; i < window->n_bindings; i++)
     bytes += window->bindings[i].length;
@@ -238,7 +264,7 @@ vyre_window_enqueue (VyreWindow *window, gint64 now, GError **error)
   use->slots += n_tiles;
   use->windows++;
   window->kernel->n_windows++;
-  take_descriptor (window);
+  write_descriptor (window);
   window->cancel_asked = FALSE;
   write_slots (window, groups_per_tile, residency_for (window), oldest);
 
@@ -285,8 +311,6 @@ vyre_level_poke (VyreRuntime *runtime, guint level)
 void
 vyre_runtime_ring_bell (VyreRuntime *runtime)
 {
-  gboolean served = TRUE;
-
   if (runtime->n_publishing == 0)
     return;
   vyre_ring_publish_mapped ((volatile guint32 *) runtime->ring->map,
@@ -307,15 +331,7 @@ vyre_runtime_ring_bell (VyreRuntime *runtime)
   }
   vyre_ring_store_fence ();
 
-  for (guint i = 0; i < VYRE_KERNELS && served; i++) {
-    const VyreKernel *kernel = &runtime->interpreters[i];
-    served = kernel->n_windows == 0 || vyre_kernel_is_served (runtime, kernel);
-  }
-  for (guint i = 0; i < runtime->compiled->len && served; i++) {
-    const VyreKernel *kernel = g_ptr_array_index (runtime->compiled, i);
-    served = kernel->n_windows == 0 || vyre_kernel_is_served (runtime, kernel);
-  }
-  if (!served) {
+  if (!vyre_runtime_is_served (runtime)) {
     if (runtime->unattended_since == 0 && runtime->n_launches == 0)
       runtime->unattended_since = g_get_monotonic_time ();
     g_cond_signal (&runtime->work);

@@ -172,13 +172,16 @@ void
 vyre_window_release_descriptor (VyreWindow *window)
 {
   VyreRuntime *runtime = window->runtime;
+  VyreTenantUse *use = &runtime->uses[window->tenant];
 
   if (!window->has_descriptor)
     return;
   window->has_descriptor = FALSE;
   window->described = FALSE;
   runtime->free_descriptors[runtime->n_free_descriptors++] = window->descriptor;
-  runtime->uses[window->tenant].descriptors--;
+  /* The id may be another tenant's by now. */
+  if (use->serial == window->tenant_serial)
+    use->descriptors--;
 }
 
 void
