@@ -75,8 +75,8 @@ layout(constant_id = VYRE_SPEC_FEATURES) const uint KERNEL_FEATURES =
 #define PC_ENDED 0xffffffffu
 #define PHASE_FRESH 0xffffffffu /* the workgroup has not begun */
 /* Looks at the host after which a tile leaves its workgroup to others, and to
- * others that are more urgent: few workgroups take turns more often. */
-#define ROTATE_LOOKS (PARALLEL ? 4u : 2u)
+ * others that are more urgent: at once where few workgroups run. */
+#define ROTATE_LOOKS 4u
 #define ROTATE_LOOKS_URGENT (PARALLEL ? 4u : 1u)
 
 /* --- lane groups of a tile ------------------------------------------------ */

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs the tests of a bundle (tests/gpu/bundle.sh) on a machine with a GPU.
 
-Tests that take the GPU for themselves run one after the other, then random
-programs in several processes; libFuzzer targets use the cores that are left.
+Tests that take the GPU for themselves run one after the other, then those that
+share it: compiled programs, and random programs in several processes. libFuzzer
+targets use the cores that are left.
 Ends with a table, and with status 1 if anything failed, was skipped, or was
 not run to its end.
 """
@@ -31,8 +32,8 @@ FUZZ = {
 PROGRAMS_TEXT = ("text", "canonical")  # targets that a dictionary helps
 TAP = ("copy", "test-engine", "test-hostile", "test-endless",
        "test-workgroups", "test-snapshot")
-LIMITS = {"conform": 60, "functions": 60, "tap": 60, "differ": 120,
-          "fuzz": 200}
+LIMITS = {"conform": 60, "conform jit": 200, "functions": 60, "tap": 60,
+          "differ": 120, "fuzz": 200}
 ADDR_NO_RANDOMIZE = 0x0040000
 
 
@@ -161,23 +162,29 @@ def engines(vyre):
             if re.search(rf"\b{engine}\b", line)]
 
 
-def gpu_jobs(content):
-    python = sys.executable
+def conform_jobs(content, engine):
     vyre = os.path.join(content, "bin", "vyre")
-    jobs = [Job(name, name, [os.path.join(content, "bin", name)],
-                LIMITS["tap"], read_tap) for name in TAP]
+    if engine not in engines(vyre):
+        return []
+    row = f"conform {engine}"
     with open(os.path.join(content, "conform.json"), encoding="utf-8") as file:
         folders = json.load(file)
-    for engine in engines(vyre):
-        jobs += [
-            Job(f"conform {engine}", f"conform-{engine}-{folder}",
-                [python, os.path.join(content, "conform.py"), vyre, engine,
-                 os.path.join(content, "refused.txt"),
+    return [Job(row, f"conform-{engine}-{folder}",
+                [sys.executable, os.path.join(content, "conform.py"), vyre,
+                 engine, os.path.join(content, "refused.txt"),
                  os.path.join(content, "fixtures", folder), str(count)],
-                LIMITS["conform"], read_conform)
+                LIMITS.get(row, LIMITS["conform"]), read_conform)
             for folder, count in folders.items()]
+
+
+def gpu_jobs(content):
+    jobs = [Job(name, name, [os.path.join(content, "bin", name)],
+                LIMITS["tap"], read_tap) for name in TAP]
+    jobs += conform_jobs(content, "reference")
+    jobs += conform_jobs(content, "interp")
     jobs.append(Job("functions", "functions",
-                    [python, os.path.join(content, "functions.py"), vyre],
+                    [sys.executable, os.path.join(content, "functions.py"),
+                     os.path.join(content, "bin", "vyre")],
                     LIMITS["functions"], read_functions))
     return jobs
 
@@ -229,29 +236,29 @@ def fuzz_jobs(content, out, scale, seed):
 
 
 class Runner:
-    def __init__(self, out, deadline, gpu, differ, differ_processes, fuzz):
+    def __init__(self, out, deadline, gpu, shared, sharing, fuzz):
         self.out = out
         self.deadline = deadline
         self.lock = threading.Condition()
         self.gpu = gpu
-        self.differ = differ
-        self.differ_processes = differ_processes
+        self.shared = shared
+        self.sharing = sharing  # processes at once
         self.fuzz = fuzz
         self.gpu_busy = bool(gpu)
-        self.n_differ = 0
+        self.n_sharing = 0
         self.results = []
 
     def next_job(self):
         """The next job of a worker that serves cores; None: there is none."""
         with self.lock:
             while True:
-                if (self.differ and not self.gpu_busy and
-                        self.n_differ < self.differ_processes):
-                    self.n_differ += 1
-                    return self.differ.pop(0), True
+                if (self.shared and not self.gpu_busy and
+                        self.n_sharing < self.sharing):
+                    self.n_sharing += 1
+                    return self.shared.pop(0), True
                 if self.fuzz:
                     return self.fuzz.pop(0), False
-                if not self.differ:
+                if not self.shared:
                     return None, False
                 self.lock.wait()
 
@@ -276,7 +283,7 @@ class Runner:
                 return
             self.finish(job)
             with self.lock:
-                self.n_differ -= on_gpu
+                self.n_sharing -= on_gpu
                 self.lock.notify_all()
 
     def run(self, cores):
@@ -326,7 +333,7 @@ def main():
     parser.add_argument("--programs", type=int, default=100000,
                         help="random programs (%(default)s)")
     parser.add_argument("--processes", type=int, default=8,
-                        help="that run them (%(default)s)")
+                        help="that share the GPU (%(default)s)")
     parser.add_argument("--seed", type=int, default=int(time.time()),
                         help="of the random programs and of libFuzzer (the time)")
     parser.add_argument("--fuzz-scale", type=float, default=1.0,
@@ -352,15 +359,16 @@ def main():
     print("\n".join(head), flush=True)
 
     chosen = re.compile(arguments.only)
-    gpu, differ, fuzz = (
+    gpu, shared, fuzz = (
         [job for job in jobs if chosen.search(job.name)] for jobs in (
             gpu_jobs(content),
-            differ_jobs(content, arguments.programs, arguments.processes,
-                        arguments.seed),
+            conform_jobs(content, "jit") + differ_jobs(
+                content, arguments.programs, arguments.processes,
+                arguments.seed),
             fuzz_jobs(content, out, arguments.fuzz_scale, arguments.seed)))
     # The runtime of the test in hand has threads of its own.
     cores = max(1, (os.cpu_count() or 1) - 3)
-    runner = Runner(out, begin + arguments.seconds, gpu, differ,
+    runner = Runner(out, begin + arguments.seconds, gpu, shared,
                     arguments.processes, fuzz)
     runner.run(cores)
 
