@@ -407,6 +407,8 @@ try_ticket ()
         have_ticket = false;
         return which;
       }
+      /* Not ours: it may say something else by the time it is. */
+      fetched_descriptor = NONE;
     }
     lost = true;
   }

@@ -275,7 +275,13 @@ open_tile (inout uint passes)
   if (tenant >= VYRE_TENANTS || opcode != VYRE_TENANT_OP_BASE +
           tenant * VYRE_TENANT_OP_WINDOW + VYRE_TENANT_OP_RUN_TILE)
     return VYRE_FAULT_BAD_OPCODE;
-  if (!read_header ())
+  bool good = read_header ();
+  if (!good && PARALLEL) {
+    /* Fetched before the slot was claimed, for what it held then. */
+    fetched_descriptor = NONE;
+    good = read_header ();
+  }
+  if (!good)
     return VYRE_FAULT_BAD_DESCRIPTOR;
 #ifndef VYRE_COMPILED
   code_address = packUint2x32 (uvec2 (header_word (VYRE_X_CODE_LO),

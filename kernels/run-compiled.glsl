@@ -73,8 +73,8 @@ batch_charge ()
 uint
 run_compiled (inout uint allowance, uint last)
 {
-  uint room = COMPILED_PASSES != 0xffffffffu ?
-      COMPILED_PASSES + BATCH_PASSES : BATCH_PASSES;
+  /* Where passes are many, none is reserved for the batch. */
+  uint room = PARALLEL ? BATCH_PASSES : COMPILED_PASSES + BATCH_PASSES;
   uint event = EV_END;
   bool more = allowance >= room;
   bool ran = false;

@@ -59,6 +59,9 @@ build_pipeline (VyreExecutable *executable, guint64 *ns, VyreJitTimes *times,
   VyreJitOptions options = VYRE_JIT_OPTIONS_DEFAULT;
   gsize size;
 
+  /* Drivers for CPUs compile slowly, and make vectors of lanes anyhow. */
+  if (runtime->info->type == VYRE_DEVICE_CPU)
+    options.unroll = 2;
   /* Where loops are cut, a batch is as long as a slice at most. */
   if (runtime->pass_budget < G_MAXINT32)
     options.max_passes = runtime->slice / 2;

@@ -6,54 +6,65 @@
 
 #include <string.h>
 
+/* The error goes on after the buffer's name. */
 static gboolean
-check_binding (VyreRuntime *runtime, const VyreBuffer *buffer,
+check_memory (VyreRuntime *runtime, const VyreBuffer *buffer,
     const VyreBinding *binding, GError **error)
 {
-  g_autofree char *name = vyre_string_display (buffer->name);
   guint64 wanted = 0;
 
   if (buffer->count > 0 &&
       !vyre_type_static_size (buffer->element, buffer->count, &wanted)) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BINDING,
-        "buffer '%s': %u elements of type %s have no size in bytes", name,
+        "has %u elements of type %s, which have no size in bytes",
         buffer->count, vyre_type_kind_name (buffer->element->kind));
     return FALSE;
   }
   if (binding->length < wanted) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BINDING,
-        "buffer '%s' needs %" G_GUINT64_FORMAT
-        " bytes (%u of %s), %" G_GSIZE_FORMAT " are bound",
-        name, wanted, buffer->count,
-        vyre_type_kind_name (buffer->element->kind), binding->length);
+        "needs %" G_GUINT64_FORMAT " bytes (%u of %s), %" G_GSIZE_FORMAT
+        " are bound",
+        wanted, buffer->count, vyre_type_kind_name (buffer->element->kind),
+        binding->length);
     return FALSE;
   }
   if (binding->length > G_MAXUINT32 - 3) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LIMIT,
-        "buffer '%s': %" G_GSIZE_FORMAT " bytes are more than one dispatch "
-        "can address (4294967292); use smaller buffers",
-        name, binding->length);
+        "has %" G_GSIZE_FORMAT " bytes, more than one dispatch can address "
+        "(4294967292); use smaller buffers",
+        binding->length);
     return FALSE;
   }
   if (binding->length == 0)
     return TRUE;
   if (binding->block == NULL ||
       vyre_runtime_find_mapped (runtime, binding->block->arena) == NULL) {
-    g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BINDING,
-        "buffer '%s' is not in an arena of this device; copy it into one",
-        name);
+    g_set_error_literal (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BINDING,
+        "is not in an arena of this device; copy it into one");
     return FALSE;
   }
   gsize rounded = (binding->length + 3) & ~(gsize) 3;
   if (binding->offset % 4 != 0 || binding->offset > binding->block->size ||
       rounded > binding->block->size - binding->offset) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BINDING,
-        "buffer '%s': offset %" G_GSIZE_FORMAT " and length %" G_GSIZE_FORMAT
-        " do not fit a block of %" G_GSIZE_FORMAT " bytes in whole words",
-        name, binding->offset, binding->length, binding->block->size);
+        "has offset %" G_GSIZE_FORMAT " and length %" G_GSIZE_FORMAT
+        ", which do not fit a block of %" G_GSIZE_FORMAT
+        " bytes in whole words",
+        binding->offset, binding->length, binding->block->size);
     return FALSE;
   }
   return TRUE;
+}
+
+static gboolean
+check_binding (VyreRuntime *runtime, const VyreBuffer *buffer,
+    const VyreBinding *binding, GError **error)
+{
+  if (check_memory (runtime, buffer, binding, error))
+    return TRUE;
+  g_autofree char *name = vyre_string_display (buffer->name);
+  g_prefix_error (error, "buffer '%s' ", name);
+  return FALSE;
 }
 
 static gboolean

@@ -105,6 +105,7 @@ struct _VyreRuntime
   guint32 slots;                /* of all levels */
   guint32 lanes;
   guint32 workgroups;           /* of a launch */
+  guint32 workgroups_compiled;  /* of one of a compiled program */
   guint32 pass_budget;          /* loop passes of one launch */
   guint32 slice;                /* instructions between looks at the host */
   guint32 idle_limit;
@@ -204,10 +205,12 @@ struct _VyreWindow
 {
   gint refs;
   GList link;                   /* [lock] in runtime->windows or ->finished */
+  gboolean is_finished;         /* [lock] in the latter */
   VyreRuntime *runtime;         /* a reference */
   VyreExecutable *executable;   /* a reference */
   VyreBinding *bindings;        /* with references to their blocks */
   guint n_bindings;
+  guint64 n_bytes;              /* of all bindings */
   guint tenant, tenant_serial;
   guint64 max_steps;
   guint32 grid[3];
@@ -290,8 +293,9 @@ void vyre_window_release_descriptor (VyreWindow *window);
 /* publish.c, lock held. Gives the window a descriptor, unless it has one. */
 gboolean vyre_window_reserve (VyreWindow *window, GError **error);
 /* publish.c, lock held. Makes a slot for each tile of the window, to be
- * published by vyre_runtime_ring_bell(). On error nothing has changed. */
-gboolean vyre_window_enqueue (VyreWindow *window, gint64 now, GError **error);
+ * published by vyre_runtime_ring_bell() with so many windows in all. On error nothing has changed. */
+gboolean vyre_window_enqueue (VyreWindow *window, guint with, gint64 now,
+    GError **error);
 void vyre_runtime_ring_bell (VyreRuntime *runtime);
 /* Moves the oldest sequence of a level on; TRUE if it moved. */
 gboolean vyre_level_advance (VyreRuntime *runtime, VyreLevel *level);

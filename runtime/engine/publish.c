@@ -7,6 +7,9 @@
 /* A window's share of its level: so many windows of a tenant stay well below
  * what it may have. */
 #define LEVEL_SHARE 16
+/* So many windows in flight are cut fine, or fairly. */
+#define FEW_WINDOWS 4
+#define MANY_WINDOWS 16
 
 /* --- room ------------------------------------------------------------------- */
 
@@ -101,22 +104,20 @@ vyre_window_reserve (VyreWindow *window, GError **error)
 
 /* --- tiles -------------------------------------------------------------------- */
 
-/* Enough tiles to keep the workgroups of a launch busy: small windows are cut
- * fine while there are few of them, and left whole where there are many. */
+/* Enough tiles to keep the workgroups of a launch busy: windows are cut fine
+ * while there are few of them, and coarsely where there are many, since every
+ * tile costs the host a slot and a record. with: windows published together. */
 static gboolean
-split (VyreWindow *window, const VyreLevel *level, guint *n_tiles,
+split (VyreWindow *window, const VyreLevel *level, guint with, guint *n_tiles,
     guint32 *groups_per_tile, GError **error)
 {
   VyreRuntime *runtime = window->runtime;
   guint of_tile = 2; /* batches, log2 */
 
   if (runtime->parallel) {
-    guint in_flight = 0;
-    for (guint i = 0; i < VYRE_PRI_LEVELS; i++)
-      in_flight += runtime->levels[i].used;
-    of_tile = in_flight < runtime->workgroups / 2 ? 0
-              : in_flight < runtime->workgroups   ? 2
-                                                  : 4;
+    guint n = runtime->windows.length + with;
+
+    of_tile = n <= FEW_WINDOWS ? 0 : n <= MANY_WINDOWS ? 2 : 4;
   }
   guint32 groups = window->groups;
   guint32 tiles = MIN (((window->batches - 1) >> of_tile) + 1, groups);
@@ -143,7 +144,10 @@ residency_for (VyreWindow *window)
 
   for (guint i = 0; i < window->n_bindings; i++) {
     const VyreBinding *binding = &window->bindings[i];
-    if (binding->block == NULL)
+    const VyreLoweredBuffer *buffer = &window->executable->lowered->buffers[i];
+
+    /* What is written only may be stale: nobody looks. */
+    if (binding->block == NULL || !(buffer->loaded || buffer->atomic))
       continue;
     guint64 wanted = vyre_generation_require (
         runtime, binding->block, binding->offset, binding->length);
@@ -221,17 +225,17 @@ write_slots (VyreWindow *window, guint32 groups_per_tile, guint32 residency,
 }
 
 gboolean
-vyre_window_enqueue (VyreWindow *window, gint64 now, GError **error)
+vyre_window_enqueue (VyreWindow *window, guint with, gint64 now, GError **error)
 {
   VyreRuntime *runtime = window->runtime;
   VyreTenantUse *use = &runtime->uses[window->tenant];
   VyreLevel *level = &runtime->levels[use->level];
   gboolean oldest = g_queue_is_empty (&runtime->windows);
   guint32 groups_per_tile;
-  guint64 first, bytes = 0;
+  guint64 first;
   guint n_tiles;
 
-  if (!split (window, level, &n_tiles, &groups_per_tile, error) ||
+  if (!split (window, level, with, &n_tiles, &groups_per_tile, error) ||
       !vyre_window_reserve (window, error))
     return FALSE;
   if (!check_room (window, level, n_tiles, &first, error)) {
@@ -240,9 +244,8 @@ vyre_window_enqueue (VyreWindow *window, gint64 now, GError **error)
     return FALSE;
   }
 
-  for (guint i = 0; i < window->n_bindings; i++)
-    bytes += window->bindings[i].length;
-  window->kernel = vyre_executable_choose_kernel (window->executable, bytes);
+  window->kernel =
+      vyre_executable_choose_kernel (window->executable, window->n_bytes);
   if (window->kernel->id != 0)
     runtime->windows_compiled++;
   window->level = use->level;
@@ -269,11 +272,17 @@ vyre_window_enqueue (VyreWindow *window, gint64 now, GError **error)
   write_slots (window, groups_per_tile, residency_for (window), oldest);
 
   g_atomic_int_set (&window->state, VYRE_WINDOW_RUNNING);
-  vyre_window_ref (window);
+  /* It may have ended under this very lock, and not have been let go of. */
+  if (window->is_finished) {
+    window->is_finished = FALSE;
+    g_queue_unlink (&runtime->finished, &window->link);
+  } else {
+    vyre_window_ref (window);
+  }
   g_queue_push_tail_link (&runtime->windows, &window->link);
   runtime->windows_submitted++;
   runtime->tiles_published += n_tiles;
-  runtime->bytes_bound += bytes;
+  runtime->bytes_bound += window->n_bytes;
   vyre_window_note_published (window);
   return TRUE;
 }

@@ -103,6 +103,7 @@ leave_flight (VyreRuntime *runtime, VyreWindow *window)
     vyre_level_poke (runtime, window->level);
   g_queue_unlink (&runtime->windows, &window->link);
   g_queue_push_tail_link (&runtime->finished, &window->link);
+  window->is_finished = TRUE;
 }
 
 gboolean
@@ -201,6 +202,7 @@ vyre_runtime_unlock (VyreRuntime *runtime)
     GList *link = l;
 
     l = l->next;
+    window->is_finished = FALSE;
     if (g_atomic_int_get (&window->refs) > 1) {
       g_queue_unlink (&finished, link);
       if (g_atomic_int_dec_and_test (&window->refs)) {

@@ -23,6 +23,8 @@
  * known. */
 #define GROUPS_PER_MULTIPROCESSOR 16
 #define GROUPS_UNKNOWN 512
+/* Compiled programs need few registers and little shared memory. */
+#define GROUPS_COMPILED 2
 
 G_DEFINE_QUARK (vyre_runtime_error, vyre_runtime_error)
 
@@ -57,6 +59,8 @@ choose_sizes (VyreRuntime *runtime)
     runtime->workgroups = info->multiprocessors * GROUPS_PER_MULTIPROCESSOR;
   else
     runtime->workgroups = GROUPS_UNKNOWN;
+  runtime->workgroups_compiled =
+      cpu ? runtime->workgroups : runtime->workgroups * GROUPS_COMPILED;
   runtime->parallel = !cpu && info->subgroup_size >= 32;
   for (guint i = 0; i < VYRE_PRI_LEVELS; i++) {
     VyreLevel *level = &runtime->levels[i];
@@ -327,9 +331,8 @@ vyre_runtime_acquire (const VyreRuntimeOptions *options, GError **error)
   if (options == NULL)
     options = &defaults;
 
-  g_autoptr (VyreDevice) device =
-      vyre_device_open (options->device_index, options->device_name,
-          options->device_uuid, error);
+  g_autoptr (VyreDevice) device = vyre_device_open (
+      options->device_index, options->device_name, options->device_uuid, error);
   if (device == NULL)
     return NULL;
 

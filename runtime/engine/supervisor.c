@@ -319,8 +319,10 @@ start_launch (
 
   vyre_runtime_launch_constants (
       runtime, generation, index, kernel->id, &constants);
-  VyreLaunch *launch = vyre_device_launch (runtime->device, kernel->pipeline,
-      queue, runtime->workgroups, &constants, sizeof constants, &error);
+  VyreLaunch *launch =
+      vyre_device_launch (runtime->device, kernel->pipeline, queue,
+          kernel->id != 0 ? runtime->workgroups_compiled : runtime->workgroups,
+          &constants, sizeof constants, &error);
 
   if (launch == NULL) {
     vyre_kernel_unref (kernel);

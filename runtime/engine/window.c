@@ -10,6 +10,7 @@ take_bindings (VyreWindow *window, const VyreBinding *bindings)
 {
   const VyreProgram *program = window->executable->lowered->program;
 
+  window->n_bytes = 0;
   for (guint i = 0; i < window->n_bindings; i++) {
     VyreBinding *own = &window->bindings[i];
     VyreBlock *before = own->block;
@@ -20,6 +21,7 @@ take_bindings (VyreWindow *window, const VyreBinding *bindings)
     } else {
       vyre_block_ref (bindings[i].block);
       *own = bindings[i];
+      window->n_bytes += own->length;
     }
     if (before != NULL)
       vyre_block_unref (before);
@@ -140,7 +142,7 @@ vyre_windows_publish (VyreWindow *const *windows, guint n, GError **error)
   vyre_replay_note_publishing (windows, n);
   g_mutex_lock (&runtime->lock);
   while (published < n && may_publish (windows[published], error) &&
-         vyre_window_enqueue (windows[published], now, error))
+         vyre_window_enqueue (windows[published], n - published, now, error))
     published++;
   vyre_runtime_ring_bell (runtime);
   vyre_runtime_unlock (runtime);
