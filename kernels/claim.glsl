@@ -18,6 +18,7 @@ uint ticket_level, ticket;
 uint waiting_before; /* levels that had work at the look before, a bit each */
 uint tail_before;    /* of the ticket's level */
 uint urgent_run;     /* claims of the two highest levels in a row */
+uint served;         /* the tenant whose tile was claimed last, or NONE */
 
 #ifdef VYRE_PARALLEL
 
@@ -131,6 +132,14 @@ waiting_levels ()
   for (uint p = 0u; p < VYRE_PRI_LEVELS; p++)
     found |= has_waiting (p) ? 1u << p : 0u;
   return found;
+}
+
+/* Are windows being cancelled? Their tiles are looked for where a few
+ * workgroups take turns at many; many come by them soon enough. */
+bool
+some_cancelled ()
+{
+  return !PARALLEL && door (VYRE_DOOR_CANCELLING) != 0u;
 }
 
 uint64_t
@@ -255,30 +264,58 @@ may_hold (uint owner)
       load_relaxed (table, VYRE_T_QUOTA + owner);
 }
 
+/* Is the slot's window being cancelled? */
+bool
+is_cancelled (uint base)
+{
+  Words ring = Words (launch.ring);
+  uint which = load_relaxed (ring, base + VYRE_A_DESCRIPTOR);
+  if (which >= launch.n_descriptors)
+    return false;
+  Words d = Words (launch.descriptors +
+      uint64_t (which) * uint64_t (VYRE_DESCRIPTOR_WORDS * 4));
+  return load_relaxed (d, VYRE_X_CANCEL) ==
+      load_relaxed (ring, base + VYRE_A_WINDOW_GENERATION);
+}
+
+/* What scan() looks for first: tiles of anybody, of other tenants than the one
+ * served last, or of cancelled windows. */
+#define WISH_ANY 0u
+#define WISH_OTHER 1u
+#define WISH_CANCELLED 2u
+
 /* Looks through the slots in flight of a level, a lane group's width at a time,
  * and claims one that this kernel may run. Oldest first: slots are taken back
  * in order, so one that waits long would block the ring. But fresh: only tiles
  * that have not begun, so that suspended ones, however long, leave some
  * workgroups to the others; suspended: only those, for want of a save area.
- * passes: loop passes used. Returns the slot, with the highest bit set if it was
- * suspended. */
+ * wish: what is taken before anything else, but for cancelled tiles, which
+ * others do not stand in for. passes: loop passes used. Returns the slot, with
+ * the highest bit set if it was suspended. */
 uint
-scan (uint p, inout uint passes, uint spread, bool fresh, bool suspended)
+scan (uint p, inout uint passes, uint spread, bool fresh, bool suspended,
+    uint wish)
 {
   Words ring = Words (launch.ring);
   uint oldest = door (VYRE_DOOR_OLDEST + p);
   uint span = min (door (VYRE_DOOR_TAIL + p) - oldest, level_slots (p));
   /* A tile that is suspended among others that never end gets its turn only
-   * if not all look from the oldest on. */
-  bool turning = !fresh &&
-      ((gl_WorkGroupID.x >> 1) + (launch.generation >> 1) & 1u) != 0u;
+   * if not all look from the oldest on; one that has not begun, behind as many
+   * that have not either, only if some look from the newest on. Few workgroups
+   * change their ways with each claim, many have different ones. */
+  uint way = PARALLEL ? gl_WorkGroupID.x + launch.generation : spread;
+  bool turning = PARALLEL ? !fresh && ((gl_WorkGroupID.x >> 1) +
+          (launch.generation >> 1) & 1u) != 0u : !fresh && (way & 2u) != 0u;
+  bool newest = !PARALLEL && fresh && (way & 2u) != 0u;
   uint rows = (span + LANES - 1u) / LANES;
   uint first = turning ? launch.generation * 5u + spread : 0u;
+  uint turns = wish == WISH_OTHER ? 2u * rows : rows;
   uint got = NONE;
   [[dont_unroll]]
-  for (uint k = 0u; k < rows && got == NONE; k++) {
+  for (uint k = 0u; k < turns && got == NONE; k++) {
     passes++;
     uint at = (first + k) % rows * LANES + lane;
+    at = newest ? span - 1u - at : at; /* wraps where there is none */
     uint candidate = slot_of (p, oldest + at);
     uint base = candidate * VYRE_SLOT_WORDS;
     bool ready = at < span;
@@ -294,6 +331,10 @@ scan (uint p, inout uint passes, uint spread, bool fresh, bool suspended)
       owner = load_relaxed (ring, base + VYRE_W_TENANT);
       ready = suits (load_relaxed (ring, base + VYRE_A_RESIDENCY),
           load_relaxed (ring, base + VYRE_A_KERNEL)) && may_hold (owner);
+      if (wish == WISH_OTHER && k < rows)
+        ready = ready && owner != served;
+      if (wish == WISH_CANCELLED)
+        ready = ready && is_cancelled (base);
     }
     uvec4 votes = subgroupBallot (ready);
     uint n = subgroupBallotBitCount (votes);
@@ -405,21 +446,30 @@ find_work (inout uint passes, uint spread, bool fresh, bool suspended,
     patient = eager ? waiting & ~home | later & home : later;
   }
   bool starving = urgent_run >= VYRE_STARVATION_THRESHOLD;
-  /* What starves comes first, once; then from the highest level down. */
+  uint start = starving ? VYRE_PRI_LEVELS : 2u * VYRE_PRI_LEVELS;
+  start = some_cancelled () ? 0u : start;
+  /* What is cancelled comes first; then what starves, once; then from the
+   * highest level down. */
   [[dont_unroll]]
-  for (uint k = starving ? 0u : VYRE_PRI_LEVELS; k < 2u * VYRE_PRI_LEVELS &&
-      got == NONE; k++) {
+  for (uint k = start; k < 3u * VYRE_PRI_LEVELS && got == NONE; k++) {
     passes++;
     uint p = k % VYRE_PRI_LEVELS;
-    if (k < VYRE_PRI_LEVELS && p < VYRE_PRI_NORMAL || p > lowest)
+    bool cancelling = k < VYRE_PRI_LEVELS;
+    bool last = k >= 2u * VYRE_PRI_LEVELS;
+    if (!cancelling && !last && (!starving || p < VYRE_PRI_NORMAL) ||
+        p > lowest)
       continue;
-    if (PARALLEL && have_ticket && p == ticket_level && !suspended && k >= VYRE_PRI_LEVELS)
+    if (PARALLEL && have_ticket && p == ticket_level && !suspended && last)
       got = try_ticket ();
     if (got == NONE && (patient & 1u << p) != 0u)
-      got = scan (p, passes, spread, fresh, suspended);
+      got = scan (p, passes, spread, fresh && !cancelling, suspended,
+          cancelling ? WISH_CANCELLED : PARALLEL || served == NONE ? WISH_ANY :
+          WISH_OTHER);
     if (got != NONE)
       level = p;
   }
+  if (got != NONE)
+    served = claimed_tenant;
   if (got != NONE)
     urgent_run = level <= VYRE_PRI_HIGH ? urgent_run + 1u : 0u;
   waiting_before = waiting;

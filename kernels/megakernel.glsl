@@ -69,11 +69,15 @@ layout(constant_id = VYRE_SPEC_FEATURES) const uint KERNEL_FEATURES =
  * they are made: its own, those over the priority levels, and one each for the
  * end of the loops that claim, interpret and read bindings, since devices that
  * count passes also count the one that finds nothing left to do. */
-#define TURN_PASSES 24u
+#define TURN_PASSES 32u
+/* Looks at all slots that one claim may take. */
+#define SCANS (PARALLEL ? 2u : 5u)
 #define PC_ENDED 0xffffffffu
 #define PHASE_FRESH 0xffffffffu /* the workgroup has not begun */
-/* Looks at the host after which a tile leaves its workgroup to others. */
+/* Looks at the host after which a tile leaves its workgroup to others, and to
+ * others that are more urgent: at once where few workgroups run. */
 #define ROTATE_LOOKS 4u
+#define ROTATE_LOOKS_URGENT (PARALLEL ? 4u : 1u)
 
 /* --- lane groups of a tile ------------------------------------------------ */
 
@@ -311,13 +315,16 @@ cancelled ()
       window_generation;
 }
 
-/* Is there work that is as urgent as the tile in hand and waits for a
- * workgroup? */
+/* Is it time that the tile in hand leaves its workgroup to one as urgent that
+ * waits, or to one that is more urgent or cancelled? */
 bool
-others_wait ()
+turn_is_over (uint looks)
 {
   look_at_all (slot);
-  return (waiting_levels () & (2u << level) - 1u) != 0u;
+  uint waiting = waiting_levels ();
+  bool urgent = (waiting & (1u << level) - 1u) != 0u || some_cancelled ();
+  return (waiting & (2u << level) - 1u) != 0u &&
+      looks >= (urgent ? ROTATE_LOOKS_URGENT : ROTATE_LOOKS);
 }
 
 /* Batches of the flat tile in hand. */
@@ -405,7 +412,7 @@ main ()
   uint looks = 0u; /* since the tile was claimed */
   uint idle = 0u, polls = 0u;
   uint spread = gl_WorkGroupID.x;
-  uint area = take_area (spread / 32u);
+  uint area = NONE;
   bool have_tile = false;
   bool leaving = false;
   bool eager = false;
@@ -416,15 +423,16 @@ main ()
   waiting_before = 0u;
   tail_before = 0u;
   urgent_run = 0u;
+  served = NONE;
   seen_slot = 0u;
   fetched_descriptor = NONE;
 
   /* Saving a tile takes one pass per register; claiming may look at every
-   * slot once. Both always fit into what is kept back. */
+   * slot once for each of its wishes. Both always fit into what is kept back. */
   uint n_slots = 0u;
   for (uint p = 0u; p < VYRE_PRI_LEVELS; p++)
     n_slots += level_slots (p);
-  uint reserve = VYRE_I_MAX_REGISTERS + n_slots / LANES + 2u * TURN_PASSES +
+  uint reserve = VYRE_I_MAX_REGISTERS + n_slots / LANES * SCANS + 2u * TURN_PASSES +
       32u;
   if (launch.fuel <= 2u * reserve)
     leaving = true;
@@ -438,19 +446,18 @@ main ()
     bool suspending = false;
 
     if (!have_tile) {
-      if (PARALLEL) {
-        if (area == NONE)
-          area = take_area (spread / 32u);
-        if (!have_ticket)
-          next_ticket ();
-      }
+      if (area == NONE)
+        area = take_area (spread / 32u);
+      if (PARALLEL && !have_ticket)
+        next_ticket ();
       look_at_all (slot_of (ticket_level, ticket));
       bool told = told_to_leave ();
       bool closing = PARALLEL && launch_word (VYRE_LAUNCH_CLOSING) != 0u;
       uint got = NONE;
       if (!told && !closing)
         got = find_work (passes, spread, area != NONE &&
-            (gl_WorkGroupID.x + launch.generation + idle & 1u) == 0u,
+            ((PARALLEL ? gl_WorkGroupID.x + launch.generation : spread) + idle &
+                1u) == 0u,
             area == NONE, eager, polls);
       eager = false;
       if (got != NONE && !confirm (got & 0x7fffffffu))
@@ -502,7 +509,11 @@ main ()
             phase = PHASE_FRESH;
           }
           locate_spills ();
-          if (phase != PHASE_FRESH) {
+          if (cancelled ()) {
+            end = VYRE_ST_EMPTY;
+            code = VYRE_FAULT_CANCELLED;
+            have_tile = false;
+          } else if (phase != PHASE_FRESH) {
             restore_lanes ();
             passes += register_rows ();
             locate ();
@@ -634,11 +645,9 @@ main ()
           code = VYRE_FAULT_CANCELLED;
         } else if (look) {
           looks++;
-          bool waited_for = PARALLEL && others_wait ();
+          suspending = turn_is_over (looks);
           leaving = told_to_leave () ||
               PARALLEL && launch_word (VYRE_LAUNCH_CLOSING) != 0u;
-          /* Its turn is over. */
-          suspending = waited_for && looks >= ROTATE_LOOKS;
         }
       }
     } else {

@@ -22,6 +22,9 @@
 /* On a CPU an interpreted byte costs far more. */
 #define HOT_WINDOWS_CPU 4
 #define HOT_BYTES_CPU (256 * 1024)
+/* There, no more windows than this are begun while a program is compiled: they
+ * would take longer than the compiler and its code. */
+#define AHEAD_CPU 4
 
 /* --- compiling ------------------------------------------------------------- */
 
@@ -189,6 +192,15 @@ vyre_executable_choose_kernel (VyreExecutable *executable, guint64 n_bytes)
                  executable->engine != VYRE_ENGINE_INTERP
              ? executable->compiled
              : executable->interpreter;
+}
+
+gboolean
+vyre_executable_should_wait (const VyreExecutable *executable)
+{
+  return executable->tier == VYRE_TIER_COMPILING &&
+         executable->engine != VYRE_ENGINE_INTERP &&
+         executable->runtime->info->type == VYRE_DEVICE_CPU &&
+         executable->n_in_flight >= AHEAD_CPU;
 }
 
 void

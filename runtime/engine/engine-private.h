@@ -154,6 +154,7 @@ struct _VyreRuntime
   guint n_free_descriptors;
   guint64 generation;           /* [lock] of the newest launch */
   guint32 next_ticket;          /* [lock] */
+  guint n_cancelling;           /* [lock] windows in flight, told to end */
   guint n_tenants;              /* [lock] */
   VyreTenantUse uses[VYRE_TENANTS];     /* [lock] by tenant id */
   guint n_sleepers;             /* [lock] threads that wait for windows asleep */
@@ -196,6 +197,7 @@ struct _VyreExecutable
   char *refusal;                /* why it stays interpreted */
   VyreKernel *compiled;         /* a reference; %NULL: not (yet) */
   guint n_windows;              /* published so far, saturates */
+  guint n_in_flight;
   guint64 n_bytes;              /* bound by them */
 };
 
@@ -252,6 +254,13 @@ vyre_poke (VyreMemory *memory, guint word, guint32 value)
   ((volatile guint32 *) memory->map)[word] = value;
 }
 
+/* Slow: not where it is done often. */
+static inline guint32
+vyre_peek (const VyreMemory *memory, guint word)
+{
+  return ((const volatile guint32 *) memory->map)[word];
+}
+
 /* probe.c: may a kernel stay on this device? reason is newly allocated. */
 gboolean vyre_probe_residency (VyreDevice *device, guint32 *passes,
     gboolean *resident, char **reason, GError **error);
@@ -282,6 +291,8 @@ void vyre_window_cancel_locked (VyreWindow *window);
 /* Gives the descriptor back. Lock held. */
 void vyre_window_release_descriptor (VyreWindow *window);
 
+/* publish.c, lock held. Gives the window a descriptor, unless it has one. */
+gboolean vyre_window_reserve (VyreWindow *window, GError **error);
 /* publish.c, lock held. Makes a slot for each tile of the window, to be
  * published by vyre_runtime_ring_bell() with so many windows in all. On error nothing has changed. */
 gboolean vyre_window_enqueue (VyreWindow *window, guint with, gint64 now,
@@ -319,11 +330,16 @@ void vyre_runtime_clear_kernels (VyreRuntime *runtime);
 /* Lock held. Is there a live launch that may run what this kernel's windows
  * ask for? */
 gboolean vyre_kernel_is_served (VyreRuntime *runtime, const VyreKernel *kernel);
+/* Lock held. Is there one for every window in flight? */
+gboolean vyre_runtime_is_served (VyreRuntime *runtime);
 
 /* compiled.c. Lock held: counts a window and says which kernel it is for; may
  * start compiling. */
 VyreKernel *vyre_executable_choose_kernel (VyreExecutable *executable,
     guint64 n_bytes);
+/* Lock held. Would it be better to wait with another window until the program
+ * is compiled? */
+gboolean vyre_executable_should_wait (const VyreExecutable *executable);
 /* Lets go of the compiled kernel. No lock held. */
 void vyre_executable_drop_compiled (VyreExecutable *executable);
 /* For launches; of interpreters these do nothing. The last reference destroys

@@ -106,3 +106,21 @@ vyre_kernel_is_served (VyreRuntime *runtime, const VyreKernel *kernel)
   }
   return FALSE;
 }
+
+gboolean
+vyre_runtime_is_served (VyreRuntime *runtime)
+{
+  for (guint i = 0; i < VYRE_KERNELS; i++) {
+    const VyreKernel *kernel = &runtime->interpreters[i];
+
+    if (kernel->n_windows > 0 && !vyre_kernel_is_served (runtime, kernel))
+      return FALSE;
+  }
+  for (guint i = 0; i < runtime->compiled->len; i++) {
+    const VyreKernel *kernel = g_ptr_array_index (runtime->compiled, i);
+
+    if (kernel->n_windows > 0 && !vyre_kernel_is_served (runtime, kernel))
+      return FALSE;
+  }
+  return TRUE;
+}

@@ -48,7 +48,7 @@ check_room (VyreWindow *window, VyreLevel *level, guint n_tiles, guint64 *first,
 {
   VyreRuntime *runtime = window->runtime;
   VyreTenantUse *use = &runtime->uses[window->tenant];
-  guint kept = 0, descriptors = 0;
+  guint kept = 0;
 
   if (runtime->failed) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LOST,
@@ -56,16 +56,20 @@ check_room (VyreWindow *window, VyreLevel *level, guint n_tiles, guint64 *first,
         runtime->failure);
     return FALSE;
   }
+  if (vyre_executable_should_wait (window->executable))
+    vyre_runtime_reap (runtime);
+  if (vyre_executable_should_wait (window->executable)) {
+    g_set_error_literal (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY,
+        "the program is being compiled; wait for a window to end");
+    return FALSE;
+  }
   /* A tenant that has a quarter of the ring leaves a quarter to others: what it
    * runs may never end. */
   if (use->slots >= level->slots / 4)
     kept = level->slots / 4;
-  if (use->descriptors >= runtime->n_descriptors / 4)
-    descriptors = runtime->n_descriptors / 4;
   if (level->used + n_tiles + kept > level->slots)
     vyre_runtime_reap (runtime);
   if (level->used + n_tiles + kept > level->slots ||
-      (!window->has_descriptor && runtime->n_free_descriptors <= descriptors) ||
       !find_slots (runtime, level, n_tiles, first)) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY,
         "the ring is full: %u slots in a row are wanted, %u of %u are free, of "
@@ -73,6 +77,35 @@ check_room (VyreWindow *window, VyreLevel *level, guint n_tiles, guint64 *first,
         n_tiles, level->slots - level->used, level->slots, kept);
     return FALSE;
   }
+  return TRUE;
+}
+
+gboolean
+vyre_window_reserve (VyreWindow *window, GError **error)
+{
+  VyreRuntime *runtime = window->runtime;
+  VyreTenantUse *use = &runtime->uses[window->tenant];
+  guint kept = 0;
+
+  if (window->has_descriptor)
+    return TRUE;
+  /* As with slots: some are for other tenants. */
+  if (use->descriptors >= runtime->n_descriptors / 4)
+    kept = runtime->n_descriptors / 4;
+  if (runtime->n_free_descriptors <= kept)
+    vyre_runtime_reap (runtime);
+  if (runtime->n_free_descriptors <= kept) {
+    g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY,
+        "all window descriptors are taken: the tenant has %u, %u of %u are "
+        "free, of which %u are for other tenants; let go of prepared windows, "
+        "or wait for a submitted one to end",
+        use->descriptors, runtime->n_free_descriptors, runtime->n_descriptors,
+        kept);
+    return FALSE;
+  }
+  window->descriptor = runtime->free_descriptors[--runtime->n_free_descriptors];
+  window->has_descriptor = TRUE;
+  use->descriptors++;
   return TRUE;
 }
 
@@ -137,19 +170,14 @@ residency_for (VyreWindow *window)
   return (guint32) required;
 }
 
-/* Lock held. A descriptor of a generation that no slot, no cancellation and no
- * other window has named; if it says what it said before, that one will do. */
+/* Lock held. Gives the window's descriptor a generation that no slot, no
+ * cancellation and no other window has named; if it says what it said before,
+ * that one will do. */
 static void
-take_descriptor (VyreWindow *window)
+write_descriptor (VyreWindow *window)
 {
   VyreRuntime *runtime = window->runtime;
 
-  if (!window->has_descriptor) {
-    window->descriptor =
-        runtime->free_descriptors[--runtime->n_free_descriptors];
-    window->has_descriptor = TRUE;
-    runtime->uses[window->tenant].descriptors++;
-  }
   if (window->described && !window->cancel_asked)
     return;
   /* 0 never names a window: the CANCEL word of a fresh descriptor is 0. */
@@ -215,8 +243,13 @@ vyre_window_enqueue (VyreWindow *window, guint with, gint64 now, GError **error)
   guint n_tiles;
 
   if (!split (window, level, with, &n_tiles, &groups_per_tile, error) ||
-      !check_room (window, level, n_tiles, &first, error))
+      !vyre_window_reserve (window, error))
     return FALSE;
+  if (!check_room (window, level, n_tiles, &first, error)) {
+    if (!window->kept)
+      vyre_window_release_descriptor (window);
+    return FALSE;
+  }
 
   window->kernel =
       vyre_executable_choose_kernel (window->executable, window->n_bytes);
@@ -241,7 +274,8 @@ vyre_window_enqueue (VyreWindow *window, guint with, gint64 now, GError **error)
   use->slots += n_tiles;
   use->windows++;
   window->kernel->n_windows++;
-  take_descriptor (window);
+  window->executable->n_in_flight++;
+  write_descriptor (window);
   window->cancel_asked = FALSE;
   write_slots (window, groups_per_tile, residency_for (window), oldest);
 
@@ -294,8 +328,6 @@ vyre_level_poke (VyreRuntime *runtime, guint level)
 void
 vyre_runtime_ring_bell (VyreRuntime *runtime)
 {
-  gboolean served = TRUE;
-
   if (runtime->n_publishing == 0)
     return;
   vyre_ring_publish_mapped ((volatile guint32 *) runtime->ring->map,
@@ -316,15 +348,7 @@ vyre_runtime_ring_bell (VyreRuntime *runtime)
   }
   vyre_ring_store_fence ();
 
-  for (guint i = 0; i < VYRE_KERNELS && served; i++) {
-    const VyreKernel *kernel = &runtime->interpreters[i];
-    served = kernel->n_windows == 0 || vyre_kernel_is_served (runtime, kernel);
-  }
-  for (guint i = 0; i < runtime->compiled->len && served; i++) {
-    const VyreKernel *kernel = g_ptr_array_index (runtime->compiled, i);
-    served = kernel->n_windows == 0 || vyre_kernel_is_served (runtime, kernel);
-  }
-  if (!served) {
+  if (!vyre_runtime_is_served (runtime)) {
     if (runtime->unattended_since == 0 && runtime->n_launches == 0)
       runtime->unattended_since = g_get_monotonic_time ();
     g_cond_signal (&runtime->work);

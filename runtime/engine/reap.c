@@ -69,6 +69,13 @@ judge (VyreWindow *window)
   return VYRE_WINDOW_DONE;
 }
 
+static void
+count_cancelling (VyreRuntime *runtime, int change)
+{
+  runtime->n_cancelling += change;
+  vyre_poke (runtime->door, VYRE_DOOR_CANCELLING, runtime->n_cancelling);
+}
+
 /* Takes a window that has ended, or is lost, out of flight. */
 static void
 leave_flight (VyreRuntime *runtime, VyreWindow *window)
@@ -84,6 +91,9 @@ leave_flight (VyreRuntime *runtime, VyreWindow *window)
   use->slots -= window->n_tiles;
   use->windows--;
   window->kernel->n_windows--;
+  window->executable->n_in_flight--;
+  if (window->cancel_asked)
+    count_cancelling (runtime, -1);
   if (!window->kept)
     vyre_window_release_descriptor (window);
   vyre_tenant_retire_locked (runtime, window->tenant);
@@ -164,13 +174,16 @@ void
 vyre_window_release_descriptor (VyreWindow *window)
 {
   VyreRuntime *runtime = window->runtime;
+  VyreTenantUse *use = &runtime->uses[window->tenant];
 
   if (!window->has_descriptor)
     return;
   window->has_descriptor = FALSE;
   window->described = FALSE;
   runtime->free_descriptors[runtime->n_free_descriptors++] = window->descriptor;
-  runtime->uses[window->tenant].descriptors--;
+  /* The id may be another tenant's by now. */
+  if (use->serial == window->tenant_serial)
+    use->descriptors--;
 }
 
 void
@@ -230,6 +243,9 @@ vyre_window_cancel_locked (VyreWindow *window)
   vyre_poke (runtime->descriptors,
       window->descriptor * VYRE_DESCRIPTOR_WORDS + VYRE_X_CANCEL,
       window->descriptor_generation);
+  vyre_ring_store_fence ();
+  /* After the window's own word: who sees this finds the window. */
+  count_cancelling (runtime, 1);
   vyre_ring_store_fence ();
 }
 

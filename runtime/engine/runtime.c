@@ -18,7 +18,6 @@
 /* Save areas of a workgroup: it has one in hand, suspended tiles the others.
  * Less where that is more than this part of the device's memory. */
 #define AREAS_PER_GROUP 4
-#define AREAS_CPU 256
 #define AREA_SHARE 16
 /* Lane groups per multiprocessor, and the total where their number is not
  * known. */
@@ -73,7 +72,9 @@ choose_sizes (VyreRuntime *runtime)
   }
   runtime->n_descriptors = cpu ? 512 : 8192;
   runtime->area_words = (cpu ? AREA_BYTES_CPU : AREA_BYTES) / 4;
-  guint64 areas = cpu ? AREAS_CPU : runtime->workgroups * AREAS_PER_GROUP;
+  /* A CPU touches those that it needs; there every slot's tile may wait. */
+  guint64 areas = cpu ? runtime->slots + runtime->workgroups
+                      : runtime->workgroups * AREAS_PER_GROUP;
   guint64 room =
       info->device_local_bytes / AREA_SHARE / (runtime->area_words * 4);
   runtime->n_areas = CLAMP (room, 32, areas);

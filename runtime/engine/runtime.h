@@ -168,15 +168,17 @@ typedef struct
 /* Publishes one dispatch. bindings[i] belongs to program buffer i (entries of
  * Workgroup buffers are ignored); the window keeps references to all blocks
  * until the GPU is done with them. Buffers with ROLE_OUTPUT are NOT zeroed
- * here: pass zeroed memory. BUSY when the ring is full. Returns a reference. */
+ * here: pass zeroed memory. BUSY when the ring is full, or all descriptors are
+ * taken; the message says which. Returns a reference. */
 VYRE_API VyreWindow *vyre_tenant_submit (VyreTenant *tenant,
     VyreExecutable *executable, const VyreBinding *bindings, guint n_bindings,
     const VyreSubmitOptions *options, GError **error);
 
 /* A window that is described but not published: IDLE. It may be published, and
  * once it has ended be published again, any number of times: nothing is
- * allocated, checked or described anew. It keeps its descriptor until the last
- * reference goes. Errors as vyre_tenant_submit(). Returns a reference. */
+ * allocated, checked or described anew. It has a descriptor from the beginning
+ * until the last reference goes; BUSY when there is none. Other errors as
+ * vyre_tenant_submit(). Returns a reference. */
 VYRE_API VyreWindow *vyre_window_prepare (VyreTenant *tenant,
     VyreExecutable *executable, const VyreBinding *bindings, guint n_bindings,
     const VyreSubmitOptions *options, GError **error);

@@ -25,6 +25,8 @@
  * and tiles of other windows must get their turn. Many: they stay as long as
  * one has a tile, and take turns by themselves. */
 #define TIME_SLICE_US 4000
+/* Whoever has no tile in hand by now will not come by one. */
+#define BEGUN_US (5 * TIME_SLICE_US)
 #define TIME_SLICE_PARALLEL_US (100 * 1000)
 /* A kernel is not kept for longer than this: another takes over. */
 #define RESIDENCY_US (2 * G_USEC_PER_SEC)
@@ -89,8 +91,7 @@ tell_to_leave (VyreRuntime *runtime, guint i)
   vyre_poke (runtime->door, VYRE_DOOR_LEAVE + i, 1);
 }
 
-/* Lock held. Those that a newer launch makes superfluous, or that would keep it
- * from running. */
+/* Lock held. Those that a newer launch makes superfluous. */
 static void
 tell_others_to_leave (VyreRuntime *runtime, guint newest)
 {
@@ -102,7 +103,7 @@ tell_others_to_leave (VyreRuntime *runtime, guint newest)
     if (i == newest || other->launch == NULL)
       continue;
     if (other->kernel == kernel || other->kernel->id == kernel->id ||
-        other->kernel->n_windows == 0 || runtime->info->n_queues < 2)
+        other->kernel->n_windows == 0)
       tell_to_leave (runtime, i);
   }
   vyre_ring_store_fence ();
@@ -182,6 +183,29 @@ interpreters_unserved (VyreRuntime *runtime, const VyreKernel *chosen)
   return is_old (runtime, chosen);
 }
 
+/* Lock held. The only launch there can be leaves when it has had its time and
+ * windows wait for another, or nothing has ended for long. One that has not
+ * begun would leave without doing anything: those get longer. */
+static void
+end_turn (VyreRuntime *runtime, gboolean stalled)
+{
+  gint64 now = g_get_monotonic_time ();
+  gboolean served = vyre_runtime_is_served (runtime);
+
+  for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
+    const VyreActiveLaunch *active = &runtime->launches[i];
+    gint64 age = now - active->started;
+
+    if (active->launch == NULL || active->leaving || age < TIME_SLICE_US ||
+        (served && !stalled && age < RESIDENCY_US))
+      continue;
+    guint word = VYRE_DOOR_LAUNCH + i * VYRE_LAUNCH_WORDS + VYRE_LAUNCH_ACTIVE;
+    if (age > BEGUN_US || vyre_peek (runtime->door, word) != 0)
+      tell_to_leave (runtime, i);
+  }
+  vyre_ring_store_fence ();
+}
+
 /* Lock held. The kernel that has to be launched, or NULL. stalled: nothing has
  * ended for long. */
 static VyreKernel *
@@ -190,9 +214,13 @@ choose_kernel (VyreRuntime *runtime, gboolean stalled)
   if (g_queue_is_empty (&runtime->windows) || runtime->failed ||
       runtime->n_launches == VYRE_MAX_LAUNCHES)
     return NULL;
-  /* One at a time where launches are short anyway. */
-  if (runtime->residency == VYRE_RESIDENCY_SLICED && runtime->n_launches > 0)
+  /* One at a time where launches are short anyway, or run one after the other:
+   * what waits in a queue would be told to leave before it has begun. */
+  gboolean sliced = runtime->residency == VYRE_RESIDENCY_SLICED;
+  if ((sliced || runtime->info->n_queues < 2) && runtime->n_launches > 0) {
+    end_turn (runtime, stalled && !sliced);
     return NULL;
+  }
 
   /* Compiled ones and the interpreter take turns in being asked first. */
   VyreKernel *interpreter = choose_interpreter (runtime);

@@ -72,6 +72,7 @@ vyre_tenant_retire_locked (VyreRuntime *runtime, guint32 id)
     return;
   runtime->uses[id].dead = FALSE;
   runtime->uses[id].serial++;
+  runtime->uses[id].descriptors = 0;
   poke_tenant (runtime, id, VYRE_T_MASK, 0);
   vyre_ring_store_fence ();
 }

@@ -81,8 +81,14 @@ vyre_window_prepare (VyreTenant *tenant, VyreExecutable *executable,
   VyreWindow *window =
       window_new (tenant, executable, bindings, n_bindings, options, error);
 
-  if (window != NULL)
-    window->kept = TRUE;
+  if (window == NULL)
+    return NULL;
+  window->kept = TRUE;
+  g_mutex_lock (&window->runtime->lock);
+  gboolean ok = vyre_window_reserve (window, error);
+  vyre_runtime_unlock (window->runtime);
+  if (!ok)
+    g_clear_pointer (&window, vyre_window_unref);
   return window;
 }
 

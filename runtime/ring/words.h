@@ -145,6 +145,7 @@
 #define VYRE_DOOR_CLAIMED 32   /* kernel: claims */
 #define VYRE_DOOR_YIELDED 37   /* kernel: tiles suspended with state */
 #define VYRE_DOOR_RESUMED 42   /* kernel: suspended tiles claimed */
+#define VYRE_DOOR_CANCELLING 48 /* host: windows in flight that are cancelled */
 #define VYRE_DOOR_LAUNCH 64    /* + launch * VYRE_LAUNCH_WORDS */
 #define VYRE_LAUNCH_WORDS 8
 #define VYRE_LAUNCH_TICKETS 0  /* by level: next sequence to wait for */

@@ -8,13 +8,14 @@ set -eu
 [ $# = 2 ] || { sed -n '2,7p' "$0"; exit 2; }
 build=$1
 to=$2
-source=$(cd "$(dirname "$0")/../.." && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../bundle/libraries.sh"
 system=$(pkg-config --variable=pluginsdir gstreamer-1.0)
 
-mkdir -p "$to/lib" "$to/plugins" "$to/programs"
+mkdir -p "$to/plugins" "$to/programs"
 cp "$build/tests/bench/vyre-bench" "$build/tests/bench/libgstvyrebench.so" \
   "$build/gst/libgstvyre.so" "$build/runtime/cli/vyre" "$to/"
-cp "$source"/runtime/programs/*.vyre "$to/programs/"
+cp "$here"/../../runtime/programs/*.vyre "$to/programs/"
 for plugin in app audiofx coreelements debugutilsbad opengl videofilter vulkan; do
   if [ -e "$system/libgst$plugin.so" ]; then
     cp "$system/libgst$plugin.so" "$to/plugins/"
@@ -22,19 +23,13 @@ for plugin in app audiofx coreelements debugutilsbad opengl videofilter vulkan; 
     echo "left out: $system/libgst$plugin.so is not installed" >&2
   fi
 done
-LD_LIBRARY_PATH=$(cd "$build" && pwd)/runtime ldd "$to/vyre-bench" "$to"/*.so "$to"/plugins/*.so |
-  sed -n 's/.* => \(\/[^ ]*\) .*/\1/p' | sort -u |
-  grep -vE '/(libc|libm|libdl|librt|libpthread|ld-linux[^/]*)\.so' |
-  while read -r library; do
-    cp -L "$library" "$to/lib/"
-  done
+bundle_libraries "$build" "$to" "$to/vyre-bench" "$to"/*.so "$to"/plugins/*.so
 
 cat > "$to/run.sh" <<'SCRIPT'
 #!/bin/sh
 # All arguments go to vyre-bench; see vyre-bench --help.
 here=$(cd "$(dirname "$0")" && pwd)
-export LD_LIBRARY_PATH="$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-export VYRE_PROGRAMS_PATH="$here/programs"
+. "$here/environment.sh"
 export GST_PLUGIN_SYSTEM_PATH_1_0="$here/plugins"
 export GST_REGISTRY_1_0="$here/registry.bin" GST_REGISTRY_FORK=no
 exec "$here/vyre-bench" "$@"

@@ -2,6 +2,7 @@
 /* Random programs on the reference executor and on another one, compared.
  *
  *   differ [--seed N] [--count N] [--seconds N] [--with gpu|eval|jit] [--print]
+ *          [--residency auto|resident|sliced]
  *
  * Runs COUNT programs from SEED on, or as many as SECONDS allow. A program that
  * differs is printed with its seed, made smaller as long as it differs; the
@@ -544,12 +545,15 @@ main (int argc, char **argv)
 {
   gint64 seed = 1, count = 0, seconds = 0;
   gboolean print = FALSE, small = TRUE;
-  g_autofree char *with = NULL;
+  g_autofree char *with = NULL, *residency = NULL;
+  VyreRuntimeOptions options = VYRE_RUNTIME_OPTIONS_DEFAULT;
   const GOptionEntry entries[] = {
     { "seed", 's', 0, G_OPTION_ARG_INT64, &seed, "First seed", "N" },
     { "count", 'n', 0, G_OPTION_ARG_INT64, &count, "Programs", "N" },
     { "seconds", 't', 0, G_OPTION_ARG_INT64, &seconds, "Time", "N" },
     { "with", 'w', 0, G_OPTION_ARG_STRING, &with, "gpu, eval or jit", "WHAT" },
+    { "residency", 'r', 0, G_OPTION_ARG_STRING, &residency,
+        "auto, resident or sliced", "WHAT" },
     { "print", 'p', 0, G_OPTION_ARG_NONE, &print, "Print each program", NULL },
     { "no-shrink", 0, G_OPTION_FLAG_REVERSE, G_OPTION_ARG_NONE, &small,
         "Leave programs as they are", NULL },
@@ -563,12 +567,18 @@ main (int argc, char **argv)
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error))
     goto failed;
+  if (g_strcmp0 (residency, "resident") == 0)
+    options.residency = VYRE_RESIDENCY_RESIDENT;
+  else if (g_strcmp0 (residency, "sliced") == 0)
+    options.residency = VYRE_RESIDENCY_SLICED;
+  else if (residency != NULL && !g_str_equal (residency, "auto"))
+    goto unknown_residency;
   eval = g_strcmp0 (with, "eval") == 0;
   compiled = g_strcmp0 (with, "jit") == 0;
   if (compiled && jit_device () == NULL)
     return 77;
   if (!eval && !compiled) {
-    runtime = vyre_runtime_acquire (&VYRE_RUNTIME_OPTIONS_DEFAULT, &error);
+    runtime = vyre_runtime_acquire (&options, &error);
     if (runtime == NULL) {
       g_printerr ("no device: %s\n", error->message);
       return 77;
@@ -603,6 +613,10 @@ main (int argc, char **argv)
   g_clear_pointer (&tenant, vyre_tenant_free);
   g_clear_pointer (&runtime, vyre_runtime_unref);
   return failed == 0 ? 0 : 1;
+
+unknown_residency:
+  g_printerr ("--residency is auto, resident or sliced, not '%s'\n", residency);
+  return 2;
 
 failed:
   g_printerr ("%s\n", error->message);

@@ -9,13 +9,15 @@
 #include <string.h>
 
 #define LIMIT_US (60 * G_USEC_PER_SEC)
-/* A machine under load takes its time. */
-#define CANCEL_LIMIT_US (2 * G_USEC_PER_SEC)
-#define NEIGHBOUR_LIMIT_US (10 * G_USEC_PER_SEC)
+/* A machine under load takes its time, and some drivers compile a program where
+ * they run the others. */
+#define CANCEL_LIMIT_US (G_USEC_PER_SEC / 2)
+#define NEIGHBOUR_LIMIT_US (5 * G_USEC_PER_SEC)
 
 static VyreRuntime *runtime;
 static VyreTenant *tenant, *neighbour;
 static VyreBlock *block;
+static gint64 worst_cancel, worst_wait; /* of all tests, in µs */
 
 static const struct
 {
@@ -156,6 +158,15 @@ test_below_max_steps (void)
   }
 }
 
+static VyreExecutable *
+compile_invert (void)
+{
+  return compile ("program workgroup(64);\n"
+                  "buffer data: readwrite u32[] @0;\n"
+                  "main { let i = invocation_id.x + 16;\n"
+                  "  data[i] = ~data[i]; }\n");
+}
+
 /* The neighbour's windows end while that one runs; the longest it took. */
 static gint64
 neighbour_works (VyreExecutable *invert, guint groups, guint rounds)
@@ -170,72 +181,124 @@ neighbour_works (VyreExecutable *invert, guint groups, guint rounds)
         VYRE_WINDOW_DONE);
     longest = MAX (longest, g_get_monotonic_time () - start);
   }
+  worst_wait = MAX (worst_wait, longest);
+  g_assert_cmpint (longest, <, NEIGHBOUR_LIMIT_US);
   return longest;
+}
+
+/* A neighbour in a thread of its own that always has windows in flight. */
+typedef struct
+{
+  VyreExecutable *invert;
+  GThread *thread;
+  gint stop, rounds; /* atomic */
+} Flow;
+
+static gpointer
+flow (gpointer data)
+{
+  Flow *flow = data;
+
+  while (!g_atomic_int_get (&flow->stop)) {
+    g_autoptr (VyreWindow) first = submit (neighbour, flow->invert, 64, 0);
+
+    neighbour_works (flow->invert, 64, 1);
+    g_assert_cmpint (
+        vyre_window_wait (first, g_get_monotonic_time () + LIMIT_US, NULL), ==,
+        VYRE_WINDOW_DONE);
+    g_atomic_int_inc (&flow->rounds);
+  }
+  return NULL;
+}
+
+static void
+flow_begin (Flow *self, VyreExecutable *invert)
+{
+  *self = (Flow){ .invert = invert };
+  self->thread = g_thread_new ("flow", flow, self);
+}
+
+/* Waits until it has gone on for some rounds from now. */
+static void
+flow_goes_on (Flow *self)
+{
+  gint before = g_atomic_int_get (&self->rounds);
+  gint64 end = g_get_monotonic_time () + LIMIT_US;
+
+  while (g_atomic_int_get (&self->rounds) < before + 3) {
+    g_assert_cmpint (g_get_monotonic_time (), <, end);
+    g_usleep (1000);
+  }
+}
+
+static void
+flow_end (Flow *self)
+{
+  g_atomic_int_set (&self->stop, 1);
+  g_thread_join (self->thread);
+}
+
+/* Cancels them all; how long it took until the last one had ended. */
+static gint64
+cancel (VyreWindow *const *windows, guint n)
+{
+  gint64 start = g_get_monotonic_time (), took;
+
+  for (guint i = 0; i < n; i++)
+    vyre_window_cancel (windows[i]);
+  for (guint i = 0; i < n; i++)
+    g_assert_cmpint (vyre_window_wait (windows[i], start + LIMIT_US, NULL), ==,
+        VYRE_WINDOW_CANCELLED);
+  took = g_get_monotonic_time () - start;
+  worst_cancel = MAX (worst_cancel, took);
+  g_assert_cmpint (took, <, CANCEL_LIMIT_US);
+  return took;
 }
 
 static void
 test_cancel (void)
 {
-  g_autoptr (VyreExecutable) invert =
-      compile ("program workgroup(64);\n"
-               "buffer data: readwrite u32[] @0;\n"
-               "main { let i = invocation_id.x + 16;\n"
-               "  data[i] = ~data[i]; }\n");
+  g_autoptr (VyreExecutable) invert = compile_invert ();
+  Flow flow;
 
+  flow_begin (&flow, invert);
   for (guint i = 0; i < G_N_ELEMENTS (shapes); i++) {
     g_autoptr (VyreExecutable) executable = compile (shapes[i].text);
     g_autoptr (VyreWindow) window =
         submit (tenant, executable, shapes[i].groups, 0);
-    gint64 longest, start, took;
 
-    g_assert_cmpint (
-        vyre_window_wait (window, g_get_monotonic_time () + 30000, NULL), ==,
-        VYRE_WINDOW_RUNNING);
-    longest = neighbour_works (invert, 4, 5);
+    flow_goes_on (&flow);
     g_assert_cmpint (
         vyre_window_wait (window, 0, NULL), ==, VYRE_WINDOW_RUNNING);
-    start = g_get_monotonic_time ();
-    vyre_window_cancel (window);
-    g_assert_cmpint (vyre_window_wait (window, start + LIMIT_US, NULL), ==,
-        VYRE_WINDOW_CANCELLED);
-    took = g_get_monotonic_time () - start;
-    g_test_message ("%s: cancelled in %.1f ms, a neighbour waited %.1f ms",
-        shapes[i].name, took / 1e3, longest / 1e3);
-    g_assert_cmpint (took, <, CANCEL_LIMIT_US);
-    g_assert_cmpint (longest, <, NEIGHBOUR_LIMIT_US);
+    g_test_message (
+        "%s: cancelled in %.1f ms", shapes[i].name, cancel (&window, 1) / 1e3);
   }
+  flow_end (&flow);
 }
 
 /* All of them at once, with a neighbour. */
 static void
 test_cancel_together (void)
 {
-  g_autoptr (VyreExecutable) invert =
-      compile ("program workgroup(64);\n"
-               "buffer data: readwrite u32[] @0;\n"
-               "main { let i = invocation_id.x + 16;\n"
-               "  data[i] = ~data[i]; }\n");
-  VyreWindow *windows[6];
-  gint64 longest, start, took;
+  g_autoptr (VyreExecutable) invert = compile_invert ();
+  VyreWindow *windows[12];
+  Flow flow;
 
+  flow_begin (&flow, invert);
   for (guint i = 0; i < G_N_ELEMENTS (windows); i++) {
-    g_autoptr (VyreExecutable) executable = compile (shapes[i].text);
-    windows[i] = submit (tenant, executable, shapes[i].groups, 0);
+    const guint shape = i % 6;
+    g_autoptr (VyreExecutable) executable = compile (shapes[shape].text);
+
+    windows[i] = submit (tenant, executable, shapes[shape].groups, 0);
   }
-  longest = neighbour_works (invert, 4, 5);
-  start = g_get_monotonic_time ();
+  flow_goes_on (&flow);
+  g_test_message (
+      "one of them cancelled in %.1f ms", cancel (windows, 1) / 1e3);
+  g_test_message ("the others cancelled in %.1f ms",
+      cancel (windows + 1, G_N_ELEMENTS (windows) - 1) / 1e3);
+  flow_end (&flow);
   for (guint i = 0; i < G_N_ELEMENTS (windows); i++)
-    vyre_window_cancel (windows[i]);
-  for (guint i = 0; i < G_N_ELEMENTS (windows); i++) {
-    g_assert_cmpint (vyre_window_wait (windows[i], start + LIMIT_US, NULL), ==,
-        VYRE_WINDOW_CANCELLED);
     vyre_window_unref (windows[i]);
-  }
-  took = g_get_monotonic_time () - start;
-  g_test_message ("all cancelled in %.1f ms, a neighbour waited %.1f ms",
-      took / 1e3, longest / 1e3);
-  g_assert_cmpint (took, <, CANCEL_LIMIT_US);
-  g_assert_cmpint (longest, <, NEIGHBOUR_LIMIT_US);
 }
 
 /* A tenant whose windows do not end has all of the ring that it gets, and the
@@ -243,11 +306,7 @@ test_cancel_together (void)
 static void
 test_full_ring (void)
 {
-  g_autoptr (VyreExecutable) invert =
-      compile ("program workgroup(64);\n"
-               "buffer data: readwrite u32[] @0;\n"
-               "main { let i = invocation_id.x + 16;\n"
-               "  data[i] = ~data[i]; }\n");
+  g_autoptr (VyreExecutable) invert = compile_invert ();
   g_autoptr (VyreExecutable) executable = compile (shapes[0].text);
   g_autoptr (GPtrArray) windows =
       g_ptr_array_new_with_free_func ((GDestroyNotify) vyre_window_unref);
@@ -255,7 +314,6 @@ test_full_ring (void)
   VyreBinding binding = { block, 0, 4096 };
   guint32 grid[3] = { 100, 1, 1 };
   VyreSubmitOptions options = { grid, 0 };
-  gint64 longest;
 
   for (guint i = 0; i <= runtime->slots && error == NULL; i++) {
     VyreWindow *window =
@@ -265,14 +323,14 @@ test_full_ring (void)
   }
   g_assert_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY);
   g_test_message ("%u windows; %s", windows->len, error->message);
-  longest = neighbour_works (invert, 64, 40);
-  g_test_message ("a neighbour waited %.1f ms", longest / 1e3);
-  for (guint i = 0; i < windows->len; i++)
-    vyre_window_cancel (windows->pdata[i]);
-  for (guint i = 0; i < windows->len; i++)
-    g_assert_cmpint (vyre_window_wait (windows->pdata[i],
-                         g_get_monotonic_time () + LIMIT_US, NULL),
-        ==, VYRE_WINDOW_CANCELLED);
+  g_test_message (
+      "a neighbour waited %.1f ms", neighbour_works (invert, 64, 40) / 1e3);
+  vyre_tenant_set_priority (neighbour, VYRE_PRI_HIGH);
+  g_test_message (
+      "with a higher priority %.1f ms", neighbour_works (invert, 64, 40) / 1e3);
+  vyre_tenant_set_priority (neighbour, VYRE_PRI_NORMAL);
+  g_test_message ("all cancelled in %.1f ms",
+      cancel ((VyreWindow **) windows->pdata, windows->len) / 1e3);
 }
 
 int
@@ -303,6 +361,9 @@ main (int argc, char **argv)
   g_test_add_func ("/endless/cancel-together", test_cancel_together);
   g_test_add_func ("/endless/full-ring", test_full_ring);
   status = g_test_run ();
+  g_print ("# longest cancellation %.1f ms, longest wait of a neighbour %.1f "
+           "ms\n",
+      worst_cancel / 1e3, worst_wait / 1e3);
   vyre_block_unref (block);
   vyre_tenant_free (neighbour);
   vyre_tenant_free (tenant);

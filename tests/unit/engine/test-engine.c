@@ -588,6 +588,56 @@ test_ring_full (void)
   vyre_block_unref (block);
 }
 
+/* Prepared windows keep their descriptors; when all are taken, the next one is
+ * told so when it is prepared, and other tenants still get some. */
+static void
+test_descriptors (void)
+{
+  g_autoptr (VyreExecutable) forever =
+      make_executable (&forever_shape, forever_code, sizeof forever_code);
+  VyreBlock *block = make_block (4);
+  VyreBinding bindings[1] = { { block, 0, 4 } };
+  guint32 grid[3] = { 1, 1, 1 };
+  VyreSubmitOptions options = { grid, 1000 };
+  g_autoptr (GPtrArray) windows =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) vyre_window_unref);
+  g_autoptr (GError) error = NULL;
+  guint n_free = runtime->n_free_descriptors;
+
+  for (guint i = 0; i <= n_free && error == NULL; i++) {
+    VyreWindow *window =
+        vyre_window_prepare (tenant, forever, bindings, 1, &options, &error);
+    if (window != NULL)
+      g_ptr_array_add (windows, window);
+  }
+  g_assert_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY);
+  g_assert_nonnull (strstr (error->message, "descriptors"));
+  g_test_message ("%u windows; %s", windows->len, error->message);
+  g_assert_cmpuint (windows->len, >=, n_free / 2);
+  g_assert_cmpuint (windows->len, <, n_free);
+  g_clear_error (&error);
+  g_assert_null (
+      vyre_tenant_submit (tenant, forever, bindings, 1, &options, &error));
+  g_assert_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY);
+  g_assert_nonnull (strstr (error->message, "descriptors"));
+  g_clear_error (&error);
+
+  VyreTenant *other = vyre_tenant_new (runtime, "other", &error);
+  g_assert_no_error (error);
+  g_autoptr (VyreWindow) window =
+      vyre_tenant_submit (other, forever, bindings, 1, &options, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (
+      vyre_window_wait (window, deadline (), NULL), ==, VYRE_WINDOW_FAULT);
+  g_clear_pointer (&window, vyre_window_unref);
+  vyre_tenant_free (other);
+  g_ptr_array_set_size (windows, 0);
+  g_assert_cmpuint (runtime->n_free_descriptors, ==, n_free);
+  g_assert_cmpuint (
+      runtime->uses[vyre_tenant_get_id (tenant)].descriptors, ==, 0);
+  vyre_block_unref (block);
+}
+
 /* Prepared windows are published over and over, with other memory now and then,
  * and without being waited for: those in flight are BUSY, all others run. */
 static void
@@ -700,6 +750,7 @@ main (int argc, char **argv)
   g_test_add_func ("/engine/tenants-share", test_tenants_share);
   g_test_add_func ("/engine/binding-errors", test_binding_errors);
   g_test_add_func ("/engine/ring-full", test_ring_full);
+  g_test_add_func ("/engine/descriptors", test_descriptors);
   g_test_add_func ("/engine/publish-again", test_publish_again);
   g_test_add_func ("/engine/snapshot", test_snapshot);
   int status = g_test_run ();
