@@ -49,7 +49,7 @@ def draw(columns, path, title):
     other.set_ylabel("windows/s", color="tab:orange")
     other.set_ylim(bottom=0)
 
-    bottom.plot(at, [100 * d for d in columns["depth_ratio"][1:]],
+    bottom.plot(at, [d / 100 for d in columns["depth_bps"][1:]],
                 color="tab:green")
     bottom.set_ylabel("ring in use, %", color="tab:green")
     bottom.set_ylim(0, 100)

@@ -28,7 +28,7 @@ static const Column columns[] = {
   { "windows_in_flight", "runtime", "windows-in-flight" },
   { "bytes_bound", "runtime", "bytes-bound" },
   { "launches", "runtime", "launches" },
-  { "depth_ratio", "ring", "depth-ratio" },
+  { "depth_bps", "counters", "frontier-density-bps" },
   { "host_copy_bytes", "evidence", "host-copy-bytes" },
   { "host_copy_avoided_bytes", "evidence", "host-copy-avoided-bytes" },
   { "stalled", "watchdog", "stalled" },

@@ -42,13 +42,13 @@ def check_csv(path, n_buffers):
     check(rows, "there are rows")
     for name in rows[0]:
         column = [float(row[name]) for row in rows]
-        if name not in ("windows_in_flight", "depth_ratio", "stalled"):
+        if name not in ("windows_in_flight", "depth_bps", "stalled"):
             check(column == sorted(column), f"{name} only rises: {column}")
     last = rows[-1]
     check(last["windows_done"] == str(n_buffers), f"windows: {last}")
     # Input and output of each.
     check(last["bytes_bound"] == str(2 * 1024 * n_buffers), f"bytes: {last}")
-    check(all(0 <= float(row["depth_ratio"]) <= 1 for row in rows), "ratios")
+    check(all(0 <= float(row["depth_bps"]) <= 10000 for row in rows), "ratios")
     return list(rows[0])
 
 
@@ -81,7 +81,7 @@ def plot():
     with open(table, "w") as file:
         file.write(",".join(titles) + "\n")
         for i in range(20):
-            file.write(",".join(str(i if t not in ("depth_ratio", "stalled")
+            file.write(",".join(str(i if t not in ("depth_bps", "stalled")
                                     else i % 2) for t in titles) + "\n")
         file.write("1,,,\n")
     run(sys.executable, script, table, picture, "a title")

@@ -94,6 +94,8 @@ compile (const char *text)
   g_assert_no_error (error);
   executable = vyre_executable_new (runtime, program, &error);
   g_assert_no_error (error);
+  /* What is tested here is the interpreter. */
+  vyre_executable_set_engine (executable, VYRE_ENGINE_INTERP);
   return executable;
 }
 

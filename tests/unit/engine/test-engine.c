@@ -77,6 +77,8 @@ make_executable (const Shape *shape, const guint32 *code, gsize code_bytes)
   VyreExecutable *executable =
       vyre_executable_new_lowered (runtime, lowered, &error);
   g_assert_no_error (error);
+  /* What is tested here is the interpreter. */
+  vyre_executable_set_engine (executable, VYRE_ENGINE_INTERP);
   return executable;
 }
 

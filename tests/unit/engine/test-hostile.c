@@ -139,6 +139,8 @@ compile (const char *text)
   if (error != NULL)
     g_test_message ("%s\n%s", error->message, text);
   g_assert_no_error (error);
+  /* What is tested here is the interpreter. */
+  vyre_executable_set_engine (executable, VYRE_ENGINE_INTERP);
   return executable;
 }
 
