@@ -355,6 +355,9 @@ def main():
     os.environ["VYRE_CACHE_DIR"] = os.path.join(content, "cache")
     devices = subprocess.run([os.path.join(content, "bin", "vyre"), "devices"],
                              stdout=subprocess.PIPE, text=True, check=False)
+    if devices.returncode != 0:
+        sys.exit("no Vulkan device: is the driver installed? VK_DRIVER_FILES "
+                 "names its JSON file where the loader does not find it")
     head = [f"seed {arguments.seed}, {os.cpu_count()} cores", devices.stdout]
     print("\n".join(head), flush=True)
 
