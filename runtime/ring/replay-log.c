@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "replay-log.h"
 
+#include "bytes.h"
 #include "ring.h"
 
 #include <string.h>
@@ -9,47 +10,15 @@
 #define VERSION 1
 #define RECORD_MAGIC 0xDEADBEEFu
 
-static void
-put32 (guint8 *at, guint32 value)
-{
-  value = GUINT32_TO_LE (value);
-  memcpy (at, &value, 4);
-}
-
-static void
-put64 (guint8 *at, guint64 value)
-{
-  value = GUINT64_TO_LE (value);
-  memcpy (at, &value, 8);
-}
-
-static guint32
-get32 (const guint8 *at)
-{
-  guint32 value;
-
-  memcpy (&value, at, 4);
-  return GUINT32_FROM_LE (value);
-}
-
-static guint64
-get64 (const guint8 *at)
-{
-  guint64 value;
-
-  memcpy (&value, at, 8);
-  return GUINT64_FROM_LE (value);
-}
-
 void
 vyre_replay_encode_header (
     const VyreReplayHeader *header, guint8 bytes[VYRE_REPLAY_HEADER_BYTES])
 {
   memcpy (bytes, MAGIC, 8);
-  put32 (bytes + 8, VERSION);
-  put32 (bytes + 12, 0);
-  put64 (bytes + 16, header->capacity);
-  put64 (bytes + 24, header->cursor);
+  vyre_put_le32 (bytes + 8, VERSION);
+  vyre_put_le32 (bytes + 12, 0);
+  vyre_put_le64 (bytes + 16, header->capacity);
+  vyre_put_le64 (bytes + 24, header->cursor);
 }
 
 gboolean
@@ -65,15 +34,15 @@ vyre_replay_decode_header (
         "named.");
     return FALSE;
   }
-  if (get32 (data + 8) != VERSION || get32 (data + 12) != 0) {
+  if (vyre_get_le32 (data + 8) != VERSION || vyre_get_le32 (data + 12) != 0) {
     g_set_error (error, VYRE_RING_ERROR, VYRE_RING_ERROR_UNSUPPORTED,
         "the replay log has version %u and flags 0x%x; %d and 0 are known. "
         "Fix: use the vyre that wrote it.",
-        get32 (data + 8), get32 (data + 12), VERSION);
+        vyre_get_le32 (data + 8), vyre_get_le32 (data + 12), VERSION);
     return FALSE;
   }
-  capacity = get64 (data + 16);
-  cursor = get64 (data + 24);
+  capacity = vyre_get_le64 (data + 16);
+  cursor = vyre_get_le64 (data + 24);
   if (capacity == 0 || capacity > VYRE_REPLAY_MAX_CAPACITY ||
       cursor >= capacity) {
     g_set_error (error, VYRE_RING_ERROR, VYRE_RING_ERROR_MALFORMED,
@@ -92,36 +61,36 @@ void
 vyre_replay_encode_record (
     const VyreReplayRecord *record, guint8 bytes[VYRE_REPLAY_RECORD_BYTES])
 {
-  put32 (bytes, RECORD_MAGIC);
-  put64 (bytes + 4, record->time_ns);
-  put32 (bytes + 12, record->slot);
-  put32 (bytes + 16, record->tenant);
-  put32 (bytes + 20, record->opcode);
+  vyre_put_le32 (bytes, RECORD_MAGIC);
+  vyre_put_le64 (bytes + 4, record->time_ns);
+  vyre_put_le32 (bytes + 12, record->slot);
+  vyre_put_le32 (bytes + 16, record->tenant);
+  vyre_put_le32 (bytes + 20, record->opcode);
   for (guint i = 0; i < G_N_ELEMENTS (record->args); i++)
-    put32 (bytes + 24 + 4 * i, record->args[i]);
-  put32 (bytes + 40, record->epoch);
-  put32 (bytes + 44, record->status);
-  put32 (bytes + 48, record->failure);
-  put32 (bytes + 52, record->backend_code);
-  put64 (bytes + 56, record->digest);
+    vyre_put_le32 (bytes + 24 + 4 * i, record->args[i]);
+  vyre_put_le32 (bytes + 40, record->epoch);
+  vyre_put_le32 (bytes + 44, record->status);
+  vyre_put_le32 (bytes + 48, record->failure);
+  vyre_put_le32 (bytes + 52, record->backend_code);
+  vyre_put_le64 (bytes + 56, record->digest);
 }
 
 gboolean
 vyre_replay_decode_record (
     VyreReplayRecord *record, const guint8 bytes[VYRE_REPLAY_RECORD_BYTES])
 {
-  if (get32 (bytes) != RECORD_MAGIC)
+  if (vyre_get_le32 (bytes) != RECORD_MAGIC)
     return FALSE;
-  record->time_ns = get64 (bytes + 4);
-  record->slot = get32 (bytes + 12);
-  record->tenant = get32 (bytes + 16);
-  record->opcode = get32 (bytes + 20);
+  record->time_ns = vyre_get_le64 (bytes + 4);
+  record->slot = vyre_get_le32 (bytes + 12);
+  record->tenant = vyre_get_le32 (bytes + 16);
+  record->opcode = vyre_get_le32 (bytes + 20);
   for (guint i = 0; i < G_N_ELEMENTS (record->args); i++)
-    record->args[i] = get32 (bytes + 24 + 4 * i);
-  record->epoch = get32 (bytes + 40);
-  record->status = get32 (bytes + 44);
-  record->failure = get32 (bytes + 48);
-  record->backend_code = get32 (bytes + 52);
-  record->digest = get64 (bytes + 56);
+    record->args[i] = vyre_get_le32 (bytes + 24 + 4 * i);
+  record->epoch = vyre_get_le32 (bytes + 40);
+  record->status = vyre_get_le32 (bytes + 44);
+  record->failure = vyre_get_le32 (bytes + 48);
+  record->backend_code = vyre_get_le32 (bytes + 52);
+  record->digest = vyre_get_le64 (bytes + 56);
   return TRUE;
 }
