@@ -24,7 +24,7 @@
 #define HOT_BYTES_CPU (256 * 1024)
 /* There, no more windows than this are begun while a program is compiled: they
  * would take longer than the compiler and its code. */
-#define AHEAD_CPU 4
+#define AHEAD_CPU 1
 
 /* --- compiling ------------------------------------------------------------- */
 
