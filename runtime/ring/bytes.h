@@ -40,4 +40,11 @@ vyre_get_le64 (const guint8 *at)
   return GUINT64_FROM_LE (value);
 }
 
+/* Word number index of what bytes hold. */
+static inline guint32
+vyre_get_word (const void *bytes, gsize index)
+{
+  return vyre_get_le32 ((const guint8 *) bytes + index * 4);
+}
+
 G_END_DECLS

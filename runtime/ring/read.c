@@ -2,16 +2,9 @@
 /* Strict readers of control, ring and debug-log snapshots. */
 #include "ring.h"
 
+#include "bytes.h"
+
 #include <string.h>
-
-static guint32
-word_at (const void *bytes, gsize index)
-{
-  guint32 word;
-
-  memcpy (&word, (const guint8 *) bytes + index * 4, 4);
-  return GUINT32_FROM_LE (word);
-}
 
 static gboolean
 check_aligned (const char *what, gsize n_bytes, GError **error)
@@ -46,7 +39,7 @@ read_control (const void *control, gsize n_bytes, guint64 index, guint32 *value,
   if (!check_aligned ("control block", n_bytes, error) ||
       !check_word ("control block", n_bytes, index, error))
     return FALSE;
-  *value = word_at (control, (gsize) index);
+  *value = vyre_get_word (control, (gsize) index);
   return TRUE;
 }
 
@@ -86,7 +79,7 @@ vyre_ring_read_metrics (const void *control, gsize n_bytes,
 
   *n_metrics = 0;
   for (i = 0; i < VYRE_METRICS_SLOTS; i++) {
-    guint32 count = word_at (control, VYRE_C_METRICS + i);
+    guint32 count = vyre_get_word (control, VYRE_C_METRICS + i);
 
     if (count > 0)
       metrics[(*n_metrics)++] = (VyreRingMetric){ i, count };
@@ -108,7 +101,7 @@ vyre_ring_count_done (const void *ring, gsize n_bytes, guint32 n_slots,
       return FALSE;
   }
   for (i = 0; i < n_slots; i++) {
-    if (word_at (ring, (gsize) i * VYRE_SLOT_WORDS + VYRE_W_STATUS) ==
+    if (vyre_get_word (ring, (gsize) i * VYRE_SLOT_WORDS + VYRE_W_STATUS) ==
         VYRE_ST_DONE)
       done++;
   }
@@ -126,7 +119,7 @@ vyre_ring_read_debug_log (const void *log, gsize n_bytes, GArray *records,
   if (!check_aligned ("debug log", n_bytes, error) ||
       !check_word ("debug log", n_bytes, VYRE_D_CURSOR, error))
     return FALSE;
-  cursor = word_at (log, VYRE_D_CURSOR);
+  cursor = vyre_get_word (log, VYRE_D_CURSOR);
   if (cursor % VYRE_D_RECORD_WORDS != 0) {
     g_set_error (error, VYRE_RING_ERROR, VYRE_RING_ERROR_MALFORMED,
         "debug log: cursor %u is no multiple of %u. Fix: capture the log when "
@@ -140,9 +133,9 @@ vyre_ring_read_debug_log (const void *log, gsize n_bytes, GArray *records,
   g_array_set_size (records, 0);
   for (i = 0; i < n; i++) {
     gsize word = VYRE_D_RECORDS + i * VYRE_D_RECORD_WORDS;
-    VyreRingDebugRecord record = { word_at (log, word),
-      { word_at (log, word + 1), word_at (log, word + 2),
-          word_at (log, word + 3) } };
+    VyreRingDebugRecord record = { vyre_get_word (log, word),
+      { vyre_get_word (log, word + 1), vyre_get_word (log, word + 2),
+          vyre_get_word (log, word + 3) } };
 
     g_array_append_val (records, record);
   }

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "telemetry.h"
 
+#include "../ring/bytes.h"
+
 #include <stddef.h>
 #include <string.h>
 #include <time.h>
-
-static guint32
-word_at (const guint8 *bytes, gsize index)
-{
-  guint32 word;
-
-  memcpy (&word, bytes + index * 4, 4);
-  return GUINT32_FROM_LE (word);
-}
 
 static guint32
 saturating_add (guint32 a, guint32 b)
@@ -68,7 +61,7 @@ copy_words (guint32 *to, const guint8 *control, guint first, guint n)
   guint i;
 
   for (i = 0; i < n; i++)
-    to[i] = word_at (control, first + i);
+    to[i] = vyre_get_word (control, first + i);
 }
 
 static void
@@ -76,12 +69,12 @@ decode_control (VyreControlSnapshot *out, const guint8 *control)
 {
   guint32 i;
 
-  out->shutdown = word_at (control, VYRE_C_SHUTDOWN) != 0;
-  out->done_count = word_at (control, VYRE_C_DONE_COUNT);
-  out->epoch = word_at (control, VYRE_C_EPOCH);
+  out->shutdown = vyre_get_word (control, VYRE_C_SHUTDOWN) != 0;
+  out->done_count = vyre_get_word (control, VYRE_C_DONE_COUNT);
+  out->epoch = vyre_get_word (control, VYRE_C_EPOCH);
   out->n_metrics = 0;
   for (i = 0; i < VYRE_METRICS_SLOTS; i++) {
-    guint32 count = word_at (control, VYRE_C_METRICS + i);
+    guint32 count = vyre_get_word (control, VYRE_C_METRICS + i);
 
     if (count > 0)
       out->metrics[out->n_metrics++] = (VyreRingMetric){ i, count };
@@ -94,16 +87,16 @@ decode_control (VyreControlSnapshot *out, const guint8 *control)
       VYRE_TENANT_FAIRNESS_SLOTS);
   copy_words (out->priority_fairness, control, VYRE_C_PRI_FAIRNESS,
       VYRE_PRI_FAIRNESS_SLOTS);
-  out->starvation = word_at (control, VYRE_C_STARVATION);
-  out->exited = word_at (control, VYRE_C_EXITED);
-  out->tail = word_at (control, VYRE_C_TAIL);
-  out->oldest = word_at (control, VYRE_C_OLDEST);
-  out->claimed = word_at (control, VYRE_C_CLAIMED);
-  out->yielded = word_at (control, VYRE_C_YIELDED);
-  out->faulted = word_at (control, VYRE_C_FAULTED);
-  out->idle_polls = word_at (control, VYRE_C_IDLE_POLLS);
-  out->steps = (guint64) word_at (control, VYRE_C_STEPS_HI) << 32 |
-               word_at (control, VYRE_C_STEPS_LO);
+  out->starvation = vyre_get_word (control, VYRE_C_STARVATION);
+  out->exited = vyre_get_word (control, VYRE_C_EXITED);
+  out->tail = vyre_get_word (control, VYRE_C_TAIL);
+  out->oldest = vyre_get_word (control, VYRE_C_OLDEST);
+  out->claimed = vyre_get_word (control, VYRE_C_CLAIMED);
+  out->yielded = vyre_get_word (control, VYRE_C_YIELDED);
+  out->faulted = vyre_get_word (control, VYRE_C_FAULTED);
+  out->idle_polls = vyre_get_word (control, VYRE_C_IDLE_POLLS);
+  out->steps = (guint64) vyre_get_word (control, VYRE_C_STEPS_HI) << 32 |
+               vyre_get_word (control, VYRE_C_STEPS_LO);
 }
 
 gboolean
@@ -172,7 +165,7 @@ mask_table_init (MaskTable *table, const guint8 *control, gsize control_bytes)
   gsize n_words = control_bytes / 4;
 
   table->control = control;
-  table->base = word_at (control, VYRE_C_TENANT_BASE);
+  table->base = vyre_get_word (control, VYRE_C_TENANT_BASE);
   table->n =
       table->base == VYRE_C_TENANT_MASK ? VYRE_TENANT_MASK_SLOTS : VYRE_TENANTS;
   if (table->base >= n_words)
@@ -189,9 +182,9 @@ tenant_may_execute (MaskTable *table, guint32 tenant)
   if (tenant == table->last)
     return table->may_execute;
   table->last = tenant;
-  table->may_execute = tenant < table->n &&
-                       (word_at (table->control, (gsize) table->base + tenant) &
-                           VYRE_TENANT_MAY_EXECUTE) != 0;
+  table->may_execute = tenant < table->n && (vyre_get_word (table->control,
+                                                 (gsize) table->base + tenant) &
+                                                VYRE_TENANT_MAY_EXECUTE) != 0;
   return table->may_execute;
 }
 
@@ -243,12 +236,12 @@ decode_slots (VyreTelemetry *t, MaskTable *masks, const guint8 *ring,
     VyreSlotSnapshot *slot = &t->slots[i];
 
     slot->slot_idx = (guint32) i;
-    slot->status = word_at (words, VYRE_W_STATUS);
-    slot->tenant = word_at (words, VYRE_W_TENANT);
-    slot->opcode = word_at (words, VYRE_W_OPCODE);
-    slot->args_prefix[0] = word_at (words, VYRE_W_ARG0);
-    slot->args_prefix[1] = word_at (words, VYRE_W_ARG0 + 1);
-    slot->args_prefix[2] = word_at (words, VYRE_W_ARG0 + 2);
+    slot->status = vyre_get_word (words, VYRE_W_STATUS);
+    slot->tenant = vyre_get_word (words, VYRE_W_TENANT);
+    slot->opcode = vyre_get_word (words, VYRE_W_OPCODE);
+    slot->args_prefix[0] = vyre_get_word (words, VYRE_W_ARG0);
+    slot->args_prefix[1] = vyre_get_word (words, VYRE_W_ARG0 + 1);
+    slot->args_prefix[2] = vyre_get_word (words, VYRE_W_ARG0 + 2);
     counts[MIN (slot->status, UNKNOWN)]++;
     if (slot->status <= VYRE_ST_FAULT && (1u << slot->status & ACTIVE) != 0) {
       /* A CLAIMED one has been taken already. */
