@@ -121,6 +121,16 @@ failed:
   return FALSE;
 }
 
+char *
+cli_hex (const guint8 *bytes, gsize n)
+{
+  GString *text = g_string_sized_new (2 * n);
+
+  for (gsize i = 0; i < n; i++)
+    g_string_append_printf (text, "%02x", bytes[i]);
+  return g_string_free (text, FALSE);
+}
+
 static gboolean
 is_shipped_name (const char *name)
 {

@@ -42,6 +42,9 @@ gboolean cli_parse (const char *command, int *argc, char ***argv,
     const GOptionEntry *options, const char *arguments, const char *summary,
     int min, int max);
 
+/* n bytes as 2 * n lower-case hex digits; to be freed with g_free(). */
+char *cli_hex (const guint8 *bytes, gsize n);
+
 /* A program by file name, "-" for standard input, or the name of a shipped
  * one where no file is called so. size (or %NULL) gets the bytes of the file,
  * 0 for a shipped program. */

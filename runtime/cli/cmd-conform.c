@@ -220,12 +220,10 @@ check_decoded (const ConformCase *c, VyreWireFlags flags, char **why)
     return NULL;
   }
   if (hash) {
-    g_autoptr (GString) hex = g_string_new (NULL);
+    g_autofree char *hex = cli_hex (fingerprint, VYRE_DIGEST_BYTES);
 
-    for (guint i = 0; i < VYRE_DIGEST_BYTES; i++)
-      g_string_append_printf (hex, "%02x", fingerprint[i]);
-    if (strcmp (hex->str, hash) != 0) {
-      *why = g_strdup_printf ("has fingerprint %s", hex->str);
+    if (strcmp (hex, hash) != 0) {
+      *why = g_strdup_printf ("has fingerprint %s", hex);
       return NULL;
     }
   }

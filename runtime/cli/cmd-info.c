@@ -23,16 +23,6 @@ info_clear (Info *info)
   g_free (info->fingerprint);
 }
 
-static char *
-hex (const guint8 *data)
-{
-  GString *text = g_string_sized_new (2 * VYRE_DIGEST_BYTES);
-
-  for (guint i = 0; i < VYRE_DIGEST_BYTES; i++)
-    g_string_append_printf (text, "%02x", data[i]);
-  return g_string_free (text, FALSE);
-}
-
 /* Also proves that the program encodes, so that it may be walked. */
 static gboolean
 info_collect (Info *info, const VyreProgram *program, GError **error)
@@ -45,8 +35,8 @@ info_collect (Info *info, const VyreProgram *program, GError **error)
     return FALSE;
   data = g_bytes_get_data (blob, &info->wire_bytes);
   /* The header's digest of the body (vir0-wire.md section 4). */
-  info->digest = hex (data + 8);
-  info->fingerprint = hex (fingerprint);
+  info->digest = cli_hex (data + 8, VYRE_DIGEST_BYTES);
+  info->fingerprint = cli_hex (fingerprint, VYRE_DIGEST_BYTES);
   survey_program (program, &info->survey);
   return TRUE;
 }

@@ -15,6 +15,8 @@
 #define DEFAULT_TIMEOUT 60.0
 /* Codes of faults that only our engine has. */
 #define FIRST_OWN_FAULT 64
+/* Of a digest, in messages. */
+#define SHOWN_DIGEST_BYTES 8
 
 typedef struct
 {
@@ -144,16 +146,6 @@ damaged:
   return FALSE;
 }
 
-static char *
-hex (const guint8 digest[32])
-{
-  char *text = g_malloc (17);
-
-  for (guint i = 0; i < 8; i++)
-    g_snprintf (text + 2 * i, 3, "%02x", digest[i]);
-  return text;
-}
-
 /* NULL, or what is different. */
 static char *
 compare_outputs (const VyreProgram *program, const VyreReplayEntry *entry,
@@ -172,8 +164,8 @@ compare_outputs (const VyreProgram *program, const VyreReplayEntry *entry,
     vyre_blake3 (length > 0 ? data : "", length, digest);
     if (memcmp (digest, entry->buffers[i].output, 32) == 0)
       continue;
-    before = hex (entry->buffers[i].output);
-    now = hex (digest);
+    before = cli_hex (entry->buffers[i].output, SHOWN_DIGEST_BYTES);
+    now = cli_hex (digest, SHOWN_DIGEST_BYTES);
     return g_strdup_printf ("buffer \"%s\" of %" G_GSIZE_FORMAT
                             " bytes differs: digest %s then, %s now",
         name, length, before, now);
@@ -281,7 +273,8 @@ say (const ReplayStep *step, guint number, const char *what)
   g_autofree char *text =
       time != NULL ? g_date_time_format (time, "%Y-%m-%dT%H:%M:%S") : NULL;
   g_autofree char *program =
-      step->entry != NULL ? hex (step->entry->program) : NULL;
+      step->entry != NULL ? cli_hex (step->entry->program, SHOWN_DIGEST_BYTES)
+                          : NULL;
 
   printf ("window %u (%s.%06dZ, tenant %u, slot %u%s%s): %s\n", number,
       text != NULL ? text : "?", (int) (us % G_USEC_PER_SEC),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "conform-record.h"
+#include "cli.h"
 
 #include "vir0/blake3.h"
 
@@ -270,7 +271,7 @@ expect_digest (ConformRecord *record, JsonObject *sparse, const guint32 *words,
 {
   const char *wanted = conform_record_string (record, sparse, "blake3");
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
-  g_autoptr (GString) digest = g_string_new (NULL);
+  g_autofree char *digest = NULL;
   guint8 raw[32];
   gsize i;
 
@@ -280,10 +281,9 @@ expect_digest (ConformRecord *record, JsonObject *sparse, const guint32 *words,
     g_byte_array_append (bytes, (const guint8 *) &word, 4);
   }
   vyre_blake3 (bytes->data, bytes->len, raw);
-  for (i = 0; i < sizeof raw; i++)
-    g_string_append_printf (digest, "%02x", raw[i]);
-  if (g_strcmp0 (digest->str, wanted) != 0)
-    conform_record_differs (record, "the digest is %s", digest->str);
+  digest = cli_hex (raw, sizeof raw);
+  if (g_strcmp0 (digest, wanted) != 0)
+    conform_record_differs (record, "the digest is %s", digest);
 }
 
 void
