@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Every recorded case that lowers flat, compiled: bytes and faults are the
  * recorded ones, within the tolerances. */
+#include "../fixture-tools.h"
 #include "run.h"
 
 #include "conform-expect.h"
@@ -17,55 +18,16 @@ member (JsonObject *object, const char *name)
   return json_object_get_object_member (object, name);
 }
 
-static const char *
-text_of (JsonObject *object, const char *name)
-{
-  JsonNode *node = json_object_get_member (object, name);
-
-  return node && JSON_NODE_HOLDS_VALUE (node) ? json_node_get_string (node)
-                                              : NULL;
-}
-
-static GByteArray *
-from_hex (const char *hex)
-{
-  GByteArray *bytes = g_byte_array_new ();
-
-  for (; hex && *hex; hex += 2) {
-    guint8 byte = (guint8) (g_ascii_xdigit_value (hex[0]) * 16 +
-                            g_ascii_xdigit_value (hex[1]));
-
-    g_byte_array_append (bytes, &byte, 1);
-  }
-  return bytes;
-}
-
-static VyreProgram *
-load_program (const char *path, GBytes **blob)
-{
-  g_autofree char *data = NULL;
-  g_autoptr (GError) error = NULL;
-  VyreProgram *program;
-  gsize length;
-
-  g_file_get_contents (path, &data, &length, &error);
-  g_assert_no_error (error);
-  program = vyre_program_decode (
-      (const guint8 *) data, length, VYRE_WIRE_PRESERVE_UNKNOWN, &error);
-  g_assert_no_error (error);
-  *blob = g_bytes_new_take (g_steal_pointer (&data), length);
-  return program;
-}
-
 /* What is bound: recorded bytes, or zeros for outputs. */
 static GByteArray *
 initial (const VyreBuffer *buffer, JsonObject *recorded)
 {
+  const char *hex = text_of (recorded, "input_hex");
   GByteArray *bytes;
   guint64 size = 0;
 
   if (vyre_buffer_role (buffer) != VYRE_ROLE_OUTPUT)
-    return from_hex (text_of (recorded, "input_hex"));
+    return from_hex (hex ? hex : "");
   if (buffer->count > 0)
     vyre_type_static_size (buffer->element, buffer->count, &size);
   bytes = g_byte_array_new ();

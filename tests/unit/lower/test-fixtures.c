@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Every runnable fixture is lowered, verified and evaluated, and its bytes and
  * its grid are compared with the recorded ones. */
-#include <json-glib/json-glib.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../fixture-tools.h"
 #include "eval.h"
 #include "lower/isa.h"
 #include "vir0/wire.h"
@@ -18,46 +18,6 @@ load_json (const char *path, JsonParser **parser)
   json_parser_load_from_file (*parser, path, &error);
   g_assert_no_error (error);
   return json_node_get_object (json_parser_get_root (*parser));
-}
-
-static VyreProgram *
-load_program (const char *path)
-{
-  g_autofree char *data = NULL;
-  g_autoptr (GError) error = NULL;
-  VyreProgram *program;
-  gsize length;
-
-  g_file_get_contents (path, &data, &length, &error);
-  g_assert_no_error (error);
-  program = vyre_program_decode (
-      (const guint8 *) data, length, VYRE_WIRE_PRESERVE_UNKNOWN, &error);
-  g_assert_no_error (error);
-  return program;
-}
-
-static GByteArray *
-from_hex (const char *hex)
-{
-  GByteArray *bytes = g_byte_array_new ();
-
-  for (; hex[0] != '\0'; hex += 2) {
-    guint8 byte = (guint8) (g_ascii_xdigit_value (hex[0]) * 16 +
-                            g_ascii_xdigit_value (hex[1]));
-
-    g_byte_array_append (bytes, &byte, 1);
-  }
-  return bytes;
-}
-
-static const char *
-text_of (JsonObject *object, const char *member)
-{
-  JsonNode *node = json_object_get_member (object, member);
-
-  return node != NULL && JSON_NODE_HOLDS_VALUE (node)
-             ? json_node_get_string (node)
-             : NULL;
 }
 
 static GByteArray *
@@ -176,7 +136,7 @@ run_one (
   const char *status =
       text_of (json_object_get_object_member (root, "run"), "status");
   JsonArray *array = json_object_get_array_member (root, "buffers");
-  g_autoptr (VyreProgram) program = load_program (vir0);
+  g_autoptr (VyreProgram) program = load_program (vir0, NULL);
   g_autoptr (VyreLowered) lowered = NULL;
   g_autoptr (GError) error = NULL;
   g_autoptr (GPtrArray) buffers =

@@ -2,9 +2,9 @@
 /* Every recorded case that runs, through the reference executor: bytes equal to
  * the recorded ones, schedule-dependent cases included, and the recorded
  * faults. */
+#include "../fixture-tools.h"
 #include "support.h"
 
-#include <json-glib/json-glib.h>
 #include <string.h>
 
 /* Worst distance in units in the last place, by function. */
@@ -63,31 +63,6 @@ fault_of (const char *name)
     if (g_str_equal (faults[i].name, name))
       return faults[i].code;
   g_error ("%s fails, and no code is known for it", name);
-}
-
-static const char *
-text_of (JsonObject *object, const char *member)
-{
-  JsonNode *node = json_object_get_member (object, member);
-
-  return node && JSON_NODE_HOLDS_VALUE (node) ? json_node_get_string (node)
-                                              : NULL;
-}
-
-static VyreProgram *
-load_program (const char *path)
-{
-  g_autofree char *data = NULL;
-  g_autoptr (GError) error = NULL;
-  VyreProgram *program;
-  gsize length;
-
-  g_file_get_contents (path, &data, &length, &error);
-  g_assert_no_error (error);
-  program = vyre_program_decode (
-      (const guint8 *) data, length, VYRE_WIRE_PRESERVE_UNKNOWN, &error);
-  g_assert_no_error (error);
-  return program;
 }
 
 static GPtrArray *
@@ -220,7 +195,7 @@ test_case (gconstpointer data)
   g_autofree char *json = g_strdup_printf ("%s.json", base);
   g_autofree char *vir0 = g_strdup_printf ("%s.vir0", base);
   g_autoptr (JsonParser) parser = json_parser_new ();
-  g_autoptr (VyreProgram) program = load_program (vir0);
+  g_autoptr (VyreProgram) program = load_program (vir0, NULL);
   g_autoptr (GPtrArray) inputs = NULL;
   g_autoptr (GPtrArray) outputs = NULL;
   g_autoptr (GError) error = NULL;
@@ -262,7 +237,7 @@ test_invalid (gconstpointer data)
   g_autofree char *json = g_strdup_printf ("%s.json", base);
   g_autofree char *vir0 = g_strdup_printf ("%s.vir0", base);
   g_autoptr (JsonParser) parser = json_parser_new ();
-  g_autoptr (VyreProgram) program = load_program (vir0);
+  g_autoptr (VyreProgram) program = load_program (vir0, NULL);
   g_autoptr (GPtrArray) outputs = NULL;
   g_autoptr (GError) error = NULL;
   JsonObject *with_subgroups;
