@@ -132,6 +132,20 @@ vyre_tenant_stats_finished (
   g_mutex_unlock (&stats->lock);
 }
 
+void
+vyre_tenant_stats_quiesced (
+    VyreTenantStats *stats, guint id, gboolean in_time, guint64 wait_ns)
+{
+  g_mutex_lock (&stats->lock);
+  Entry *entry = find_entry (stats, id);
+  if (entry != NULL) {
+    entry->reading.quiesce_calls++;
+    entry->reading.quiesce_timeouts += !in_time;
+    entry->reading.quiesce_wait_ns += wait_ns;
+  }
+  g_mutex_unlock (&stats->lock);
+}
+
 guint
 vyre_tenant_stats_read (
     VyreTenantStats *stats, VyreTenantReading *readings, guint n)
