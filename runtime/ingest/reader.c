@@ -209,7 +209,7 @@ choose_direct (
       vyre_arena_get_kind (arena) == VYRE_ARENA_DEVICE)
     return FALSE;
   /* Once only: what we read buffered is cached, what we read direct is not,
-   * and the samples leave traces of their own. */
+   * and the samples may leave traces of their own. */
   if (!reader->direct_decided) {
     reader->direct_decided = TRUE;
     reader->direct_pays =

@@ -3,12 +3,13 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "ingest/reader.h"
+#include "ingest/ingest.h"
 
 /* Run once per path: VYRE_IO_PATH says which (see reader.h). */
 
@@ -203,6 +204,45 @@ test_sizes (gconstpointer data)
     g_unlink (path);
   }
   assert_all_returned (arena);
+}
+
+static guint
+count_pages (const char *path, gsize size)
+{
+  g_autofree guint8 *pages = g_malloc (size / 4096 + 1);
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
+  void *data = mmap (NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+  gsize page = sysconf (_SC_PAGESIZE);
+  guint n = 0;
+
+  g_assert_true (data != MAP_FAILED);
+  g_assert_cmpint (mincore (data, size, pages), ==, 0);
+  for (gsize i = 0; i < size / page; i++)
+    n += pages[i] & 1;
+  munmap (data, size);
+  close (fd);
+  return n;
+}
+
+/* Whether a file is cached is found without caching it: what is there after a
+ * question would answer the next one, or the rest of the same. */
+static void
+test_is_cached (void)
+{
+  g_autofree char *path = make_file (8 * MIB);
+  VyreFile file;
+
+  g_assert_true (vyre_file_open (&file, path, VYRE_IO_BUFFERED, NULL));
+  g_assert_true (vyre_file_is_cached (&file, 8 * MIB));
+  drop_cache (path);
+  if (count_pages (path, 8 * MIB) != 0) {
+    g_test_skip ("this file system keeps what it should drop");
+  } else {
+    g_assert_false (vyre_file_is_cached (&file, 8 * MIB));
+    g_assert_cmpuint (count_pages (path, 8 * MIB), ==, 0);
+  }
+  vyre_file_close (&file);
+  g_unlink (path);
 }
 
 /* AUTO: direct for a cold file, buffered for a warm one. */
@@ -523,7 +563,7 @@ free_slowly (gpointer data)
 typedef struct
 {
   VyreReader *reader;
-  gint n_held;                  /* atomic */
+  gint n_held; /* atomic */
 } Full;
 
 /* Cancels once everything that fits has been delivered and the reader has had
@@ -1011,6 +1051,7 @@ main (int argc, char **argv)
   add_modes ("backwards", test_backwards);
   add_modes ("growing", test_growing);
   add_modes ("truncated", test_truncated);
+  g_test_add_func ("/ingest/reader/is-cached", test_is_cached);
   g_test_add_func ("/ingest/reader/auto", test_auto);
   g_test_add_func ("/ingest/reader/seek-storm", test_seek_storm);
   g_test_add_func ("/ingest/reader/cancel", test_cancel);
