@@ -160,3 +160,7 @@ assert_inverted (GstBuffer *buffer, gsize size)
     data[i] = ~data[i];
   assert_buffer (buffer, data, size);
 }
+
+/* Add the tests of interp-memory.c and interp-refusals.c. */
+void add_interp_memory_tests (void);
+void add_interp_refusal_tests (void);
