@@ -271,11 +271,8 @@ cli_conform (int argc, char **argv)
   g_autofree char *engine = NULL;
   g_autofree char *refused = NULL;
   const GOptionEntry options[] = {
-    { "engine", 'e', 0, G_OPTION_ARG_STRING, &engine,
-        "What runs the programs: interp or jit (on a device), or reference",
-        "ENGINE" },
-    { "device", 'd', 0, G_OPTION_ARG_INT, &conform.judge.device,
-        "Device number as in vyre devices, -1 for the best (-1)", "N" },
+    CLI_OPTION_ENGINE ("the programs", &engine),
+    CLI_OPTION_DEVICE (&conform.judge.device),
     { "only", 'o', 0, G_OPTION_ARG_STRING, &conform.only,
         "Run cases whose FOLDER/NAME matches, such as 'ops/bin_*'", "PATTERN" },
     { "refused", 'r', 0, G_OPTION_ARG_FILENAME, &refused,

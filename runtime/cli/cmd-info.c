@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "survey.h"
 
+#include "hex.h"
 #include "vir0/blake3.h"
 
 #include <json-glib/json-glib.h>
@@ -35,8 +36,8 @@ info_collect (Info *info, const VyreProgram *program, GError **error)
     return FALSE;
   data = g_bytes_get_data (blob, &info->wire_bytes);
   /* The header's digest of the body (vir0-wire.md section 4). */
-  info->digest = cli_hex (data + 8, VYRE_DIGEST_BYTES);
-  info->fingerprint = cli_hex (fingerprint, VYRE_DIGEST_BYTES);
+  info->digest = vyre_hex_dup (data + 8, VYRE_DIGEST_BYTES);
+  info->fingerprint = vyre_hex_dup (fingerprint, VYRE_DIGEST_BYTES);
   survey_program (program, &info->survey);
   return TRUE;
 }

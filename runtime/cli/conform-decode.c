@@ -3,6 +3,7 @@
 #include "conform-case.h"
 #include "conform-expect.h"
 
+#include "hex.h"
 #include "vir0/blake3.h"
 #include "vir0/validate.h"
 
@@ -180,7 +181,7 @@ conform_check_decoded (const ConformCase *c, VyreWireFlags flags, char **why)
     return NULL;
   }
   if (hash) {
-    g_autofree char *hex = cli_hex (fingerprint, VYRE_DIGEST_BYTES);
+    g_autofree char *hex = vyre_hex_dup (fingerprint, VYRE_DIGEST_BYTES);
 
     if (strcmp (hex, hash) != 0) {
       *why = g_strdup_printf ("has fingerprint %s", hex);

@@ -39,6 +39,8 @@ VYRE_API VyreProgram *vyre_program_load_file (const char *path,
  * known names in the message, when there is none. */
 VYRE_API VyreProgram *vyre_program_load_shipped (const char *name,
     GError **error);
+/* Could it be the name of a shipped program? The empty text is none. */
+VYRE_API gboolean vyre_program_is_shipped_name (const char *name);
 /* Names of all shipped programs, sorted; free with g_strfreev(). */
 VYRE_API char **vyre_program_list_shipped (void);
 

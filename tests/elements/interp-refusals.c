@@ -40,7 +40,8 @@ test_refusals (void)
     gint code;
     const char *says;
   } cases[] = {
-    { NULL, NULL, GST_RESOURCE_ERROR_NOT_FOUND, "no program" },
+    { NULL, NULL, GST_RESOURCE_ERROR_NOT_FOUND, "no program to run" },
+    { "", NULL, GST_RESOURCE_ERROR_NOT_FOUND, "no program to run" },
     { "no-such-program", NULL, GST_RESOURCE_ERROR_NOT_FOUND, "invert" },
     { "this is no program", NULL, GST_RESOURCE_ERROR_SETTINGS, "1:1" },
     { "invert", "key", GST_RESOURCE_ERROR_SETTINGS, "NAME=KIND:VALUE" },
