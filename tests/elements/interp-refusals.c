@@ -8,22 +8,13 @@ assert_refused (GstElement *element, GstState state, GQuark domain, gint code,
     const char *says)
 {
   GstBus *bus = gst_bus_new ();
-  GstMessage *message;
-  g_autoptr (GError) error = NULL;
-  g_autofree char *debug = NULL;
 
   gst_object_ref_sink (element);
   gst_element_set_bus (element, bus);
   g_assert_cmpint (
       gst_element_set_state (element, state), ==, GST_STATE_CHANGE_FAILURE);
-  message = gst_bus_pop_filtered (bus, GST_MESSAGE_ERROR);
-  g_assert_nonnull (message);
-  gst_message_parse_error (message, &error, &debug);
-  g_test_message ("%s (%s)", error->message, debug);
-  g_assert_error (error, domain, code);
-  if (strstr (error->message, says) == NULL)
-    g_error ("\"%s\" does not say \"%s\"", error->message, says);
-  gst_message_unref (message);
+  assert_error_message (
+      gst_bus_pop_filtered (bus, GST_MESSAGE_ERROR), domain, code, says);
   support_set_state (element, GST_STATE_NULL);
   gst_element_set_bus (element, NULL);
   gst_object_unref (bus);

@@ -95,6 +95,17 @@ start (VyreReader *reader, VyreArena *from, guint64 offset, guint64 stop,
   g_assert_no_error (error);
 }
 
+/* NULL where there is none. */
+static inline VyreBlock *
+next_block (VyreReader *reader, guint64 *offset, gsize *length)
+{
+  VyreBlock *block;
+
+  return vyre_reader_next (reader, &block, offset, length, NULL) == VYRE_READ_OK
+             ? block
+             : NULL;
+}
+
 /* The next block has exactly this range, and the right contents. */
 static inline void
 expect_block (VyreReader *reader, guint64 offset, gsize length)

@@ -135,6 +135,9 @@ cancel_when_full (gpointer data)
 static void
 test_hoarder (void)
 {
+  VyreBlock *block;
+  guint64 offset;
+  gsize length;
   const gsize size = 3 * MIB + 1;
   g_autoptr (VyreArena) small = vyre_arena_new_host (MIB, NULL);
   g_autofree char *path = make_file (size);
@@ -152,14 +155,7 @@ test_hoarder (void)
 
   /* Everything that fits is delivered, then the reader waits. */
   thread = g_thread_new ("late", cancel_when_full, &full);
-  for (;;) {
-    VyreBlock *block;
-    guint64 offset;
-    gsize length;
-
-    if (vyre_reader_next (reader, &block, &offset, &length, NULL) !=
-        VYRE_READ_OK)
-      break;
+  while ((block = next_block (reader, &offset, &length)) != NULL) {
     g_assert_cmpuint (offset, ==, at);
     g_queue_push_tail (&hoard.blocks, block);
     g_atomic_int_inc (&full.n_held);
@@ -171,14 +167,7 @@ test_hoarder (void)
   vyre_reader_cancel (reader, FALSE);
 
   thread = g_thread_new ("free", free_slowly, &hoard);
-  for (;;) {
-    VyreBlock *block;
-    guint64 offset;
-    gsize length;
-
-    if (vyre_reader_next (reader, &block, &offset, &length, NULL) !=
-        VYRE_READ_OK)
-      break;
+  while ((block = next_block (reader, &offset, &length)) != NULL) {
     g_assert_cmpuint (offset, ==, at);
     assert_contents (block->data, offset, length);
     hoard_push (&hoard, block);

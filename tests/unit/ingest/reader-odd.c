@@ -133,6 +133,9 @@ test_device (void)
 static void
 test_proc (void)
 {
+  VyreBlock *block;
+  guint64 offset;
+  gsize length;
   g_autoptr (VyreReader) reader = NULL;
   g_autofree char *contents = NULL;
   g_autoptr (GString) text = g_string_new (NULL);
@@ -144,14 +147,7 @@ test_proc (void)
   }
   reader = open_reader ("/proc/filesystems", VYRE_IO_AUTO);
   start (reader, arena, 0, G_MAXUINT64, 100, 4, FALSE);
-  for (;;) {
-    VyreBlock *block;
-    guint64 offset;
-    gsize length;
-
-    if (vyre_reader_next (reader, &block, &offset, &length, NULL) !=
-        VYRE_READ_OK)
-      break;
+  while ((block = next_block (reader, &offset, &length)) != NULL) {
     g_string_append_len (text, (char *) block->data, length);
     vyre_block_unref (block);
   }

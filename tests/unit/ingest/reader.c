@@ -153,6 +153,9 @@ test_range (gconstpointer data)
 static void
 test_backwards (gconstpointer data)
 {
+  VyreBlock *block;
+  guint64 offset;
+  gsize length;
   VyreIoMode mode = GPOINTER_TO_INT (data);
   const gsize size = MIB + 77;
   g_autofree char *path = make_file (size);
@@ -182,14 +185,7 @@ test_backwards (gconstpointer data)
   start (reader, arena, G_MAXUINT64, 0, 65536, 1, TRUE);
   expect_block (reader, size - 65536, 65536);
   g_assert_cmpint (truncate (path, 100000), ==, 0);
-  for (;;) {
-    VyreBlock *block;
-    guint64 offset;
-    gsize length;
-
-    if (vyre_reader_next (reader, &block, &offset, &length, NULL) !=
-        VYRE_READ_OK)
-      break;
+  while ((block = next_block (reader, &offset, &length)) != NULL) {
     assert_contents (block->data, offset, length);
     vyre_block_unref (block);
     if (offset == 0)
@@ -265,6 +261,9 @@ test_growing (gconstpointer data)
 static void
 test_truncated (gconstpointer data)
 {
+  VyreBlock *block;
+  guint64 offset;
+  gsize length;
   VyreIoMode mode = GPOINTER_TO_INT (data);
   g_autofree char *path = make_file (2 * MIB);
   g_autoptr (VyreReader) reader = NULL;
@@ -277,14 +276,7 @@ test_truncated (gconstpointer data)
   expect_block (reader, 0, 65536);
   g_assert_cmpint (truncate (path, 500001), ==, 0);
   at = 65536;
-  for (;;) {
-    VyreBlock *block;
-    guint64 offset;
-    gsize length;
-
-    if (vyre_reader_next (reader, &block, &offset, &length, NULL) !=
-        VYRE_READ_OK)
-      break;
+  while ((block = next_block (reader, &offset, &length)) != NULL) {
     g_assert_cmpuint (offset, ==, at);
     assert_contents (block->data, offset, length);
     vyre_block_unref (block);
