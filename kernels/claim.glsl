@@ -148,14 +148,46 @@ tenant_table ()
   return launch.control + uint64_t (VYRE_CONTROL_TABLE * 4);
 }
 
-/* May this kernel run what is in the slot? */
 bool
-suits (uint residency, uint kernel)
+is_tile (uint opcode)
 {
+  return opcode - VYRE_TENANT_OP_BASE < VYRE_TENANT_OP_BASE;
+}
+
+/* May this kernel run what is in the slot? Builtins have arguments where tiles
+ * say more about themselves. */
+bool
+suits (uint opcode, uint residency, uint kernel)
+{
+#ifdef VYRE_BUILTINS
+  return !is_tile (opcode);
+#else
   bool mine = launch.kernel != 0u ? kernel == launch.kernel :
       (kernel & ~KERNEL_FEATURES) == 0u;
-  return mine && !older (launch.generation, residency);
+  return mine && is_tile (opcode) && !older (launch.generation, residency);
+#endif
 }
+
+bool
+slot_suits ()
+{
+  return suits (slot_word (VYRE_W_OPCODE), slot_word (VYRE_A_RESIDENCY),
+      slot_word (VYRE_A_KERNEL));
+}
+
+#ifdef VYRE_BUILTINS
+/* Has the host answered what the slot waits for? */
+bool
+is_answered (uint base)
+{
+  uint which = load_relaxed (Words (launch.ring), base + VYRE_A_IO);
+  if (which >= VYRE_IO_SLOTS)
+    return false;
+  uint state = load_relaxed (Words (launch.door), VYRE_DOOR_IO +
+      which * VYRE_DOOR_IO_WORDS + VYRE_DOOR_IO_STATE);
+  return state == VYRE_IOST_OK || state == VYRE_IOST_ERROR;
+}
+#endif
 
 /* Descriptor words that are on their way while the claim is. */
 uint header_line, bindings_line, fetched_descriptor;
@@ -241,8 +273,7 @@ confirm (uint which)
 {
   look_at_slot (which);
   fence_acquire ();
-  bool same = slot_word (VYRE_W_TENANT) == claimed_tenant &&
-      suits (slot_word (VYRE_A_RESIDENCY), slot_word (VYRE_A_KERNEL));
+  bool same = slot_word (VYRE_W_TENANT) == claimed_tenant && slot_suits ();
   if (!same && lane == 0u) {
     atomicStore (Words (launch.ring).w[which * VYRE_SLOT_WORDS +
             VYRE_W_STATUS], claimed_status, SCOPE, BUFFERS,
@@ -326,10 +357,15 @@ scan (uint p, inout uint passes, uint spread, bool fresh, bool suspended,
       ready = status == VYRE_ST_YIELD ? !fresh :
           (status == VYRE_ST_PUBLISHED || status == VYRE_ST_REQUEUE) &&
           !suspended;
+#ifdef VYRE_BUILTINS
+      if (status == VYRE_ST_WAIT_IO)
+        ready = is_answered (base);
+#endif
     }
     if (ready) {
       owner = load_relaxed (ring, base + VYRE_W_TENANT);
-      ready = suits (load_relaxed (ring, base + VYRE_A_RESIDENCY),
+      ready = suits (load_relaxed (ring, base + VYRE_W_OPCODE),
+          load_relaxed (ring, base + VYRE_A_RESIDENCY),
           load_relaxed (ring, base + VYRE_A_KERNEL)) && may_hold (owner);
       if (wish == WISH_OTHER && k < rows)
         ready = ready && owner != served;
@@ -401,7 +437,7 @@ try_ticket ()
   /* The tail of the look before: the slot was read after it. */
   bool lost = !published && older (ticket, tail);
   if (published) {
-    if (suits (slot_word (VYRE_A_RESIDENCY), slot_word (VYRE_A_KERNEL))) {
+    if (slot_suits ()) {
       fetch_descriptor (slot_word (VYRE_A_DESCRIPTOR));
       if (take (which, VYRE_ST_PUBLISHED, slot_word (VYRE_W_TENANT))) {
         have_ticket = false;

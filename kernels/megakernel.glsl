@@ -64,6 +64,7 @@ layout(constant_id = VYRE_SPEC_FEATURES) const uint KERNEL_FEATURES =
 #endif
 #include "state.glsl"
 #include "claim.glsl"
+#include "complete.glsl"
 
 /* Loop passes of one turn of the outer loop beside those that are counted where
  * they are made: its own, those over the priority levels, and one each for the
@@ -136,52 +137,6 @@ begin_lanes ()
 }
 
 #endif
-
-/* --- completion ------------------------------------------------------------ */
-
-void
-count_end (uint tenant_id)
-{
-  add_relaxed (Words (tenant_table ()), VYRE_T_HELD + tenant_id, 0xffffffffu);
-  add_relaxed (Words (launch.door), VYRE_DOOR_LAUNCH +
-      launch.index * VYRE_LAUNCH_WORDS + VYRE_LAUNCH_ACTIVE, 0xffffffffu);
-}
-
-/* The tile in hand has ended. Called in one place: what is called often is in
- * the kernel often, and some devices compile slowly. */
-void
-complete (uint status, uint code, uint address, uint tag)
-{
-  Words record = Words (launch.records +
-      uint64_t (slot) * uint64_t (VYRE_COMPLETION_WORDS * 4));
-  if (lane == 0u) {
-    record.w[VYRE_R_STATUS] = status;
-    record.w[VYRE_R_CODE] = code;
-    record.w[VYRE_R_ADDRESS] = address;
-    record.w[VYRE_R_TAG] = tag;
-    record.w[VYRE_R_STEPS] = total_steps;
-    record.w[VYRE_R_PC] = pc;
-    record.w[VYRE_R_SLICES] = slices;
-  }
-  fence_release ();
-  if (lane == 0u) {
-    Words control = Words (launch.control);
-    Words ring = Words (launch.ring);
-    uint base = slot * VYRE_SLOT_WORDS;
-    if (status == VYRE_ST_FAULT) {
-      store_relaxed (ring, base + VYRE_A_ERROR, code);
-      add_relaxed (control, VYRE_C_FAULTED, 1u);
-    }
-    add_relaxed (Words (tenant_table ()), VYRE_T_FUEL + tenant, total_steps);
-    count_end (tenant);
-    /* DONE first, then the count, then the host's record. */
-    store_relaxed (ring, base + VYRE_W_STATUS, status);
-    if (status == VYRE_ST_DONE)
-      add_relaxed (control, VYRE_C_DONE_COUNT, 1u);
-    atomicStore (record.w[VYRE_R_SEQUENCE], sequence, SCOPE, BUFFERS,
-        gl_SemanticsRelease | gl_SemanticsMakeAvailable);
-  }
-}
 
 /* --- tiles ------------------------------------------------------------------ */
 
@@ -269,11 +224,9 @@ open_tile (inout uint passes)
   slices = 0u;
   pc = 0u;
   read_slot ();
-  uint opcode = slot_word (VYRE_W_OPCODE);
-  if (opcode == VYRE_OP_NOP)
-    return VYRE_FAULT_NONE;
-  if (tenant >= VYRE_TENANTS || opcode != VYRE_TENANT_OP_BASE +
-          tenant * VYRE_TENANT_OP_WINDOW + VYRE_TENANT_OP_RUN_TILE)
+  if (tenant >= VYRE_TENANTS || slot_word (VYRE_W_OPCODE) !=
+      VYRE_TENANT_OP_BASE + tenant * VYRE_TENANT_OP_WINDOW +
+          VYRE_TENANT_OP_RUN_TILE)
     return VYRE_FAULT_BAD_OPCODE;
   bool good = read_header ();
   if (!good && PARALLEL) {
@@ -488,8 +441,6 @@ main ()
           end = VYRE_ST_FAULT;
           code = bad;
           address = slot;
-        } else if (slot_word (VYRE_W_OPCODE) == VYRE_OP_NOP) {
-          end = VYRE_ST_DONE;
         } else {
           if (lane == 0u) {
             add_relaxed (control, VYRE_C_TENANT_FAIRNESS +

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "builtins.h"
 #include "launch.h"
 #include "../lower/isa.h"
 #include "../lower/lower.h"
@@ -66,7 +67,8 @@ typedef struct
   guint64 next_sequence;        /* [lock] of the next slot */
   guint64 oldest_sequence;      /* [lock] all before are free */
   guint64 told_sequence;        /* [lock] the oldest that the kernels know */
-  guint32 published;            /* [lock] slots, wraps */
+  guint32 published;            /* [lock] slots, wraps; and those that waited */
+  guint32 n_answered;           /* [lock] ... of which so many had waited */
   guint used;                   /* [lock] slots in flight */
   gboolean touched;             /* [lock] the doorbell is to be rung */
 } VyreLevel;
@@ -78,7 +80,25 @@ typedef struct
   guint serial;                 /* ids are given out again */
   guint level;                  /* VYRE_PRI_* of what it publishes */
   gboolean dead;                /* unregistered, but not drained */
+  guint32 rights;               /* VYRE_TENANT_MAY_* */
+  guint32 observable_first;     /* a word of the control block */
+  guint n_observables;
+  VyreBlock *table;             /* of DFA_STEP, in the code arena; or NULL */
 } VyreTenantUse;
+
+/* What LOAD_MISS may ask for; resources.c. */
+typedef struct
+{
+  guint tenant, tenant_serial;
+  int fd;
+  guint64 offset;
+  VyreBlock *block;             /* a reference */
+  gsize at, length;             /* in it */
+  guint n_users;                /* [lock] reads under way */
+  gboolean gone;                /* [lock] with its tenant: freed by the last user */
+} VyreResource;
+
+typedef struct _VyreIoServer VyreIoServer;
 
 /* The megakernel's push constants; the order is the shader's. */
 typedef struct
@@ -163,6 +183,18 @@ struct _VyreRuntime
   guint n_compiling; /* [lock] executables that wait to be compiled, or are */
   guint64 windows_compiled;     /* [lock] published for compiled kernels */
 
+  /* Builtins: builtins.c, resources.c, debug-log.c. */
+  VyreKernel *builtins;         /* [lock] a reference; NULL: not compiled yet */
+  gboolean *observable_taken;   /* [lock] by observable */
+  GPtrArray *resources;         /* [lock] by number - 1; NULL: gone */
+  VyreIoServer *io;             /* [lock] to make; NULL until there are resources */
+  guint n_asking;               /* [lock] LOAD_MISS whose requests are to come */
+  guint n_waiting;              /* [lock] windows that wait for the host */
+  VyreLogRecord *log;           /* [lock] the newest VYRE_LOG_KEPT; or NULL */
+  guint64 n_logged;             /* [lock] so far */
+  gboolean draining;            /* [lock] shutdown: nothing is published */
+  gboolean stopped;             /* [lock] ... and kernels were told to leave */
+
   VyreActiveLaunch launches[VYRE_MAX_LAUNCHES]; /* [lock] to write */
   guint n_launches;             /* [lock] to write */
   gint64 unattended_since;      /* [lock] work waits without a kernel; or 0 */
@@ -208,7 +240,11 @@ struct _VyreWindow
   GList link;                   /* [lock] in runtime->windows or ->finished */
   gboolean is_finished;         /* [lock] in the latter */
   VyreRuntime *runtime;         /* a reference */
-  VyreExecutable *executable;   /* a reference */
+  VyreExecutable *executable;   /* a reference; NULL: builtins */
+  guint32 (*items)[1 + VYRE_ARGS_PER_SLOT]; /* builtins: opcode and arguments */
+  guint n_items;
+  VyreItemResult *results;      /* [lock] of these, up to next_tile */
+  gboolean waits;               /* [lock] its request is with the host */
   VyreBinding *bindings;        /* with references to their blocks */
   guint n_bindings;
   guint64 n_bytes;              /* of all bindings */
@@ -302,6 +338,41 @@ void vyre_runtime_ring_bell (VyreRuntime *runtime);
 gboolean vyre_level_advance (VyreRuntime *runtime, VyreLevel *level);
 void vyre_level_poke (VyreRuntime *runtime, guint level);
 
+/* publish.c, lock held. Room for n slots in a row at the level, for which kept
+ * more must be free; the first sequence. BUSY. */
+gboolean vyre_level_find_room (VyreRuntime *runtime, guint tenant,
+    VyreLevel *level, guint n, guint64 *first, GError **error);
+/* Lock held. The slots from first on are the window's, which is in flight. */
+void vyre_window_take_off (VyreWindow *window, guint level, guint64 first,
+    guint n, gint64 now);
+
+/* builtins.c, lock held: a slot's outcome. And what else a tenant has that it
+ * gives back when it goes. */
+void vyre_window_note_item (VyreWindow *window, guint item,
+    const guint32 *record);
+void vyre_tenant_drop_means (VyreRuntime *runtime, guint32 id);
+
+/* debug-log.c, lock held: takes over what the GPU has printed. */
+void vyre_runtime_drain_log (VyreRuntime *runtime);
+
+/* resources.c. Lock held: hands what the GPU asks for to the thread that reads;
+ * forgets a tenant's resources. No lock: ends the thread. */
+void vyre_runtime_take_requests (VyreRuntime *runtime);
+void vyre_tenant_drop_resources (VyreRuntime *runtime, guint32 id);
+void vyre_runtime_end_io (VyreRuntime *runtime);
+gboolean vyre_runtime_is_io_thread (VyreRuntime *runtime);
+
+/* shutdown.c, lock held: goes on with it, once everything has ended. */
+void vyre_runtime_advance_shutdown (VyreRuntime *runtime);
+
+/* What kernels tell the host beside the completion records. */
+static inline guint32 *
+vyre_runtime_tail (VyreRuntime *runtime)
+{
+  return (guint32 *) runtime->records->map +
+         (gsize) runtime->slots * VYRE_COMPLETION_WORDS;
+}
+
 /* describe.c: from bindings to grid and descriptor. The descriptor is written
  * under the lock. */
 gboolean vyre_window_plan (VyreWindow *window, const VyreBinding *bindings,
@@ -327,6 +398,8 @@ void vyre_tenant_retire_locked (VyreRuntime *runtime, guint32 id);
 VyreKernel *vyre_runtime_need_interpreter (VyreRuntime *runtime,
     guint features, GError **error);
 void vyre_runtime_clear_kernels (VyreRuntime *runtime);
+/* The same for the kernel of builtins. */
+VyreKernel *vyre_runtime_need_builtins (VyreRuntime *runtime, GError **error);
 /* Lock held. Is there a live launch that may run what this kernel's windows
  * ask for? */
 gboolean vyre_kernel_is_served (VyreRuntime *runtime, const VyreKernel *kernel);

@@ -5,6 +5,7 @@
 #include "engine-private.h"
 
 #include <stdint.h>
+#include "builtins-spv.h"
 #include "megakernel-parallel-spv.h"
 #include "megakernel-spv.h"
 
@@ -73,9 +74,44 @@ vyre_runtime_need_interpreter (
   return ok ? kernel : NULL;
 }
 
+VyreKernel *
+vyre_runtime_need_builtins (VyreRuntime *runtime, GError **error)
+{
+  g_mutex_lock (&runtime->compile_lock);
+  if (runtime->builtins == NULL) {
+    guint32 constants[] = { runtime->lanes };
+    guint64 ns = 0;
+    VyrePipeline *pipeline =
+        vyre_pipeline_new (runtime->device, (const guint32 *) vyre_builtins_spv,
+            sizeof vyre_builtins_spv, constants, G_N_ELEMENTS (constants),
+            sizeof (VyreLaunchConstants), TRUE, "vyre builtins", &ns, error);
+
+    if (pipeline != NULL &&
+        !vyre_kernel_first_launch (runtime, pipeline, &ns, error))
+      g_clear_pointer (&pipeline, vyre_pipeline_free);
+    if (pipeline != NULL) {
+      VyreKernel *kernel = g_new0 (VyreKernel, 1);
+
+      kernel->refs = 1;
+      kernel->id = VYRE_KERNEL_BUILTIN;
+      kernel->pipeline = pipeline;
+      g_mutex_lock (&runtime->lock);
+      g_ptr_array_add (runtime->compiled, kernel);
+      runtime->builtins = kernel;
+      runtime->kernel_compile_ns += ns;
+      vyre_runtime_unlock (runtime);
+      g_info ("kernel for builtins compiled in %.0f ms", ns / 1e6);
+    }
+  }
+  VyreKernel *kernel = runtime->builtins;
+  g_mutex_unlock (&runtime->compile_lock);
+  return kernel;
+}
+
 void
 vyre_runtime_clear_kernels (VyreRuntime *runtime)
 {
+  g_clear_pointer (&runtime->builtins, vyre_kernel_unref);
   for (guint i = 0; i < VYRE_KERNELS; i++)
     g_clear_pointer (&runtime->interpreters[i].pipeline, vyre_pipeline_free);
 }
@@ -92,8 +128,7 @@ stands_for (const VyreKernel *kernel, const VyreKernel *wanted)
 gboolean
 vyre_kernel_is_served (VyreRuntime *runtime, const VyreKernel *kernel)
 {
-  const guint32 *closed = (const guint32 *) runtime->records->map +
-                          runtime->slots * VYRE_COMPLETION_WORDS;
+  const guint32 *closed = vyre_runtime_tail (runtime) + VYRE_TAIL_CLOSED;
 
   for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
     const VyreActiveLaunch *active = &runtime->launches[i];

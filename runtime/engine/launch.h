@@ -19,10 +19,6 @@
 #define VYRE_KERNEL_ALL 7u
 #define VYRE_KERNELS 8
 
-/* Words behind the completion records, by launch: 1 once its workgroups leave
- * because there was nothing to do. */
-#define VYRE_CLOSED_WORDS 16
-
 /* The start-up probe's words: the host's doorbell, and the answers. */
 #define VYRE_PROBE_DOORBELL 0
 #define VYRE_PROBE_RUNNING 0

@@ -42,12 +42,10 @@ find_slots (VyreRuntime *runtime, VyreLevel *level, guint n, guint64 *first)
   return TRUE;
 }
 
-static gboolean
-check_room (VyreWindow *window, VyreLevel *level, guint n_tiles, guint64 *first,
-    GError **error)
+gboolean
+vyre_level_find_room (VyreRuntime *runtime, guint tenant, VyreLevel *level,
+    guint n, guint64 *first, GError **error)
 {
-  VyreRuntime *runtime = window->runtime;
-  VyreTenantUse *use = &runtime->uses[window->tenant];
   guint kept = 0;
 
   if (runtime->failed) {
@@ -56,28 +54,39 @@ check_room (VyreWindow *window, VyreLevel *level, guint n_tiles, guint64 *first,
         runtime->failure);
     return FALSE;
   }
-  if (vyre_executable_should_wait (window->executable))
-    vyre_runtime_reap (runtime);
-  if (vyre_executable_should_wait (window->executable)) {
-    g_set_error_literal (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY,
-        "the program is being compiled; wait for a window to end");
+  if (runtime->draining) {
+    g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_SHUTDOWN,
+        "the runtime of %s is being shut down; acquire a new one",
+        runtime->info->name);
     return FALSE;
   }
   /* A tenant that has a quarter of the ring leaves a quarter to others: what it
    * runs may never end. */
-  if (use->slots >= level->slots / 4)
+  if (runtime->uses[tenant].slots >= level->slots / 4)
     kept = level->slots / 4;
-  if (level->used + n_tiles + kept > level->slots)
+  if (level->used + n + kept > level->slots)
     vyre_runtime_reap (runtime);
-  if (level->used + n_tiles + kept > level->slots ||
-      !find_slots (runtime, level, n_tiles, first)) {
+  if (level->used + n + kept > level->slots ||
+      !find_slots (runtime, level, n, first)) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY,
         "the ring is full: %u slots in a row are wanted, %u of %u are free, of "
         "which %u are for other tenants; wait for a window to end",
-        n_tiles, level->slots - level->used, level->slots, kept);
+        n, level->slots - level->used, level->slots, kept);
     return FALSE;
   }
   return TRUE;
+}
+
+static gboolean
+check_compiling (VyreExecutable *executable, GError **error)
+{
+  if (vyre_executable_should_wait (executable))
+    vyre_runtime_reap (executable->runtime);
+  if (!vyre_executable_should_wait (executable))
+    return TRUE;
+  g_set_error_literal (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY,
+      "the program is being compiled; wait for a window to end");
+  return FALSE;
 }
 
 gboolean
@@ -231,6 +240,48 @@ write_slots (VyreWindow *window, guint32 groups_per_tile, guint32 residency,
   }
 }
 
+void
+vyre_window_take_off (
+    VyreWindow *window, guint number, guint64 first, guint n, gint64 now)
+{
+  VyreRuntime *runtime = window->runtime;
+  VyreTenantUse *use = &runtime->uses[window->tenant];
+  VyreLevel *level = &runtime->levels[number];
+
+  window->level = number;
+  window->first_sequence = first;
+  window->n_tiles = n;
+  window->next_tile = 0;
+  window->saw_cancelled = FALSE;
+  window->code = VYRE_FAULT_NONE;
+  window->address = window->tag = window->fault_pc = 0;
+  g_clear_pointer (&window->message, g_free);
+  window->steps = 0;
+  window->slices = 0;
+  window->published_at = now;
+
+  level->next_sequence = first + n;
+  level->published += n;
+  level->used += n;
+  level->touched = TRUE;
+  use->slots += n;
+  use->windows++;
+  window->kernel->n_windows++;
+
+  g_atomic_int_set (&window->state, VYRE_WINDOW_RUNNING);
+  /* It may have ended under this very lock, and not have been let go of. */
+  if (window->is_finished) {
+    window->is_finished = FALSE;
+    g_queue_unlink (&runtime->finished, &window->link);
+  } else {
+    vyre_window_ref (window);
+  }
+  g_queue_push_tail_link (&runtime->windows, &window->link);
+  runtime->windows_submitted++;
+  runtime->tiles_published += n;
+  runtime->bytes_bound += window->n_bytes;
+}
+
 gboolean
 vyre_window_enqueue (VyreWindow *window, guint with, gint64 now, GError **error)
 {
@@ -245,7 +296,9 @@ vyre_window_enqueue (VyreWindow *window, guint with, gint64 now, GError **error)
   if (!split (window, level, with, &n_tiles, &groups_per_tile, error) ||
       !vyre_window_reserve (window, error))
     return FALSE;
-  if (!check_room (window, level, n_tiles, &first, error)) {
+  if (!check_compiling (window->executable, error) ||
+      !vyre_level_find_room (
+          runtime, window->tenant, level, n_tiles, &first, error)) {
     if (!window->kept)
       vyre_window_release_descriptor (window);
     return FALSE;
@@ -255,42 +308,12 @@ vyre_window_enqueue (VyreWindow *window, guint with, gint64 now, GError **error)
       vyre_executable_choose_kernel (window->executable, window->n_bytes);
   if (window->kernel->id != 0)
     runtime->windows_compiled++;
-  window->level = use->level;
-  window->first_sequence = first;
-  window->n_tiles = n_tiles;
-  window->next_tile = 0;
-  window->saw_cancelled = FALSE;
-  window->code = VYRE_FAULT_NONE;
-  window->address = window->tag = window->fault_pc = 0;
-  g_clear_pointer (&window->message, g_free);
-  window->steps = 0;
-  window->slices = 0;
-  window->published_at = now;
-
-  level->next_sequence = first + n_tiles;
-  level->published += n_tiles;
-  level->used += n_tiles;
-  level->touched = TRUE;
-  use->slots += n_tiles;
-  use->windows++;
-  window->kernel->n_windows++;
+  vyre_window_take_off (window, use->level, first, n_tiles, now);
   window->executable->n_in_flight++;
   write_descriptor (window);
   window->cancel_asked = FALSE;
   write_slots (window, groups_per_tile, residency_for (window), oldest);
 
-  g_atomic_int_set (&window->state, VYRE_WINDOW_RUNNING);
-  /* It may have ended under this very lock, and not have been let go of. */
-  if (window->is_finished) {
-    window->is_finished = FALSE;
-    g_queue_unlink (&runtime->finished, &window->link);
-  } else {
-    vyre_window_ref (window);
-  }
-  g_queue_push_tail_link (&runtime->windows, &window->link);
-  runtime->windows_submitted++;
-  runtime->tiles_published += n_tiles;
-  runtime->bytes_bound += window->n_bytes;
   vyre_window_note_published (window);
   return TRUE;
 }

@@ -50,13 +50,16 @@ judge (VyreWindow *window)
   g_autofree char *tag = NULL;
 
   if (window->code != VYRE_FAULT_NONE) {
-    const VyreLowered *lowered = window->executable->lowered;
+    const VyreLowered *lowered =
+        window->executable ? window->executable->lowered : NULL;
 
-    if (window->tag > 0 && window->tag <= lowered->n_trap_tags)
+    if (lowered != NULL && window->tag > 0 &&
+        window->tag <= lowered->n_trap_tags)
       tag = vyre_string_display (lowered->trap_tags[window->tag - 1]);
-    window->message = g_strdup_printf ("%s%s%s%s, address %u, instruction %u",
+    window->message = g_strdup_printf ("%s%s%s%s, address %u, %s %u",
         vyre_fault_name (window->code), tag ? " '" : "", tag ? tag : "",
-        tag ? "'" : "", window->address, window->fault_pc);
+        tag ? "'" : "", window->address,
+        lowered != NULL ? "instruction" : "packed operation", window->fault_pc);
     runtime->windows_faulted++;
     return VYRE_WINDOW_FAULT;
   }
@@ -90,8 +93,13 @@ leave_flight (VyreRuntime *runtime, VyreWindow *window)
   level->used -= window->n_tiles;
   use->slots -= window->n_tiles;
   use->windows--;
-  window->kernel->n_windows--;
-  window->executable->n_in_flight--;
+  if (window->waits)
+    runtime->n_waiting--;
+  else
+    window->kernel->n_windows--;
+  window->waits = FALSE;
+  if (window->executable != NULL)
+    window->executable->n_in_flight--;
   if (window->cancel_asked)
     count_cancelling (runtime, -1);
   if (!window->kept)
@@ -132,6 +140,8 @@ vyre_window_reap (VyreWindow *window)
     } else if (record[VYRE_R_STATUS] == VYRE_ST_EMPTY) {
       window->saw_cancelled = TRUE;
     }
+    if (window->results != NULL)
+      vyre_window_note_item (window, window->next_tile, record);
     window->steps += record[VYRE_R_STEPS];
     window->slices += record[VYRE_R_SLICES];
     window->next_tile++;
@@ -161,6 +171,10 @@ vyre_runtime_reap (VyreRuntime *runtime)
 {
   gboolean any = FALSE;
 
+  if (runtime->n_asking > 0)
+    vyre_runtime_take_requests (runtime);
+  if (runtime->log != NULL)
+    vyre_runtime_drain_log (runtime);
   for (GList *l = runtime->windows.head; l != NULL;) {
     VyreWindow *window = l->data;
 
@@ -237,7 +251,9 @@ vyre_window_cancel_locked (VyreWindow *window)
 {
   VyreRuntime *runtime = window->runtime;
 
-  if (window->cancel_asked || vyre_window_state (window) != VYRE_WINDOW_RUNNING)
+  /* Builtins end by themselves. */
+  if (window->cancel_asked || window->items != NULL ||
+      vyre_window_state (window) != VYRE_WINDOW_RUNNING)
     return;
   window->cancel_asked = TRUE;
   vyre_poke (runtime->descriptors,

@@ -127,7 +127,8 @@ mark_shared (VyreWindow *window)
   for (GList *l = window->runtime->windows.head; l != NULL; l = l->next) {
     VyreWindow *other = l->data;
 
-    if (other == window || !interfere (window, other))
+    if (other == window || other->executable == NULL ||
+        !interfere (window, other))
       continue;
     window->replay->entry.flags |= VYRE_REPLAY_SHARED;
     if (other->replay != NULL)

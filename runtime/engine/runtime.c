@@ -118,11 +118,12 @@ create_memory (VyreRuntime *runtime, GError **error)
   } wanted[] = {
     { &runtime->control, VYRE_CONTROL_WORDS * 4, VYRE_MEMORY_RING,
         "vyre control" },
-    { &runtime->door, VYRE_DOOR_WORDS * 4, VYRE_MEMORY_RING, "vyre doorbell" },
+    { &runtime->door, (VYRE_DOOR_WORDS + (gsize) runtime->slots) * 4,
+        VYRE_MEMORY_RING, "vyre doorbell" },
     { &runtime->ring, (gsize) runtime->slots * VYRE_SLOT_BYTES,
         VYRE_MEMORY_RING, "vyre ring" },
     { &runtime->records,
-        ((gsize) runtime->slots * VYRE_COMPLETION_WORDS + VYRE_CLOSED_WORDS) *
+        ((gsize) runtime->slots * VYRE_COMPLETION_WORDS + VYRE_TAIL_WORDS) *
             4,
         VYRE_MEMORY_RECORDS, "vyre completion records" },
     { &runtime->descriptors,
@@ -220,6 +221,9 @@ make_tables (VyreRuntime *runtime)
   runtime->owners = g_new0 (VyreWindow *, runtime->slots);
   runtime->publishing = g_new (guint32, runtime->slots);
   runtime->compiled = g_ptr_array_new ();
+  runtime->resources = g_ptr_array_new ();
+  runtime->observable_taken = g_new0 (gboolean, VYRE_CONTROL_OBSERVABLES);
+  runtime->observable_taken[0] = TRUE; /* the tag of fences */
   runtime->descriptor_generation = g_new0 (guint32, n);
   runtime->free_descriptors = g_new (guint32, n);
   for (guint i = 0; i < n; i++)
@@ -241,6 +245,7 @@ destroy (VyreRuntime *runtime)
     g_mutex_unlock (&runtime->lock);
     g_thread_join (runtime->supervisor);
   }
+  vyre_runtime_end_io (runtime);
   g_clear_pointer (&runtime->copier, vyre_copier_free);
   vyre_runtime_end_recording (runtime);
   vyre_runtime_clear_kernels (runtime);
@@ -248,6 +253,8 @@ destroy (VyreRuntime *runtime)
     g_clear_pointer (&runtime->arena_memory[i], vyre_memory_free);
     vyre_mapped_arena_clear (&runtime->mapped[i]);
   }
+  for (guint i = 0; i < VYRE_TENANTS; i++)
+    g_clear_pointer (&runtime->uses[i].table, vyre_block_unref);
   g_clear_pointer (&runtime->code_arena, vyre_arena_unref);
   VyreMemory **memories[] = { &runtime->code_memory, &runtime->area_map,
     &runtime->areas, &runtime->descriptors, &runtime->records, &runtime->ring,
@@ -261,6 +268,9 @@ destroy (VyreRuntime *runtime)
   g_free (runtime->owners);
   g_free (runtime->publishing);
   g_clear_pointer (&runtime->compiled, g_ptr_array_unref);
+  g_clear_pointer (&runtime->resources, g_ptr_array_unref);
+  g_free (runtime->observable_taken);
+  g_free (runtime->log);
   g_free (runtime->descriptor_generation);
   g_free (runtime->free_descriptors);
   g_free (runtime->residency_reason);
@@ -342,7 +352,7 @@ vyre_runtime_acquire (const VyreRuntimeOptions *options, GError **error)
     registry = g_hash_table_new (g_str_hash, g_str_equal);
   g_autofree char *key = registry_key (vyre_device_get_info (device));
   VyreRuntime *runtime = g_hash_table_lookup (registry, key);
-  if (runtime != NULL && !runtime->failed) {
+  if (runtime != NULL && !runtime->failed && !runtime->draining) {
     vyre_runtime_ref (runtime);
   } else {
     runtime = runtime_new (device, key, options->residency, error);
@@ -434,7 +444,8 @@ vyre_runtime_release (VyreRuntime *runtime)
   /* The supervisor or the monitor may let go of the last window: they cannot
    * join themselves. */
   if (g_thread_self () == runtime->supervisor ||
-      vyre_runtime_is_monitor_thread (runtime))
+      vyre_runtime_is_monitor_thread (runtime) ||
+      vyre_runtime_is_io_thread (runtime))
     g_thread_unref (g_thread_new ("vyre-end", destroy_elsewhere, runtime));
   else
     destroy (runtime);

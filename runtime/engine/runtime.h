@@ -31,6 +31,7 @@ typedef enum
   VYRE_RUNTIME_ERROR_BUSY,      /* ring or descriptors full: reap, then retry */
   VYRE_RUNTIME_ERROR_LOST,      /* the runtime has failed; message says why */
   VYRE_RUNTIME_ERROR_RESIDENCY, /* residency=resident cannot be had */
+  VYRE_RUNTIME_ERROR_SHUTDOWN,  /* the runtime is being shut down */
 } VyreRuntimeError;
 
 typedef enum

@@ -164,7 +164,8 @@ fill_in (VyreRuntime *runtime, guint32 *control, const guint32 *door)
   for (guint i = 0; i < VYRE_PRI_LEVELS; i++) {
     claimed += door[VYRE_DOOR_CLAIMED + i];
     yielded += door[VYRE_DOOR_YIELDED + i];
-    published += runtime->levels[i].published;
+    published +=
+        runtime->levels[i].published - runtime->levels[i].n_answered;
   }
   control[VYRE_C_CLAIMED] = claimed;
   control[VYRE_C_YIELDED] = yielded;

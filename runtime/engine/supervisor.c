@@ -30,6 +30,8 @@
 #define TIME_SLICE_PARALLEL_US (100 * 1000)
 /* A kernel is not kept for longer than this: another takes over. */
 #define RESIDENCY_US (2 * G_USEC_PER_SEC)
+/* Builtins are short: a few workgroups do them all, and take no room. */
+#define BUILTIN_GROUPS 4
 
 static void
 fail (VyreRuntime *runtime, const GError *error)
@@ -53,6 +55,8 @@ forget_launch (VyreRuntime *runtime, VyreActiveLaunch *active)
   vyre_kernel_unref (active->kernel);
   if (--runtime->n_launches == 0 && pending && runtime->unattended_since == 0)
     runtime->unattended_since = g_get_monotonic_time ();
+  if (runtime->stopped)
+    g_cond_broadcast (&runtime->ended);
 }
 
 /* Frees launches that ended. FALSE when the device failed. */
@@ -273,8 +277,7 @@ vyre_runtime_launch_constants (VyreRuntime *runtime, guint64 generation,
 static guint
 open_door (VyreRuntime *runtime)
 {
-  guint32 *closed = (guint32 *) runtime->records->map +
-                    runtime->slots * VYRE_COMPLETION_WORDS;
+  guint32 *closed = vyre_runtime_tail (runtime) + VYRE_TAIL_CLOSED;
   guint i = 0;
 
   while (runtime->launches[i].launch != NULL)
@@ -309,6 +312,14 @@ choose_queue (VyreRuntime *runtime)
   return best;
 }
 
+static guint
+count_workgroups (const VyreRuntime *runtime, const VyreKernel *kernel)
+{
+  if (kernel->id == VYRE_KERNEL_BUILTIN)
+    return MIN (runtime->workgroups_compiled, BUILTIN_GROUPS);
+  return kernel->id != 0 ? runtime->workgroups_compiled : runtime->workgroups;
+}
+
 static gboolean
 start_launch (
     VyreRuntime *runtime, VyreKernel *kernel, guint64 generation, guint index)
@@ -321,8 +332,8 @@ start_launch (
       runtime, generation, index, kernel->id, &constants);
   VyreLaunch *launch =
       vyre_device_launch (runtime->device, kernel->pipeline, queue,
-          kernel->id != 0 ? runtime->workgroups_compiled : runtime->workgroups,
-          &constants, sizeof constants, &error);
+          count_workgroups (runtime, kernel), &constants, sizeof constants,
+          &error);
 
   if (launch == NULL) {
     vyre_kernel_unref (kernel);
@@ -443,8 +454,9 @@ vyre_supervisor_run (gpointer data)
     g_mutex_lock (&runtime->lock);
     if (vyre_runtime_reap (runtime))
       looks = 0;
-    gboolean idle =
-        g_queue_is_empty (&runtime->windows) && runtime->n_launches == 0;
+    vyre_runtime_advance_shutdown (runtime);
+    gboolean idle = runtime->windows.length == runtime->n_waiting &&
+                    runtime->n_launches == 0;
     if (runtime->failed || (idle && runtime->quit)) {
       vyre_runtime_unlock (runtime);
       break;
@@ -458,7 +470,7 @@ vyre_supervisor_run (gpointer data)
       continue;
     }
     if (runtime->quit) {
-      vyre_poke (runtime->control, VYRE_C_SHUTDOWN, 1);
+      vyre_poke (runtime->control, VYRE_C_SHUTDOWN, VYRE_SHUTDOWN_STOP);
       vyre_poke (runtime->door, VYRE_DOOR_SHUTDOWN, 1);
       vyre_ring_store_fence ();
     }

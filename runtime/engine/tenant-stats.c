@@ -171,7 +171,7 @@ vyre_window_note_ended (VyreWindow *window, VyreWindowState state)
     .address = window->address,
     .steps = window->steps,
     .slices = window->slices,
-    .compiled = window->kernel->id != 0,
+    .compiled = (window->kernel->id & VYRE_KERNEL_COMPILED) != 0,
   };
 
   vyre_tenant_stats_finished (window->runtime->stats, window->tenant, &end);

@@ -3,6 +3,8 @@
 #include "engine-private.h"
 
 #define CANCEL_LIMIT_US (5 * G_USEC_PER_SEC)
+#define INITIAL_RIGHTS \
+  (VYRE_TENANT_MAY_EXECUTE | VYRE_TENANT_MAY_PRINT | VYRE_TENANT_MAY_IO)
 
 /* Lock held. A word of the tenant's row, and its copy for telemetry. */
 static void
@@ -33,7 +35,8 @@ vyre_tenant_new (VyreRuntime *runtime, const char *name, GError **error)
   VyreTenantUse *use = &runtime->uses[id];
   *use = (VyreTenantUse){ .serial = use->serial + 1, .level = VYRE_PRI_NORMAL };
   tenant->serial = use->serial;
-  poke_tenant (runtime, id, VYRE_T_MASK, VYRE_TENANT_MAY_EXECUTE);
+  use->rights = INITIAL_RIGHTS;
+  poke_tenant (runtime, id, VYRE_T_MASK, INITIAL_RIGHTS);
   poke_tenant (runtime, id, VYRE_T_QUOTA, VYRE_TENANT_INITIAL_QUOTA);
   vyre_ring_store_fence ();
   runtime->n_tenants++;
@@ -73,6 +76,7 @@ vyre_tenant_retire_locked (VyreRuntime *runtime, guint32 id)
   runtime->uses[id].dead = FALSE;
   runtime->uses[id].serial++;
   runtime->uses[id].descriptors = 0;
+  vyre_tenant_drop_means (runtime, id);
   poke_tenant (runtime, id, VYRE_T_MASK, 0);
   vyre_ring_store_fence ();
 }

@@ -195,6 +195,8 @@ vyre_window_unref (VyreWindow *window)
       vyre_block_unref (window->bindings[i].block);
   }
   g_free (window->bindings);
+  g_free (window->items);
+  g_free (window->results);
   vyre_executable_unref (window->executable);
   vyre_runtime_release (window->runtime);
   g_free (window->message);
@@ -233,6 +235,16 @@ vyre_fault_name (guint code)
       return "instruction outside the verified set";
     case VYRE_FAULT_CANCELLED:
       return "cancelled";
+    case VYRE_FAULT_DENIED:
+      return "the tenant has no right to do this";
+    case VYRE_FAULT_CONTROL_INDEX:
+      return "no word of the tenant's window of observables";
+    case VYRE_FAULT_PACKED:
+      return "a packed slot whose operations do not fit it";
+    case VYRE_FAULT_ARGUMENT:
+      return "an argument is out of range";
+    case VYRE_FAULT_IO:
+      return "reading a resource failed";
     default:
       return "unknown fault code";
   }

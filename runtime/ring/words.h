@@ -59,6 +59,11 @@
 #define VYRE_TENANT_OP_WINDOW 0x00100000u
 #define VYRE_TENANT_OP_RUN_TILE 0u
 
+/* Words that the kernel writes into the slot of a builtin, behind its three
+ * arguments at most. Packed slots need all of theirs: what else the kernel must
+ * know of a slot stands in VYRE_DOOR_SEQUENCES. */
+#define VYRE_A_IO 7 /* LOAD_MISS that waits: its slot of the IO queue */
+
 /* Word offsets in the slot of a tile (arg k stands at VYRE_W_ARG0 + k). */
 #define VYRE_A_TICKET 4            /* publish batch */
 #define VYRE_A_CLASS 5             /* 0 required, 1 look-ahead */
@@ -116,9 +121,13 @@
 #define VYRE_T_FAIRNESS 3072       /* kernel: claims, wraps */
 #define VYRE_T_DEFERRED 4096       /* kernel: claims put off by the quota, wraps */
 #define VYRE_T_FUEL 5120           /* kernel: steps used, wraps */
-#define VYRE_T_OBSERVABLE_FIRST 6144 /* its own window of observables */
+#define VYRE_T_OBSERVABLE_FIRST 6144 /* its own window of observables: first
+                                        word of the control block */
 #define VYRE_T_OBSERVABLE_COUNT 7168
-#define VYRE_TENANT_TABLE_WORDS 8192
+#define VYRE_T_TABLE_LO 8192 /* its transition table for DFA_STEP: address */
+#define VYRE_T_TABLE_HI 9216
+#define VYRE_T_TABLE_STATES 10240 /* of 256 words each */
+#define VYRE_TENANT_TABLE_WORDS 11264
 #define VYRE_CONTROL_OBSERVABLES 1024 /* of a runtime's control block */
 #define VYRE_CONTROL_TABLE (VYRE_C_OBSERVABLE + VYRE_CONTROL_OBSERVABLES)
 #define VYRE_CONTROL_WORDS (VYRE_CONTROL_TABLE + VYRE_TENANT_TABLE_WORDS)
@@ -130,6 +139,9 @@
 #define VYRE_TENANT_MAY_PRINT 4u
 #define VYRE_TENANT_MAY_IO 8u
 #define VYRE_TENANT_MAY_SHUT_DOWN 16u
+/* SHUTDOWN: what has been published is finished, then kernels leave. */
+#define VYRE_SHUTDOWN_DRAIN 1
+#define VYRE_SHUTDOWN_STOP 2
 
 /* --- doorbell ------------------------------------------------------------ */
 
@@ -146,12 +158,25 @@
 #define VYRE_DOOR_YIELDED 37   /* kernel: tiles suspended with state */
 #define VYRE_DOOR_RESUMED 42   /* kernel: suspended tiles claimed */
 #define VYRE_DOOR_CANCELLING 48 /* host: windows in flight that are cancelled */
+#define VYRE_DOOR_LOG_READ 49    /* host: records of the debug log taken */
+#define VYRE_DOOR_LOG_CURSOR 50  /* kernel: records begun */
+#define VYRE_DOOR_LOG_DROPPED 51 /* kernel: records without room */
 #define VYRE_DOOR_LAUNCH 64    /* + launch * VYRE_LAUNCH_WORDS */
 #define VYRE_LAUNCH_WORDS 8
 #define VYRE_LAUNCH_TICKETS 0  /* by level: next sequence to wait for */
 #define VYRE_LAUNCH_ACTIVE 5   /* kernel: tiles in hand */
 #define VYRE_LAUNCH_CLOSING 6  /* kernel: idle for long, all leave */
-#define VYRE_DOOR_WORDS (VYRE_DOOR_LAUNCH + VYRE_MAX_LAUNCHES * VYRE_LAUNCH_WORDS)
+#define VYRE_DOOR_IO (VYRE_DOOR_LAUNCH + VYRE_MAX_LAUNCHES * VYRE_LAUNCH_WORDS)
+/* Answers to the requests in the IO queue, by its slots: the state is EMPTY,
+ * RESERVED (kernel), OK or ERROR (host). */
+#define VYRE_DOOR_IO_WORDS 4
+#define VYRE_DOOR_IO_STATE 0
+#define VYRE_DOOR_IO_CODE 1  /* errno of an ERROR */
+#define VYRE_DOOR_IO_BYTES 2 /* read */
+/* What is copied into snapshots. */
+#define VYRE_DOOR_WORDS (VYRE_DOOR_IO + 64 * VYRE_DOOR_IO_WORDS)
+/* By slot: its sequence, if there is a builtin in it. */
+#define VYRE_DOOR_SEQUENCES VYRE_DOOR_WORDS
 
 /* --- debug log and io queue --------------------------------------------- */
 
@@ -200,6 +225,26 @@
 #define VYRE_R_PC 6       /* instruction that faulted */
 #define VYRE_R_SLICES 7   /* times the tile was suspended */
 
+/* Behind the records, in the same memory: what kernels tell the host besides. */
+#define VYRE_TAIL_CLOSED 0 /* by launch: not 0 once it leaves for want of work */
+#define VYRE_TAIL_IO VYRE_MAX_LAUNCHES /* the IO queue: requests */
+#define VYRE_TAIL_LOG (VYRE_TAIL_IO + VYRE_IO_SLOTS * VYRE_IO_WORDS)
+/* The debug log goes round. Records begin with the words that the protocol
+ * gives them; the format is written last. */
+#define VYRE_LOG_RECORD_WORDS 8
+#define VYRE_LOG_FORMAT 0
+#define VYRE_LOG_ARG1 1
+#define VYRE_LOG_ARG2 2
+#define VYRE_LOG_SLOT_BASE 3
+#define VYRE_LOG_TENANT 4
+#define VYRE_LOG_SEQUENCE 5
+#define VYRE_TAIL_WORDS (VYRE_TAIL_LOG + VYRE_D_CAPACITY * VYRE_LOG_RECORD_WORDS)
+/* How requests in the queue are filled: the resource is source, destination and
+ * tag (section 12.5), then: */
+#define VYRE_IO_TENANT VYRE_IO_OFF_LO
+#define VYRE_IO_PREFETCH VYRE_IO_OFF_HI /* nobody waits: the host recycles it */
+#define VYRE_IO_RING_SLOT VYRE_IO_BYTES
+
 /* Fault codes: vir0-semantics.md section 21, then our own from 64. */
 #define VYRE_FAULT_NONE 0
 #define VYRE_FAULT_INDEX 6            /* R06 */
@@ -215,6 +260,12 @@
 #define VYRE_FAULT_BAD_DESCRIPTOR 66  /* index, generation or tenant mismatch */
 #define VYRE_FAULT_BAD_CODE 67        /* instruction outside the verified set */
 #define VYRE_FAULT_CANCELLED 68
+/* Of builtins. */
+#define VYRE_FAULT_DENIED 69        /* the tenant's mask does not allow it */
+#define VYRE_FAULT_CONTROL_INDEX 70 /* no word of the tenant's window */
+#define VYRE_FAULT_PACKED 71        /* malformed packed slot */
+#define VYRE_FAULT_ARGUMENT 72      /* out of range; the address says which value */
+#define VYRE_FAULT_IO 73            /* the address is an errno */
 
 /* --- window descriptor (device memory, written by the runtime only) ------ */
 
@@ -245,6 +296,8 @@
 
 /* VYRE_A_KERNEL of slots that only one compiled kernel runs. */
 #define VYRE_KERNEL_COMPILED 0x80000000u
+/* The kernel for builtins; known by their opcodes, not by VYRE_A_KERNEL. */
+#define VYRE_KERNEL_BUILTIN 0x40000000u
 
 /* Flags: the program has barriers or workgroup memory, so one lane group runs
  * one whole workgroup at a time instead of a flat range of invocations. */

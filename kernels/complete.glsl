@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The end of what was claimed.
+ */
+
+void
+count_end (uint tenant_id)
+{
+  add_relaxed (Words (tenant_table ()), VYRE_T_HELD + tenant_id, 0xffffffffu);
+  add_relaxed (Words (launch.door), VYRE_DOOR_LAUNCH +
+      launch.index * VYRE_LAUNCH_WORDS + VYRE_LAUNCH_ACTIVE, 0xffffffffu);
+}
+
+/* The tile in hand has ended. Called in one place: what is called often is in
+ * the kernel often, and some devices compile slowly. */
+void
+complete (uint status, uint code, uint address, uint tag)
+{
+  Words record = Words (launch.records +
+      uint64_t (slot) * uint64_t (VYRE_COMPLETION_WORDS * 4));
+  if (lane == 0u) {
+    record.w[VYRE_R_STATUS] = status;
+    record.w[VYRE_R_CODE] = code;
+    record.w[VYRE_R_ADDRESS] = address;
+    record.w[VYRE_R_TAG] = tag;
+    record.w[VYRE_R_STEPS] = total_steps;
+    record.w[VYRE_R_PC] = pc;
+    record.w[VYRE_R_SLICES] = slices;
+  }
+  fence_release ();
+  if (lane == 0u) {
+    Words control = Words (launch.control);
+    Words ring = Words (launch.ring);
+    uint base = slot * VYRE_SLOT_WORDS;
+    if (status == VYRE_ST_FAULT) {
+      store_relaxed (ring, base + VYRE_A_ERROR, code);
+      add_relaxed (control, VYRE_C_FAULTED, 1u);
+    }
+    add_relaxed (Words (tenant_table ()), VYRE_T_FUEL + tenant, total_steps);
+    count_end (tenant);
+    /* DONE first, then the count, then the host's record. */
+    store_relaxed (ring, base + VYRE_W_STATUS, status);
+    if (status == VYRE_ST_DONE)
+      add_relaxed (control, VYRE_C_DONE_COUNT, 1u);
+    atomicStore (record.w[VYRE_R_SEQUENCE], sequence, SCOPE, BUFFERS,
+        gl_SemanticsRelease | gl_SemanticsMakeAvailable);
+  }
+}
