@@ -484,6 +484,10 @@ parse_value (GstVyreBinding *binding, const char *kind, const char *value,
     binding->kind = GST_VYRE_BINDING_ZEROS;
     return value == NULL || parse_byte_count (binding, value, error);
   }
+  if (g_str_equal (kind, "log")) {
+    binding->kind = GST_VYRE_BINDING_LOG;
+    return value == NULL || parse_byte_count (binding, value, error);
+  }
   if (g_str_equal (kind, "keep")) {
     const char *colon = value ? strchr (value, ':') : NULL;
 
@@ -524,7 +528,8 @@ unknown_kind:
   g_set_error (error, GST_VYRE_BINDINGS_ERROR, GST_VYRE_BINDINGS_ERROR_SYNTAX,
       "buffer \"%s\": \"%s%s%s\" is no value; write hex:00ff, file:PATH, "
       "u32:640 (also u8 u16 u64 i8 i16 i32 i64 f32 f64; lists with ';'), "
-      "zeros, zeros:BYTES, keep, keep:BYTES, keep:KIND:VALUE or size:EXPR",
+      "zeros, zeros:BYTES, keep, keep:BYTES, keep:KIND:VALUE, log, log:BYTES "
+      "or size:EXPR",
       binding->name, kind, value ? ":" : "", value ? value : "");
   return FALSE;
 }

@@ -35,6 +35,7 @@ typedef enum
   GST_VYRE_BINDING_ZEROS, /* bytes, when has_bytes */
   GST_VYRE_BINDING_KEEP, /* starts as data, path or zeros (bytes) */
   GST_VYRE_BINDING_SIZE, /* size: length of an outgoing buffer */
+  GST_VYRE_BINDING_LOG, /* bytes, when has_bytes */
 } GstVyreBindingKind;
 
 typedef struct

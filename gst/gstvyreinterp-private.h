@@ -4,6 +4,7 @@
 #include <gst/base/gstadapter.h>
 
 #include "gstvyreinterp.h"
+#include "gstvyreprint.h"
 #include "gstvyreworkload.h"
 
 G_BEGIN_DECLS
@@ -73,6 +74,7 @@ struct _GstVyreInterp
   guint64 max_output_bytes;
   GstVyreTail tail;
   GstVyreOnFault on_fault;
+  char *print_formats; /* path */
   VyreRuntime *runtime; /* from READY on */
   GstStructure *last_kept; /* of the stream that ended last */
 
@@ -105,6 +107,7 @@ struct _GstVyreInterp
   gboolean spins; /* the last item was not long in coming */
   gboolean noted_low;
   gint64 fault_warned; /* when, monotonic; 0: not yet */
+  GstVyrePrinter printer;
 
   /*< under lock; nothing waits for the GPU or for memory, and nothing is
    * pushed, posted or asked with it held >*/

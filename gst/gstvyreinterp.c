@@ -44,6 +44,7 @@
  * * `scratch=zeros`, `scratch=zeros:4096`: zeros at the start of every run
  * * `histogram=keep`, `state=keep:4096`: kept from buffer to buffer, starting
  *   as zeros; `state=keep:file:PATH` and `state=keep:hex:00ff` start otherwise
+ * * `log=log`, `log=log:1028`: what the program prints, see below
  * * `output=size:len(input)/4`: the length of the outgoing buffer in bytes, from
  *   integers, `len(input)`, `+ - * / %`, `min(a,b)`, `max(a,b)` and parentheses
  *
@@ -75,6 +76,26 @@
  * a part of them; at EOS it holds them all. A flush starts kept buffers again
  * from the beginning. When a run fails and runs cannot overlap (see
  * #GstVyreInterp:async-depth), kept buffers hold what they held before it.
+ *
+ * ## What programs print
+ *
+ * A program may print to a ReadWrite buffer of u32 that is bound as `log`. Its
+ * first word counts the words written behind it; a record is four words, the
+ * number of a format and three that the format may show. A place is taken by
+ * adding 4 to the first word; what finds none within the buffer is counted, not
+ * kept. The buffer starts as zeros for every run, and what a run has printed is
+ * posted as the element message `vyre-print` before its result leaves:
+ *
+ * * `version`: (#guint) of this schema, 1
+ * * `source`: (string) `program`
+ * * `records`: a list of structures, in the order of their places, with `number`
+ *   (#guint64, counts the element's records), `tenant` and `format` (#guint),
+ *   `args` (an array of three #guint) and `text` (string)
+ * * `printed`, `dropped`: (#guint64) records so far, and those without a place
+ * * `pts` (#GstClockTime) and `offset` (#guint64) of the buffer
+ *
+ * #GstVyreInterp:print-formats has the formats; a record without one shows its
+ * numbers.
  *
  * ## Faults
  *
@@ -120,6 +141,9 @@
  * gst-launch-1.0 -m filesrc location=in.bin ! vyreinterp program=histogram256 bindings="histogram=keep" ! fakesink
  * ]| Count the values of all bytes; the message `vyre-kept` at the end holds
  * 256 numbers of 32 bits.
+ * |[
+ * gst-launch-1.0 -m filesrc location=in.bin ! vyreinterp program=find-bytes bindings="pattern=hex:0d0a,log=log:16388" ! fakesink
+ * ]| Print where lines of DOS end.
  *
  * Since: 0.1
  */
@@ -422,6 +446,8 @@ gst_vyre_interp_finalize (GObject *object)
   g_free (self->bindings);
   g_free (self->device_name);
   g_free (self->device_uuid);
+  g_free (self->print_formats);
+  gst_vyre_printer_clear (&self->printer);
   g_clear_pointer (&self->last_kept, gst_structure_free);
   /* set_context() may have given one in NULL. */
   g_clear_pointer (&self->runtime, vyre_runtime_unref);

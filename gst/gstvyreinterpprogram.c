@@ -50,7 +50,7 @@ static GstVyreWorkload *
 make_workload (
     GstVyreInterp *self, const char *location, const char *text, GError **error)
 {
-  g_autofree char *bindings_text = NULL, *name = NULL;
+  g_autofree char *bindings_text = NULL, *name = NULL, *print_formats = NULL;
   g_autoptr (VyreRuntime) runtime = gst_vyre_interp_ref_runtime (self);
   g_autoptr (VyreProgram) program = NULL;
   g_autoptr (GPtrArray) bindings = NULL;
@@ -61,6 +61,7 @@ make_workload (
 
   GST_OBJECT_LOCK (self);
   bindings_text = g_strdup (self->bindings);
+  print_formats = g_strdup (self->print_formats);
   on_fault = self->on_fault;
   limits.max_output_bytes = self->max_output_bytes;
   GST_OBJECT_UNLOCK (self);
@@ -76,11 +77,18 @@ make_workload (
   plan = gst_vyre_plan_new (program, bindings, &limits, error);
   if (plan == NULL)
     return NULL;
+  g_autoptr (VyreFormats) formats = NULL;
+  if (plan->log >= 0 && (formats = gst_vyre_print_load_formats (
+                             print_formats, text, error)) == NULL) {
+    gst_vyre_plan_free (plan);
+    return NULL;
+  }
   name = gst_object_get_name (GST_OBJECT (self));
   workload = gst_vyre_workload_new (
       runtime, plan, name, what_survives (on_fault), error);
   if (workload == NULL)
     return NULL;
+  gst_vyre_workload_take_formats (workload, g_steal_pointer (&formats));
 
   GST_INFO_OBJECT (self, "input \"%s\"%s, outgoing \"%s\", %u kept%s",
       plan->slots[plan->input].name, plan->frame_bytes > 0 ? " in frames" : "",

@@ -23,6 +23,7 @@ enum
   PROP_MAX_OUTPUT_BYTES,
   PROP_TAIL,
   PROP_ON_FAULT,
+  PROP_PRINT_FORMATS,
   PROP_TIER,
   PROP_STATS,
   PROP_KEPT,
@@ -220,6 +221,10 @@ set_property (
     case PROP_ON_FAULT:
       self->on_fault = g_value_get_enum (value);
       break;
+    case PROP_PRINT_FORMATS:
+      g_free (self->print_formats);
+      self->print_formats = g_value_dup_string (value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
       break;
@@ -362,6 +367,9 @@ get_property (GObject *object, guint prop_id, GValue *value, GParamSpec *pspec)
       break;
     case PROP_ON_FAULT:
       g_value_set_enum (value, self->on_fault);
+      break;
+    case PROP_PRINT_FORMATS:
+      g_value_set_string (value, self->print_formats);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
@@ -572,6 +580,20 @@ gst_vyre_interp_install_properties (GObjectClass *klass)
       g_param_spec_enum ("on-fault", "On fault",
           "What becomes of a buffer on which the program fails",
           GST_TYPE_VYRE_ON_FAULT, GST_VYRE_ON_FAULT_ERROR, in_ready));
+  /**
+   * GstVyreInterp:print-formats:
+   *
+   * Path of a table of formats for what the program prints to the buffer that is
+   * bound as log: lines of a number, a space and a text with %u, %d, %x, %c or %f
+   * for the record's words. Default: none, which is the one of a shipped program
+   * where that has one. Changes at any time; during a stream, for the next
+   * program that is set.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (klass, PROP_PRINT_FORMATS,
+      g_param_spec_string ("print-formats", "Print formats",
+          "File with formats for what the program prints", NULL, always));
   /**
    * GstVyreInterp:tier:
    *

@@ -165,6 +165,26 @@ survive_fault (GstVyreInterp *self, GstVyreJob *job)
   return GST_FLOW_OK;
 }
 
+/* What the run has printed, before what it made. */
+static void
+post_printed (GstVyreInterp *self, const GstVyreJob *job)
+{
+  GstBuffer *buffer = job->output ? job->output : job->input;
+  GstStructure *printed;
+  const void *log;
+  gsize bytes;
+
+  log = gst_vyre_job_get_log (job, &bytes);
+  if (log == NULL || buffer == NULL)
+    return;
+  printed = gst_vyre_printer_read_log (&self->printer,
+      gst_vyre_workload_get_formats (job->workload),
+      gst_vyre_workload_get_tenant_id (job->workload), log, bytes, buffer);
+  if (printed != NULL)
+    gst_element_post_message (GST_ELEMENT (self),
+        gst_message_new_element (GST_OBJECT (self), printed));
+}
+
 static GstFlowReturn
 finish_job (
     GstVyreInterp *self, GstVyreJob *job, const VyreWindowResult *result)
@@ -172,6 +192,8 @@ finish_job (
   GstBuffer *output;
   guint64 faults;
 
+  if (result->state == VYRE_WINDOW_DONE || result->state == VYRE_WINDOW_FAULT)
+    post_printed (self, job);
   switch (result->state) {
     case VYRE_WINDOW_DONE:
       learn_latency (self, job);

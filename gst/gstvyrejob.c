@@ -80,6 +80,7 @@ gst_vyre_job_free (GstVyreJob *job)
   drop_blocks (job);
   gst_clear_buffer (&job->input);
   gst_clear_buffer (&job->output);
+  g_clear_pointer (&job->log, vyre_block_unref);
   if (job->window != NULL && holds_much (job))
     g_clear_pointer (&job->window, vyre_window_unref);
   job->awaited = FALSE;
@@ -210,6 +211,8 @@ own_bytes (GstVyreJob *job, guint i, const GstVyreLengths *lengths,
       return copy_input ? lengths->input : 0;
     case GST_VYRE_SLOT_OUTGOING:
       return lengths->outgoing;
+    case GST_VYRE_SLOT_LOG:
+      return slot->bytes;
     case GST_VYRE_SLOT_DATA:
     case GST_VYRE_SLOT_ZEROS:
       return job->workload->lasting[i].block ? 0 : slot->bytes;
@@ -257,6 +260,10 @@ fill_slots (GstVyreJob *job)
     VyreBinding *binding = &job->bindings[i];
 
     switch (slot->kind) {
+      case GST_VYRE_SLOT_LOG:
+        gst_vyre_block_fill (job->blocks[i], NULL, slot->bytes);
+        job->log = vyre_block_ref (job->blocks[i]);
+        break;
       case GST_VYRE_SLOT_DATA:
       case GST_VYRE_SLOT_ZEROS:
         if (job->blocks[i] != NULL) {
@@ -427,6 +434,17 @@ unreadable:
       "cannot read the %" G_GSIZE_FORMAT " bytes of the incoming buffer",
       gst_buffer_get_size (job->input));
   return GST_VYRE_FAILED;
+}
+
+const void *
+gst_vyre_job_get_log (const GstVyreJob *job, gsize *bytes)
+{
+  const GstVyrePlan *plan = job->workload->plan;
+
+  if (job->log == NULL)
+    return NULL;
+  *bytes = plan->slots[plan->log].bytes;
+  return job->log->data;
 }
 
 guint

@@ -9,6 +9,9 @@
 
 G_DEFINE_QUARK (gst_vyre_plan_error, gst_vyre_plan_error)
 
+#define LOG_MIN_BYTES 20u
+#define LOG_MAX_BYTES (4u + 16u * 16384u)
+
 /* While a plan is made: a buffer and what was said about it. */
 typedef struct
 {
@@ -372,6 +375,51 @@ check_bound_access (
   return TRUE;
 }
 
+/* The debug log of ring-protocol.md section 11: a cursor and records. */
+static gboolean
+plan_log (GstVyrePlan *plan, const Candidate *candidate, GstVyreSlot *slot,
+    GError **error)
+{
+  const VyreBuffer *buffer = candidate->buffer;
+  guint i = slot - plan->slots;
+
+  if (plan->log >= 0) {
+    g_set_error (error, GST_VYRE_PLAN_ERROR, GST_VYRE_PLAN_ERROR_MISFIT,
+        "buffers \"%s\" and \"%s\" are both bound as log; a program has one",
+        plan->slots[plan->log].name, slot->name);
+    return FALSE;
+  }
+  if (buffer->access != VYRE_ACCESS_READ_WRITE ||
+      buffer->element->kind != VYRE_TYPE_U32 || slot->bytes % 4 != 0 ||
+      slot->bytes < LOG_MIN_BYTES || slot->bytes > LOG_MAX_BYTES) {
+    g_set_error (error, GST_VYRE_PLAN_ERROR, GST_VYRE_PLAN_ERROR_MISFIT,
+        "buffer \"%s\" (%s, %s, %" G_GUINT64_FORMAT
+        " bytes) is no log: that is ReadWrite, of u32, of %u to %u bytes, 4 "
+        "for "
+        "the cursor and 16 for each record; write %s=log:1028",
+        slot->name, vyre_access_name (buffer->access),
+        vyre_type_kind_name (buffer->element->kind), slot->bytes, LOG_MIN_BYTES,
+        LOG_MAX_BYTES, slot->name);
+    return FALSE;
+  }
+  slot->kind = GST_VYRE_SLOT_LOG;
+  plan->log = (gint) i;
+  return TRUE;
+}
+
+static const char *
+kind_word (GstVyreBindingKind kind)
+{
+  switch (kind) {
+    case GST_VYRE_BINDING_KEEP:
+      return "keep";
+    case GST_VYRE_BINDING_LOG:
+      return "log";
+    default:
+      return "zeros";
+  }
+}
+
 static gboolean
 plan_bound (GstVyrePlan *plan, const Candidate *candidate, GstVyreSlot *slot,
     const GstVyrePlanLimits *limits, GError **error)
@@ -412,6 +460,8 @@ plan_bound (GstVyrePlan *plan, const Candidate *candidate, GstVyreSlot *slot,
       slot->kind = GST_VYRE_SLOT_KEPT;
       plan->n_kept++;
       break;
+    case GST_VYRE_BINDING_LOG:
+      return plan_log (plan, candidate, slot, error);
     default:
       slot->kind = GST_VYRE_SLOT_ZEROS;
       break;
@@ -428,7 +478,7 @@ no_size:
 no_bytes:
   g_set_error (error, GST_VYRE_PLAN_ERROR, GST_VYRE_PLAN_ERROR_MISFIT,
       "buffer \"%s\" has no size of its own; write %s=%s:BYTES", slot->name,
-      slot->name, binding->kind == GST_VYRE_BINDING_KEEP ? "keep" : "zeros");
+      slot->name, kind_word (binding->kind));
   return FALSE;
 
 wrong_size:
@@ -451,6 +501,7 @@ gst_vyre_plan_new (VyreProgram *program, GPtrArray *bindings,
   plan->n_slots = program->n_buffers;
   plan->slots = g_new0 (GstVyreSlot, program->n_buffers);
   plan->max_output_bytes = limits->max_output_bytes;
+  plan->log = -1;
   for (guint i = 0; i < plan->n_slots; i++) {
     const VyreBuffer *buffer = &program->buffers[i];
 

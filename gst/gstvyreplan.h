@@ -30,13 +30,14 @@ typedef enum
   GST_VYRE_SLOT_DATA, /* the same bytes at each start */
   GST_VYRE_SLOT_ZEROS, /* zeros at each start */
   GST_VYRE_SLOT_KEPT, /* what the run before left there */
+  GST_VYRE_SLOT_LOG, /* zeros at each start; what is printed leaves as messages */
 } GstVyreSlotKind;
 
 typedef struct
 {
   GstVyreSlotKind kind;
   char *name; /* for people and field names */
-  guint64 bytes; /* DATA, ZEROS, KEPT */
+  guint64 bytes; /* DATA, ZEROS, KEPT, LOG */
   GBytes *data; /* DATA; KEPT that does not start as zeros */
 } GstVyreSlot;
 
@@ -48,6 +49,7 @@ typedef struct
   guint input;
   gint outgoing; /* -1: the input leaves as it came */
   guint n_kept;
+  gint log; /* -1: none */
   guint64 frame_bytes; /* of a statically sized input, else 0 */
   guint64 input_unit; /* bytes of one element */
   /*< private >*/

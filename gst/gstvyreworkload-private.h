@@ -22,6 +22,7 @@ struct _GstVyreWorkload
   VyreTenant *tenant;
   VyreExecutable *executable;
   GstVyrePlan *plan;
+  VyreFormats *formats; /* or NULL */
   VyreArena *arena; /* host arena of the runtime */
   GstVyreSurvival survival;
   gboolean ordered;

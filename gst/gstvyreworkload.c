@@ -308,6 +308,7 @@ gst_vyre_workload_unref (GstVyreWorkload *workload)
   g_free (workload->lasting);
   g_clear_pointer (&workload->executable, vyre_executable_unref);
   gst_vyre_plan_free (workload->plan);
+  g_clear_pointer (&workload->formats, vyre_formats_free);
   vyre_runtime_unref (workload->runtime);
   g_mutex_clear (&workload->lock);
   g_free (workload);
@@ -323,6 +324,25 @@ VyreRuntime *
 gst_vyre_workload_get_runtime (GstVyreWorkload *workload)
 {
   return workload->runtime;
+}
+
+void
+gst_vyre_workload_take_formats (GstVyreWorkload *workload, VyreFormats *formats)
+{
+  g_clear_pointer (&workload->formats, vyre_formats_free);
+  workload->formats = formats;
+}
+
+VyreFormats *
+gst_vyre_workload_get_formats (GstVyreWorkload *workload)
+{
+  return workload->formats;
+}
+
+guint
+gst_vyre_workload_get_tenant_id (GstVyreWorkload *workload)
+{
+  return vyre_tenant_get_id (workload->tenant);
 }
 
 VyreArena *

@@ -6,6 +6,7 @@
 #include "gstvyreplan.h"
 
 #include "engine/runtime.h"
+#include "telemetry/format.h"
 
 G_BEGIN_DECLS
 
@@ -39,6 +40,12 @@ void gst_vyre_workload_unref (GstVyreWorkload *workload);
 
 const GstVyrePlan *gst_vyre_workload_get_plan (GstVyreWorkload *workload);
 VyreRuntime *gst_vyre_workload_get_runtime (GstVyreWorkload *workload);
+guint gst_vyre_workload_get_tenant_id (GstVyreWorkload *workload);
+/* How to show what the program prints; formats: (transfer full), before the first
+ * job. %NULL if it prints nothing. */
+void gst_vyre_workload_take_formats (
+    GstVyreWorkload *workload, VyreFormats *formats);
+VyreFormats *gst_vyre_workload_get_formats (GstVyreWorkload *workload);
 VyreArena *gst_vyre_workload_get_arena (GstVyreWorkload *workload);
 /* Must a run have ended before the next is submitted? True where a kept buffer
  * is written other than by commutative atomics, and where it must survive: the
@@ -90,6 +97,7 @@ struct _GstVyreJob
   gsize bytes; /* of the arena, held by it */
   /*< private >*/
   guint64 max_steps; /* of the window */
+  VyreBlock *log; /* a reference, once prepared; %NULL: the program has none */
   VyreBinding *bindings;
   VyreBlock **blocks; /* by slot, while preparing: references */
   GstVyreJob *next; /* spare */
@@ -121,6 +129,9 @@ guint gst_vyre_jobs_publish (GstVyreJob *const *jobs, guint n, GError **error);
 void gst_vyre_job_undo (GstVyreJob *job);
 /* The same for the job that was published last. */
 void gst_vyre_workload_undo_last (GstVyreWorkload *workload);
+/* What it has printed, once it has ended: a debug log of ring-protocol.md
+ * section 11, %NULL if the program has none. */
+const void *gst_vyre_job_get_log (const GstVyreJob *job, gsize *bytes);
 /* Not published, or ended. */
 void gst_vyre_job_free (GstVyreJob *job);
 

@@ -199,6 +199,22 @@ vyre_program_list_shipped (void)
   return (char **) g_ptr_array_free (names, FALSE);
 }
 
+char *
+vyre_program_find_shipped (const char *name, const char *suffix)
+{
+  g_auto (GStrv) folders = program_folders ();
+
+  for (char **folder = folders; *folder && vyre_program_is_shipped_name (name);
+       folder++) {
+    g_autofree char *file = g_strconcat (name, suffix, NULL);
+    g_autofree char *path = g_build_filename (*folder, file, NULL);
+
+    if (g_file_test (path, G_FILE_TEST_EXISTS))
+      return g_steal_pointer (&path);
+  }
+  return NULL;
+}
+
 /**
  * vyre_program_load_shipped:
  * @name: lower-case letters, digits, dashes
@@ -213,21 +229,15 @@ vyre_program_list_shipped (void)
 VyreProgram *
 vyre_program_load_shipped (const char *name, GError **error)
 {
-  g_auto (GStrv) folders = NULL;
+  g_autofree char *path = NULL;
   g_auto (GStrv) known = NULL;
   g_autofree char *names = NULL;
   g_autofree char *shown = NULL;
 
   g_return_val_if_fail (name != NULL, NULL);
-  folders = program_folders ();
-  for (char **folder = folders; *folder && vyre_program_is_shipped_name (name);
-       folder++) {
-    g_autofree char *file = g_strconcat (name, SUFFIX, NULL);
-    g_autofree char *path = g_build_filename (*folder, file, NULL);
-
-    if (g_file_test (path, G_FILE_TEST_EXISTS))
-      return vyre_program_load_file (path, error);
-  }
+  path = vyre_program_find_shipped (name, SUFFIX);
+  if (path != NULL)
+    return vyre_program_load_file (path, error);
 
   known = vyre_program_list_shipped ();
   names = g_strjoinv (", ", known);

@@ -39,6 +39,11 @@ VYRE_API VyreProgram *vyre_program_load_file (const char *path,
  * known names in the message, when there is none. */
 VYRE_API VyreProgram *vyre_program_load_shipped (const char *name,
     GError **error);
+/* The path of a file that belongs to a shipped program: NAME and suffix, in the
+ * first of these folders that has it; %NULL when there is none, or name is no
+ * program's. Free with g_free(). */
+VYRE_API char *vyre_program_find_shipped (const char *name,
+    const char *suffix);
 /* Could it be the name of a shipped program? The empty text is none. */
 VYRE_API gboolean vyre_program_is_shipped_name (const char *name);
 /* Names of all shipped programs, sorted; free with g_strfreev(). */

@@ -151,8 +151,8 @@ test_shipped (void)
 {
   g_auto (GStrv) names = vyre_program_list_shipped ();
   static const char *const expected[] = { "ascii-upper", "box-blur", "crc32",
-    "dfa-scan", "histogram256", "invert", "lut256", "newline-count",
-    "rgba-to-gray", "sobel", "xor-key" };
+    "dfa-scan", "find-bytes", "histogram256", "invert", "lut256",
+    "newline-count", "rgba-to-gray", "sobel", "xor-key" };
 
   for (guint i = 0; i < G_N_ELEMENTS (expected); i++)
     g_assert_true (g_strv_contains ((const char *const *) names, expected[i]));
