@@ -73,7 +73,8 @@ awk -v ns=$((end - start)) -v size="$size" 'BEGIN {
 echo
 echo "what the ring and the runtime say (last vyrestats message):"
 # Groups are nested structures: group=(structure)"group, name=(type)value, ...".
-grep ' vyrestats, ' "$messages" | tail -n 1 | tr -d '\\"' | tr ',' '\n' |
+grep ' vyrestats, ' "$messages" | tail -n 1 | tr -d '\\"' |
+  sed 's/, *\([a-z0-9-]*=(\)/\n\1/g' |
   awk -F= '
     { sub(/^ */, "") }
     /=\(structure\)/ { group = $1; next }

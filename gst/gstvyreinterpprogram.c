@@ -10,18 +10,6 @@
 
 #define GST_CAT_DEFAULT gst_vyre_interp_debug
 
-/* The name of a shipped program looks like no program. */
-static gboolean
-is_shipped_name (const char *program)
-{
-  for (; *program; program++) {
-    if (!g_ascii_islower (*program) && !g_ascii_isdigit (*program) &&
-        *program != '-')
-      return FALSE;
-  }
-  return TRUE;
-}
-
 static VyreProgram *
 load_program (const char *location, const char *program, GError **error)
 {
@@ -34,9 +22,9 @@ load_program (const char *location, const char *program, GError **error)
   }
   if (location)
     return vyre_program_load_file (location, error);
-  if (program && is_shipped_name (program))
+  if (program && vyre_program_is_shipped_name (program))
     return vyre_program_load_shipped (program, error);
-  if (program)
+  if (program && *program)
     return vyre_program_load_data (
         (const guint8 *) program, strlen (program), error);
   g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT,

@@ -121,23 +121,6 @@ failed:
   return FALSE;
 }
 
-char *
-cli_hex (const guint8 *bytes, gsize n)
-{
-  GString *text = g_string_sized_new (2 * n);
-
-  for (gsize i = 0; i < n; i++)
-    g_string_append_printf (text, "%02x", bytes[i]);
-  return g_string_free (text, FALSE);
-}
-
-static gboolean
-is_shipped_name (const char *name)
-{
-  return *name &&
-         name[strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '\0';
-}
-
 VyreProgram *
 cli_load_program (const char *name, gsize *size, GError **error)
 {
@@ -148,7 +131,7 @@ cli_load_program (const char *name, gsize *size, GError **error)
 
   if (size)
     *size = 0;
-  if (strcmp (name, "-") != 0 && is_shipped_name (name) &&
+  if (strcmp (name, "-") != 0 && vyre_program_is_shipped_name (name) &&
       !g_file_test (name, G_FILE_TEST_EXISTS))
     return vyre_program_load_shipped (name, error);
 

@@ -42,8 +42,15 @@ gboolean cli_parse (const char *command, int *argc, char ***argv,
     const GOptionEntry *options, const char *arguments, const char *summary,
     int min, int max);
 
-/* n bytes as 2 * n lower-case hex digits; to be freed with g_free(). */
-char *cli_hex (const guint8 *bytes, gsize n);
+/* Options that several commands have; what: "the program", say. */
+#define CLI_OPTION_ENGINE(what, where) \
+  { "engine", 'e', 0, G_OPTION_ARG_STRING, where, \
+    "What runs " what ": interp or jit (on a device), or reference (slow, " \
+    "exact)", \
+    "ENGINE" }
+#define CLI_OPTION_DEVICE(where) \
+  { "device", 'd', 0, G_OPTION_ARG_INT, where, \
+    "Device number as in vyre devices, -1 for the best (-1)", "N" }
 
 /* A program by file name, "-" for standard input, or the name of a shipped
  * one where no file is called so. size (or %NULL) gets the bytes of the file,

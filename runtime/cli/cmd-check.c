@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli.h"
+#include "cli-json.h"
 #include "lower/isa.h"
 #include "lower/lower.h"
 #include "vir0/validate.h"
 
-#include <json-glib/json-glib.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -79,13 +79,6 @@ print_text (const VyreFindings *findings, const char *name)
 }
 
 static void
-add_string (JsonBuilder *b, const char *member, const char *value)
-{
-  json_builder_set_member_name (b, member);
-  json_builder_add_string_value (b, value);
-}
-
-static void
 add_list (JsonBuilder *b, const char *member, const GPtrArray *list)
 {
   json_builder_set_member_name (b, member);
@@ -94,17 +87,14 @@ add_list (JsonBuilder *b, const char *member, const GPtrArray *list)
     const VyreFinding *finding = g_ptr_array_index (list, i);
 
     json_builder_begin_object (b);
-    add_string (b, "code", finding->code);
-    json_builder_set_member_name (b, "public_code");
-    json_builder_add_boolean_value (b, finding->has_public_code);
-    add_string (b, "path", finding->path);
+    cli_json_add_string (b, "code", finding->code);
+    cli_json_add_boolean (b, "public_code", finding->has_public_code);
+    cli_json_add_string (b, "path", finding->path);
     if (finding->at.line != 0) {
-      json_builder_set_member_name (b, "line");
-      json_builder_add_int_value (b, finding->at.line);
-      json_builder_set_member_name (b, "column");
-      json_builder_add_int_value (b, finding->at.column);
+      cli_json_add_number (b, "line", finding->at.line);
+      cli_json_add_number (b, "column", finding->at.column);
     }
-    add_string (b, "message", finding->message);
+    cli_json_add_string (b, "message", finding->message);
     json_builder_end_object (b);
   }
   json_builder_end_array (b);
@@ -114,23 +104,15 @@ static void
 print_json (const VyreFindings *findings, const char *name)
 {
   g_autoptr (JsonBuilder) b = json_builder_new ();
-  g_autoptr (JsonNode) root = NULL;
-  g_autofree char *text = NULL;
 
   json_builder_begin_object (b);
-  add_string (b, "program", name);
-  json_builder_set_member_name (b, "valid");
-  json_builder_add_boolean_value (b, findings->errors->len == 0);
+  cli_json_add_string (b, "program", name);
+  cli_json_add_boolean (b, "valid", findings->errors->len == 0);
   add_list (b, "errors", findings->errors);
   add_list (b, "warnings", findings->warnings);
-  json_builder_set_member_name (b, "unlisted");
-  json_builder_add_int_value (
-      b, (gint64) MIN (findings->n_unlisted, G_MAXINT64));
+  cli_json_add_number (b, "unlisted", findings->n_unlisted);
   json_builder_end_object (b);
-
-  root = json_builder_get_root (b);
-  text = json_to_string (root, TRUE);
-  printf ("%s\n", text);
+  cli_json_print (b);
 }
 
 int

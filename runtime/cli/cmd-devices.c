@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli.h"
+#include "cli-json.h"
 
 #include "device/device.h"
 
-#include <json-glib/json-glib.h>
 #include <stdio.h>
 
 static const char *
@@ -110,16 +110,12 @@ static void
 print_json (GArray *devices)
 {
   g_autoptr (JsonBuilder) b = json_builder_new ();
-  g_autoptr (JsonNode) root = NULL;
-  g_autofree char *text = NULL;
 
   json_builder_begin_array (b);
   for (guint i = 0; i < devices->len; i++)
     add_device (b, &g_array_index (devices, VyreDeviceInfo, i));
   json_builder_end_array (b);
-  root = json_builder_get_root (b);
-  text = json_to_string (root, TRUE);
-  printf ("%s\n", text);
+  cli_json_print (b);
 }
 
 int

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli.h"
+#include "cli-json.h"
 #include "survey.h"
 
+#include "hex.h"
 #include "vir0/blake3.h"
 
-#include <json-glib/json-glib.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,8 +36,8 @@ info_collect (Info *info, const VyreProgram *program, GError **error)
     return FALSE;
   data = g_bytes_get_data (blob, &info->wire_bytes);
   /* The header's digest of the body (vir0-wire.md section 4). */
-  info->digest = cli_hex (data + 8, VYRE_DIGEST_BYTES);
-  info->fingerprint = cli_hex (fingerprint, VYRE_DIGEST_BYTES);
+  info->digest = vyre_hex_dup (data + 8, VYRE_DIGEST_BYTES);
+  info->fingerprint = vyre_hex_dup (fingerprint, VYRE_DIGEST_BYTES);
   survey_program (program, &info->survey);
   return TRUE;
 }
@@ -159,34 +160,6 @@ add_name (JsonBuilder *b, const char *member, VyreString s)
 }
 
 static void
-add_string (JsonBuilder *b, const char *member, const char *value)
-{
-  json_builder_set_member_name (b, member);
-  json_builder_add_string_value (b, value);
-}
-
-/* JSON numbers above 2^53 are not safe to read: those are strings. */
-static void
-add_number (JsonBuilder *b, const char *member, guint64 value)
-{
-  json_builder_set_member_name (b, member);
-  if (value <= (G_GUINT64_CONSTANT (1) << 53)) {
-    json_builder_add_int_value (b, (gint64) value);
-  } else {
-    g_autofree char *text = g_strdup_printf ("%" G_GUINT64_FORMAT, value);
-
-    json_builder_add_string_value (b, text);
-  }
-}
-
-static void
-add_boolean (JsonBuilder *b, const char *member, gboolean value)
-{
-  json_builder_set_member_name (b, member);
-  json_builder_add_boolean_value (b, value != FALSE);
-}
-
-static void
 add_buffer (JsonBuilder *b, const VyreBuffer *buffer)
 {
   g_autofree char *element = element_name (buffer->element);
@@ -194,20 +167,20 @@ add_buffer (JsonBuilder *b, const VyreBuffer *buffer)
 
   json_builder_begin_object (b);
   add_name (b, "name", buffer->name);
-  add_number (b, "binding", buffer->binding);
-  add_string (b, "role", role_name (buffer));
-  add_string (b, "access", vyre_access_name (buffer->access));
-  add_string (b, "kind", vyre_memory_kind_name (buffer->kind));
-  add_string (b, "element", element);
-  add_number (b, "count", buffer->count);
+  cli_json_add_number (b, "binding", buffer->binding);
+  cli_json_add_string (b, "role", role_name (buffer));
+  cli_json_add_string (b, "access", vyre_access_name (buffer->access));
+  cli_json_add_string (b, "kind", vyre_memory_kind_name (buffer->kind));
+  cli_json_add_string (b, "element", element);
+  cli_json_add_number (b, "count", buffer->count);
   if (buffer->count > 0 &&
       vyre_type_static_size (buffer->element, buffer->count, &bytes))
-    add_number (b, "bytes", bytes);
-  add_boolean (b, "is_output", buffer->is_output);
-  add_boolean (b, "live_out", buffer->live_out);
+    cli_json_add_number (b, "bytes", bytes);
+  cli_json_add_boolean (b, "is_output", buffer->is_output);
+  cli_json_add_boolean (b, "live_out", buffer->live_out);
   if (buffer->has_output_range) {
-    add_number (b, "range_start", buffer->range_start);
-    add_number (b, "range_end", buffer->range_end);
+    cli_json_add_number (b, "range_start", buffer->range_start);
+    cli_json_add_number (b, "range_end", buffer->range_end);
   }
   json_builder_end_object (b);
 }
@@ -216,28 +189,26 @@ static void
 print_json (const Info *info, const VyreProgram *program)
 {
   g_autoptr (JsonBuilder) b = json_builder_new ();
-  g_autoptr (JsonNode) root = NULL;
-  g_autofree char *text = NULL;
 
   json_builder_begin_object (b);
-  add_string (b, "program", info->name);
+  cli_json_add_string (b, "program", info->name);
   if (info->file_bytes)
-    add_number (b, "file_bytes", info->file_bytes);
-  add_number (b, "wire_bytes", info->wire_bytes);
-  add_string (b, "digest", info->digest);
-  add_string (b, "fingerprint", info->fingerprint);
+    cli_json_add_number (b, "file_bytes", info->file_bytes);
+  cli_json_add_number (b, "wire_bytes", info->wire_bytes);
+  cli_json_add_string (b, "digest", info->digest);
+  cli_json_add_string (b, "fingerprint", info->fingerprint);
   if (program->has_entry_op_id)
     add_name (b, "entry_op_id", program->entry_op_id);
-  add_boolean (b, "non_composable", program->non_composable);
+  cli_json_add_boolean (b, "non_composable", program->non_composable);
   json_builder_set_member_name (b, "workgroup_size");
   json_builder_begin_array (b);
   for (guint i = 0; i < 3; i++)
     json_builder_add_int_value (b, program->workgroup_size[i]);
   json_builder_end_array (b);
-  add_number (b, "statements", info->survey.n_nodes);
-  add_number (b, "expressions", info->survey.n_exprs);
-  add_number (b, "nesting", info->survey.depth);
-  add_number (b, "workgroup_bytes", info->survey.workgroup_bytes);
+  cli_json_add_number (b, "statements", info->survey.n_nodes);
+  cli_json_add_number (b, "expressions", info->survey.n_exprs);
+  cli_json_add_number (b, "nesting", info->survey.depth);
+  cli_json_add_number (b, "workgroup_bytes", info->survey.workgroup_bytes);
   json_builder_set_member_name (b, "needs");
   json_builder_begin_array (b);
   for (guint i = 0; i < SURVEY_N_NEEDS; i++) {
@@ -251,10 +222,7 @@ print_json (const Info *info, const VyreProgram *program)
     add_buffer (b, &program->buffers[i]);
   json_builder_end_array (b);
   json_builder_end_object (b);
-
-  root = json_builder_get_root (b);
-  text = json_to_string (root, TRUE);
-  printf ("%s\n", text);
+  cli_json_print (b);
 }
 
 int

@@ -3,6 +3,7 @@
 #include "reference.h"
 #include "replay-file.h"
 
+#include "hex.h"
 #include "ring/words.h"
 #include "vir0/blake3.h"
 #include "vir0/wire.h"
@@ -164,8 +165,8 @@ compare_outputs (const VyreProgram *program, const VyreReplayEntry *entry,
     vyre_blake3 (length > 0 ? data : "", length, digest);
     if (memcmp (digest, entry->buffers[i].output, 32) == 0)
       continue;
-    before = cli_hex (entry->buffers[i].output, SHOWN_DIGEST_BYTES);
-    now = cli_hex (digest, SHOWN_DIGEST_BYTES);
+    before = vyre_hex_dup (entry->buffers[i].output, SHOWN_DIGEST_BYTES);
+    now = vyre_hex_dup (digest, SHOWN_DIGEST_BYTES);
     return g_strdup_printf ("buffer \"%s\" of %" G_GSIZE_FORMAT
                             " bytes differs: digest %s then, %s now",
         name, length, before, now);
@@ -273,8 +274,9 @@ say (const ReplayStep *step, guint number, const char *what)
   g_autofree char *text =
       time != NULL ? g_date_time_format (time, "%Y-%m-%dT%H:%M:%S") : NULL;
   g_autofree char *program =
-      step->entry != NULL ? cli_hex (step->entry->program, SHOWN_DIGEST_BYTES)
-                          : NULL;
+      step->entry != NULL
+          ? vyre_hex_dup (step->entry->program, SHOWN_DIGEST_BYTES)
+          : NULL;
 
   printf ("window %u (%s.%06dZ, tenant %u, slot %u%s%s): %s\n", number,
       text != NULL ? text : "?", (int) (us % G_USEC_PER_SEC),
@@ -388,12 +390,8 @@ cli_replay (int argc, char **argv)
 {
   ReplayArgs args = { .device = -1, .timeout = DEFAULT_TIMEOUT };
   const GOptionEntry options[] = {
-    { "engine", 'e', 0, G_OPTION_ARG_STRING, &args.engine,
-        "What runs the windows: interp or jit (on a device), or "
-        "reference (slow, exact)",
-        "ENGINE" },
-    { "device", 'd', 0, G_OPTION_ARG_INT, &args.device,
-        "Device number as in vyre devices, -1 for the best (-1)", "N" },
+    CLI_OPTION_ENGINE ("the windows", &args.engine),
+    CLI_OPTION_DEVICE (&args.device),
     { "timeout", 't', 0, G_OPTION_ARG_DOUBLE, &args.timeout,
         "Seconds that a window may take, 0 for no limit (60)", "SECONDS" },
     { "all", 'a', 0, G_OPTION_ARG_NONE, &args.all,

@@ -2,6 +2,7 @@
 #include "conform-record.h"
 #include "cli.h"
 
+#include "hex.h"
 #include "vir0/blake3.h"
 
 #include <string.h>
@@ -281,7 +282,7 @@ expect_digest (ConformRecord *record, JsonObject *sparse, const guint32 *words,
     g_byte_array_append (bytes, (const guint8 *) &word, 4);
   }
   vyre_blake3 (bytes->data, bytes->len, raw);
-  digest = cli_hex (raw, sizeof raw);
+  digest = vyre_hex_dup (raw, sizeof raw);
   if (g_strcmp0 (digest, wanted) != 0)
     conform_record_differs (record, "the digest is %s", digest);
 }

@@ -28,8 +28,8 @@ print_help (FILE *out)
   for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
     fprintf (out, "  %-10s%s\n", commands[i].name, commands[i].summary);
   fprintf (out,
-      "\nvyre COMMAND --help describes a command. Exit status: 0 success,\n"
-      "1 failure, 2 wrong usage.\n");
+      "\nvyre COMMAND --help describes a command, vyre --version tells the\n"
+      "version. Exit status: 0 success, 1 failure, 2 wrong usage.\n");
 }
 
 int

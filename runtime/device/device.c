@@ -3,6 +3,8 @@
 
 #include "device-private.h"
 
+#include "../hex.h"
+
 #include <string.h>
 
 G_DEFINE_QUARK (vyre_device_error, vyre_device_error)
@@ -87,11 +89,7 @@ vyre_device_name_object (
 char *
 vyre_device_info_dup_uuid (const VyreDeviceInfo *info)
 {
-  GString *text = g_string_sized_new (2 * sizeof info->uuid);
-
-  for (guint i = 0; i < sizeof info->uuid; i++)
-    g_string_append_printf (text, "%02x", info->uuid[i]);
-  return g_string_free (text, FALSE);
+  return vyre_hex_dup (info->uuid, sizeof info->uuid);
 }
 
 static char *

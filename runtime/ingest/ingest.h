@@ -89,7 +89,8 @@ gboolean vyre_file_open (
     VyreFile *file, const char *path, VyreIoMode mode, GError **error);
 void vyre_file_close (VyreFile *file);
 gboolean vyre_file_get_size (const VyreFile *file, guint64 *size);
-/* Is most of it in the page cache? Samples without waiting for the disk. */
+/* Is most of it in the page cache? Samples without waiting for the disk, and
+ * leaves what is not there alone if we own the file or may write it. */
 gboolean vyre_file_is_cached (const VyreFile *file, guint64 size);
 
 G_END_DECLS

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "reader.h"
+#include "reader-private.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#include "ingest.h"
 
 #define MAX_DEPTH 256
 /* read_into() looks after so much whether it was cancelled. */
@@ -18,9 +15,11 @@
 /* Leaves room to round offsets up. */
 #define MAX_OFFSET ((guint64) G_MAXINT64 & ~(((guint64) 4 << 20) - 1))
 
+typedef VyreReaderSlot Slot;
+
 /* One block asked for. The request covers it and, with O_DIRECT, what
  * alignment adds on both sides. Owner of the block until it is delivered. */
-typedef struct
+struct _VyreReaderSlot
 {
   VyreIoRequest request;
   VyreReader *reader;
@@ -29,38 +28,6 @@ typedef struct
   gsize length;
   gsize skip; /* bytes of the request before offset */
   gboolean done; /* protected by the reader's lock */
-} Slot;
-
-struct _VyreReader
-{
-  VyreFile file;
-  VyreIoMode mode;
-
-  GMutex lock;
-  GCond cond; /* a slot is done, or cancelled was set */
-  /* protected by lock */
-  gboolean cancelled;
-  int cancel_fd; /* readable while cancelled; -1: seekable */
-  VyreReaderStats stats;
-
-  /* changed by the calling thread under the lock; read by it without */
-  VyreArena *arena; /* NULL: not started */
-
-  /* of the calling thread */
-  Slot *slots; /* a ring, in the order of delivery */
-  guint n_slots, head, count;
-  gboolean no_wait; /* for room */
-  guint64 position; /* where the next block to ask for begins;
-                                   backwards: where it ends */
-  guint64 stop;
-  guint64 known_size;
-  gsize block_size;
-  gboolean backwards;
-  gboolean direct;
-  gboolean direct_decided, direct_pays;
-  gboolean direct_refused; /* by a read, in AUTO */
-  VyreBlock *partial; /* what cannot seek: a block being filled */
-  gsize partial_filled;
 };
 
 VyreReader *
@@ -170,8 +137,8 @@ flush (VyreReader *reader)
   }
 }
 
-static void
-set_arena (VyreReader *reader, VyreArena *arena)
+void
+vyre_reader_set_arena (VyreReader *reader, VyreArena *arena)
 {
   VyreArena *old = reader->arena;
 
@@ -188,7 +155,7 @@ vyre_reader_stop (VyreReader *reader)
   if (reader->arena == NULL)
     return;
   flush (reader);
-  set_arena (reader, NULL);
+  vyre_reader_set_arena (reader, NULL);
   g_clear_pointer (&reader->slots, g_free);
   reader->n_slots = 0;
 }
@@ -209,7 +176,7 @@ choose_direct (
       vyre_arena_get_kind (arena) == VYRE_ARENA_DEVICE)
     return FALSE;
   /* Once only: what we read buffered is cached, what we read direct is not,
-   * and the samples leave traces of their own. */
+   * and the samples may leave traces of their own. */
   if (!reader->direct_decided) {
     reader->direct_decided = TRUE;
     reader->direct_pays =
@@ -220,37 +187,14 @@ choose_direct (
          is_aligned (reader, offset) && is_aligned (reader, block_size);
 }
 
-static void
-set_path (VyreReader *reader, VyreIoPath path, const char *reason)
+void
+vyre_reader_set_path (VyreReader *reader, VyreIoPath path, const char *reason)
 {
   g_mutex_lock (&reader->lock);
   reader->stats.path = path;
   reader->stats.direct = reader->direct;
   reader->stats.reason = (char *) reason;
   g_mutex_unlock (&reader->lock);
-}
-
-static gboolean
-start_stream (VyreReader *reader, VyreArena *arena, guint64 offset,
-    guint64 stop, gsize block_size, gboolean backwards, GError **error)
-{
-  guint64 position = reader->position - reader->partial_filled;
-
-  if (backwards || offset != position)
-    goto no_seek;
-  reader->stop = stop;
-  reader->block_size = block_size;
-  set_arena (reader, arena);
-  set_path (reader, VYRE_IO_PATH_PREAD,
-      "what cannot seek is read in order, by the thread that asks");
-  return TRUE;
-
-no_seek:
-  g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-      "“%s” cannot seek: it is at offset %" G_GUINT64_FORMAT
-      ", wanted was %" G_GUINT64_FORMAT "%s",
-      reader->file.path, position, offset, backwards ? " and backwards" : "");
-  return FALSE;
 }
 
 gboolean
@@ -269,7 +213,7 @@ vyre_reader_start (VyreReader *reader, VyreArena *arena, guint64 offset,
   if (block_size > half)
     goto no_space;
   if (!reader->file.seekable)
-    return start_stream (
+    return vyre_reader_start_stream (
         reader, arena, offset, stop, block_size, backwards, error);
 
   if (!vyre_file_get_size (&reader->file, &reader->known_size))
@@ -302,10 +246,10 @@ vyre_reader_start (VyreReader *reader, VyreArena *arena, guint64 offset,
   reader->stop = stop;
   reader->block_size = block_size;
   reader->backwards = backwards;
-  set_arena (reader, arena);
+  vyre_reader_set_arena (reader, arena);
   if (reason == NULL && reader->direct_refused)
     reason = "the file system refused to read with O_DIRECT";
-  set_path (reader, path, reason);
+  vyre_reader_set_path (reader, path, reason);
   return TRUE;
 
 no_block_size:
@@ -450,9 +394,9 @@ fall_back (VyreReader *reader, Slot *slot)
   return TRUE;
 }
 
-static void
-set_read_error (VyreReader *reader, int code, guint64 offset, gsize length,
-    gboolean direct, GError **error)
+void
+vyre_reader_set_error (VyreReader *reader, int code, guint64 offset,
+    gsize length, gboolean direct, GError **error)
 {
   g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (code),
       "Could not read %" G_GSIZE_FORMAT " bytes at offset %" G_GUINT64_FORMAT
@@ -461,9 +405,8 @@ set_read_error (VyreReader *reader, int code, guint64 offset, gsize length,
       g_strerror (code));
 }
 
-/* Hands a block over. */
-static void
-deliver (VyreReader *reader, VyreBlock *filled, guint64 at, gsize n,
+void
+vyre_reader_deliver (VyreReader *reader, VyreBlock *filled, guint64 at, gsize n,
     VyreBlock **block, guint64 *offset, gsize *length)
 {
   vyre_block_note_write (filled);
@@ -475,8 +418,8 @@ deliver (VyreReader *reader, VyreBlock *filled, guint64 at, gsize n,
   *length = n;
 }
 
-static gboolean
-is_cancelled (VyreReader *reader)
+gboolean
+vyre_reader_is_cancelled (VyreReader *reader)
 {
   gboolean cancelled;
 
@@ -496,7 +439,7 @@ next_seekable (VyreReader *reader, VyreBlock **block, guint64 *offset,
     Slot *slot;
     gsize n;
 
-    if (is_cancelled (reader))
+    if (vyre_reader_is_cancelled (reader))
       return VYRE_READ_CANCELLED;
 
     /* With the arena full, what is on its way is delivered first: the caller
@@ -523,8 +466,8 @@ next_seekable (VyreReader *reader, VyreBlock **block, guint64 *offset,
     if (slot->request.error != 0) {
       if (fall_back (reader, slot))
         continue;
-      set_read_error (reader, slot->request.error, slot->offset, slot->length,
-          slot->request.align > 1, error);
+      vyre_reader_set_error (reader, slot->request.error, slot->offset,
+          slot->length, slot->request.align > 1, error);
       rewind_to_head (reader);
       return VYRE_READ_ERROR;
     }
@@ -537,8 +480,8 @@ next_seekable (VyreReader *reader, VyreBlock **block, guint64 *offset,
         memmove (slot->block->data, slot->block->data + slot->skip, n);
         vyre_arena_note_copy (slot->block->arena, n);
       }
-      deliver (reader, g_steal_pointer (&slot->block), slot->offset, n, block,
-          offset, length);
+      vyre_reader_deliver (reader, g_steal_pointer (&slot->block), slot->offset,
+          n, block, offset, length);
     } else {
       g_clear_pointer (&slot->block, vyre_block_unref);
     }
@@ -562,116 +505,6 @@ next_seekable (VyreReader *reader, VyreBlock **block, guint64 *offset,
   }
 }
 
-/* Room for one block, waiting for it. NULL: cancelled, or there is none and
- * nobody wants to wait. */
-static VyreBlock *
-wait_for_block (VyreReader *reader, gsize size)
-{
-  for (;;) {
-    guint64 serial = vyre_arena_serial (reader->arena);
-    VyreBlock *block;
-
-    if (is_cancelled (reader))
-      return NULL;
-    block = vyre_arena_alloc (reader->arena, size);
-    if (block != NULL || reader->no_wait)
-      return block;
-    vyre_arena_wait (reader->arena, serial, G_MAXINT64);
-  }
-}
-
-static VyreReadResult
-why_no_block (VyreReader *reader)
-{
-  return is_cancelled (reader) ? VYRE_READ_CANCELLED : VYRE_READ_NO_ROOM;
-}
-
-/* What cannot seek: filled bit by bit, waiting in poll() so that it can be
- * cancelled; what is there already stays in the partial block. */
-static VyreReadResult
-next_stream (VyreReader *reader, VyreBlock **block, guint64 *offset,
-    gsize *length, GError **error)
-{
-  struct pollfd fds[2] = {
-    { .fd = reader->file.fd, .events = POLLIN },
-    { .fd = reader->cancel_fd, .events = POLLIN },
-  };
-  guint64 start = reader->position - reader->partial_filled;
-  gsize want, n;
-
-  if (is_cancelled (reader))
-    return VYRE_READ_CANCELLED;
-  if (start >= reader->stop)
-    return VYRE_READ_EOF;
-  if (reader->partial == NULL) {
-    reader->partial = wait_for_block (reader, reader->block_size);
-    if (reader->partial == NULL)
-      return why_no_block (reader);
-  }
-  want = MIN (reader->block_size, reader->stop - start);
-  /* Begun before a restart with larger or smaller blocks. */
-  if (want > reader->partial->size || want < reader->partial_filled) {
-    VyreBlock *other =
-        wait_for_block (reader, MAX (want, reader->partial_filled));
-
-    if (other == NULL)
-      return why_no_block (reader);
-    memcpy (other->data, reader->partial->data, reader->partial_filled);
-    vyre_arena_note_copy (other->arena, reader->partial_filled);
-    if (want < reader->partial_filled) {
-      reader->partial_filled -= want;
-      memmove (reader->partial->data, reader->partial->data + want,
-          reader->partial_filled);
-      vyre_arena_note_copy (other->arena, reader->partial_filled);
-      deliver (reader, other, start, want, block, offset, length);
-      return VYRE_READ_OK;
-    }
-    vyre_block_unref (reader->partial);
-    reader->partial = other;
-  }
-  while (reader->partial_filled < want) {
-    gssize got;
-
-    if (poll (fds, 2, -1) < 0 && errno != EINTR)
-      goto failed;
-    if (fds[1].revents != 0)
-      return VYRE_READ_CANCELLED;
-    got = read (reader->file.fd, reader->partial->data + reader->partial_filled,
-        want - reader->partial_filled);
-    if (got < 0 && (errno == EINTR || errno == EAGAIN)) {
-      g_mutex_lock (&reader->lock);
-      reader->stats.retries++;
-      g_mutex_unlock (&reader->lock);
-      continue;
-    }
-    if (got < 0)
-      goto failed;
-    if (got == 0)
-      break;
-    reader->partial_filled += got;
-    reader->position += got;
-    g_mutex_lock (&reader->lock);
-    reader->stats.reads++;
-    if (reader->partial_filled < want)
-      reader->stats.short_reads++;
-    g_mutex_unlock (&reader->lock);
-  }
-  n = reader->partial_filled;
-  reader->partial_filled = 0;
-  if (n == 0) {
-    g_clear_pointer (&reader->partial, vyre_block_unref);
-    return VYRE_READ_EOF;
-  }
-  deliver (reader, g_steal_pointer (&reader->partial), start, n, block, offset,
-      length);
-  return VYRE_READ_OK;
-
-failed:
-  set_read_error (reader, errno, reader->position,
-      want - reader->partial_filled, FALSE, error);
-  return VYRE_READ_ERROR;
-}
-
 VyreReadResult
 vyre_reader_next (VyreReader *reader, VyreBlock **block, guint64 *offset,
     gsize *length, GError **error)
@@ -679,7 +512,7 @@ vyre_reader_next (VyreReader *reader, VyreBlock **block, guint64 *offset,
   if (reader->arena == NULL)
     goto not_started;
   if (!reader->file.seekable)
-    return next_stream (reader, block, offset, length, error);
+    return vyre_reader_next_stream (reader, block, offset, length, error);
   return next_seekable (reader, block, offset, length, error);
 
 not_started:
@@ -694,8 +527,8 @@ vyre_reader_set_wait (VyreReader *reader, gboolean wait)
   reader->no_wait = !wait;
 }
 
-static void
-note_into (VyreReader *reader, gsize n)
+void
+vyre_reader_note_into (VyreReader *reader, gsize n)
 {
   g_mutex_lock (&reader->lock);
   reader->stats.reads++;
@@ -703,47 +536,6 @@ note_into (VyreReader *reader, gsize n)
   if (reader->stats.path == VYRE_IO_PATH_NONE)
     reader->stats.path = VYRE_IO_PATH_PREAD;
   g_mutex_unlock (&reader->lock);
-}
-
-/* What next_stream() left half done comes first. */
-static VyreReadResult
-stream_into (
-    VyreReader *reader, guint8 *data, gsize length, gsize *got, GError **error)
-{
-  struct pollfd fds[2] = {
-    { .fd = reader->file.fd, .events = POLLIN },
-    { .fd = reader->cancel_fd, .events = POLLIN },
-  };
-  gssize n;
-
-  if (reader->partial_filled > 0) {
-    n = MIN (length, reader->partial_filled);
-    memcpy (data, reader->partial->data, n);
-    reader->partial_filled -= n;
-    memmove (reader->partial->data, reader->partial->data + n,
-        reader->partial_filled);
-    vyre_arena_note_copy (
-        reader->partial->arena, (guint64) n + reader->partial_filled);
-    *got = n;
-    return VYRE_READ_OK;
-  }
-  do {
-    if (poll (fds, 2, -1) < 0 && errno != EINTR)
-      goto failed;
-    if (fds[1].revents != 0)
-      return VYRE_READ_CANCELLED;
-    n = read (reader->file.fd, data, length);
-  } while (n < 0 && (errno == EINTR || errno == EAGAIN));
-  if (n < 0)
-    goto failed;
-  note_into (reader, n);
-  reader->position += n;
-  *got = n;
-  return n > 0 ? VYRE_READ_OK : VYRE_READ_EOF;
-
-failed:
-  set_read_error (reader, errno, reader->position, length, FALSE, error);
-  return VYRE_READ_ERROR;
 }
 
 VyreReadResult
@@ -754,9 +546,9 @@ vyre_reader_read_into (VyreReader *reader, guint64 offset, guint8 *data,
 
   *got = 0;
   if (!reader->file.seekable)
-    return stream_into (reader, data, length, got, error);
+    return vyre_reader_stream_into (reader, data, length, got, error);
   while (*got < length) {
-    if (is_cancelled (reader))
+    if (vyre_reader_is_cancelled (reader))
       return VYRE_READ_CANCELLED;
     if (offset + *got > MAX_OFFSET)
       break;
@@ -766,7 +558,7 @@ vyre_reader_read_into (VyreReader *reader, guint64 offset, guint8 *data,
       continue;
     if (n < 0)
       goto failed;
-    note_into (reader, n);
+    vyre_reader_note_into (reader, n);
     if (n == 0)
       break;
     *got += n;
@@ -774,7 +566,8 @@ vyre_reader_read_into (VyreReader *reader, guint64 offset, guint8 *data,
   return *got > 0 || length == 0 ? VYRE_READ_OK : VYRE_READ_EOF;
 
 failed:
-  set_read_error (reader, errno, offset + *got, length - *got, FALSE, error);
+  vyre_reader_set_error (
+      reader, errno, offset + *got, length - *got, FALSE, error);
   return VYRE_READ_ERROR;
 }
 

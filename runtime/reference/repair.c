@@ -94,21 +94,12 @@ typedef struct
 } Rewriter;
 
 static gboolean
-is_collective (const VyreNode *node)
-{
-  return node->kind == VYRE_NODE_ALL_REDUCE ||
-         node->kind == VYRE_NODE_ALL_GATHER ||
-         node->kind == VYRE_NODE_REDUCE_SCATTER ||
-         node->kind == VYRE_NODE_BROADCAST;
-}
-
-static gboolean
 has_collective (const VyreNodeList *list)
 {
   for (guint32 i = 0; i < list->n_nodes; i++) {
     const VyreNode *node = list->nodes[i];
 
-    if (is_collective (node) || has_collective (&node->body) ||
+    if (vyre_node_is_collective (node) || has_collective (&node->body) ||
         has_collective (&node->otherwise))
       return TRUE;
   }
@@ -206,7 +197,7 @@ rewrite_list (Rewriter *rewriter, VyreNodeList *list)
     const VyreNode *node = old.nodes[i];
     VyreNode *copy;
 
-    if (is_collective (node)) {
+    if (vyre_node_is_collective (node)) {
       if (!check_collective (rewriter->exec, node))
         return FALSE;
       if (node->kind == VYRE_NODE_ALL_GATHER ||

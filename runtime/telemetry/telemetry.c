@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "telemetry.h"
 
+#include "../clock.h"
 #include "../ring/bytes.h"
 
 #include <stddef.h>
 #include <string.h>
-#include <time.h>
 
 static guint32
 saturating_add (guint32 a, guint32 b)
@@ -412,16 +412,6 @@ ascending (VyreTelemetry *t, const guint32 *opcodes, gsize *n)
   return t->opcode_scratch;
 }
 
-/* A control block decodes in less than a microsecond. */
-static guint64
-now_ns (void)
-{
-  struct timespec now;
-
-  clock_gettime (CLOCK_MONOTONIC, &now);
-  return (guint64) now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 gboolean
 vyre_telemetry_decode (VyreTelemetry *t, const void *control,
     gsize control_bytes, const void *ring, gsize ring_bytes,
@@ -442,9 +432,9 @@ vyre_telemetry_decode (VyreTelemetry *t, const void *control,
     return FALSE;
   }
 
-  start = now_ns ();
+  start = vyre_now_ns ();
   decode_control (&t->control, control);
-  middle = now_ns ();
+  middle = vyre_now_ns ();
   RESERVE (t->slots, t->slots_capacity, n_slots);
   if (n_window_opcodes > 0) {
     RESERVE (t->windows, t->windows_capacity, n_slots);
@@ -457,7 +447,7 @@ vyre_telemetry_decode (VyreTelemetry *t, const void *control,
       decode_slots (t, &masks, ring, n_slots, window_opcodes, n_window_opcodes);
   decode_windows (t, n_rows);
   t->control_decode_ns = middle - start;
-  t->ring_decode_ns = now_ns () - middle;
+  t->ring_decode_ns = vyre_now_ns () - middle;
   return TRUE;
 }
 

@@ -1,169 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The builder's statements: lists, scopes and what each takes. */
+/* The builder's statements, but for those of builder-transfer.c. */
 #include "builder-private.h"
-#include "wire-private.h"
 
 #include <string.h>
-
-/* --- lists -------------------------------------------------------------------- */
-
-void
-vyre_builder_clear_frame (gpointer data)
-{
-  VyreBuilderFrame *frame = data;
-
-  g_clear_pointer (&frame->nodes, g_ptr_array_unref);
-  g_clear_pointer (&frame->frozen, g_hash_table_unref);
-}
-
-void
-vyre_builder_open_list (VyreBuilder *b, VyreNode *node)
-{
-  VyreBuilderFrame frame = { .node = node,
-    .nodes = g_ptr_array_new (),
-    .first_visible = b->visible->len,
-    .begun_at = b->n_statements };
-
-  g_array_append_val (b->frames, frame);
-}
-
-/* The variables of the innermost list. */
-static void
-end_scope (VyreBuilder *b)
-{
-  guint first = vyre_builder_top (b)->first_visible;
-
-  for (guint i = b->visible->len; i > first; i--) {
-    guint32 number = g_array_index (b->visible, guint32, i - 1);
-    VyreBuilderVariable *variable = vyre_builder_get_variable (b, number);
-
-    variable->visible = FALSE;
-    g_hash_table_remove (b->visible_names, &variable->name);
-  }
-  g_array_set_size (b->visible, first);
-}
-
-static VyreNodeList
-take_nodes (VyreBuilder *b)
-{
-  GPtrArray *nodes = vyre_builder_top (b)->nodes;
-  VyreNodeList list = { nodes->len, NULL };
-
-  if (nodes->len > 0) {
-    list.nodes =
-        vyre_program_alloc (b->program, nodes->len * sizeof *list.nodes);
-    memcpy (list.nodes, nodes->pdata, nodes->len * sizeof *list.nodes);
-  }
-  g_ptr_array_set_size (nodes, 0);
-  return list;
-}
-
-VyreNodeList
-vyre_builder_close_list (VyreBuilder *b)
-{
-  VyreNodeList list = take_nodes (b);
-
-  end_scope (b);
-  g_array_set_size (b->frames, b->frames->len - 1);
-  return list;
-}
-
-/* At what level of nesting the statements of the innermost list stand. */
-static guint
-level (VyreBuilder *b, VyreNodeKind kind)
-{
-  gboolean wrapped =
-      b->top_has_other || (b->frames->len == 1 && kind != VYRE_NODE_REGION);
-
-  return b->frames->len + (wrapped ? 1 : 0);
-}
-
-/* Can a statement of this kind stand here? */
-static gboolean
-can_append (VyreBuilder *b, VyreNodeKind kind)
-{
-  const GPtrArray *nodes;
-  guint limit;
-
-  if (!vyre_builder_ready (b))
-    return FALSE;
-  nodes = vyre_builder_top (b)->nodes;
-  limit = b->frames->len == 1 ? WIRE_MAX_LIST - 1 : WIRE_MAX_LIST;
-  if (nodes->len > 0) {
-    const VyreNode *last = g_ptr_array_index (nodes, nodes->len - 1);
-
-    if (last->kind == VYRE_NODE_RETURN)
-      goto after_return;
-  }
-  if (nodes->len >= limit)
-    goto too_many;
-  if (level (b, kind) > VYRE_MAX_NESTING)
-    goto too_deep;
-  return TRUE;
-
-after_return:
-  vyre_builder_fail (b, VYRE_BUILDER_ERROR_NESTING,
-      "%s after Return in one list, which is never reached; end the list "
-      "after Return",
-      vyre_node_kind_name (kind));
-  return FALSE;
-too_many:
-  vyre_builder_fail (b, VYRE_BUILDER_ERROR_LIMIT,
-      "%s is one too many, a list has at most %u statements; use a Loop",
-      vyre_node_kind_name (kind), limit);
-  return FALSE;
-too_deep:
-  vyre_builder_fail (b, VYRE_BUILDER_ERROR_LIMIT,
-      "%s is nested deeper than %u levels; nest less",
-      vyre_node_kind_name (kind), VYRE_MAX_NESTING);
-  return FALSE;
-}
-
-/* Its values have been taken. */
-static gboolean
-append (VyreBuilder *b, VyreNode *node)
-{
-  if (!vyre_builder_check_atomics (b))
-    return FALSE;
-  if (b->frames->len == 1 && node->kind != VYRE_NODE_REGION)
-    b->top_has_other = TRUE;
-  g_ptr_array_add (vyre_builder_top (b)->nodes, node);
-  b->n_statements++;
-  return TRUE;
-}
-
-/* Takes a value as the next expression of a statement. */
-static gboolean
-take (VyreBuilder *b, const char *what, VyreValue value, VyreNode *node,
-    VyreBuilderOperand *operand)
-{
-  if (!vyre_builder_take (b, what, value, operand))
-    return FALSE;
-  if (level (b, node->kind) + operand->height > VYRE_MAX_NESTING)
-    goto too_deep;
-  node->exprs[node->n_exprs++] = operand->expr;
-  return TRUE;
-
-too_deep:
-  vyre_builder_fail (b, VYRE_BUILDER_ERROR_LIMIT,
-      "%s is nested %u levels deep in a statement at level %u, and both "
-      "together may have %u; put parts into a let, or nest less",
-      what, operand->height, level (b, node->kind), VYRE_MAX_NESTING);
-  return FALSE;
-}
-
-static gboolean
-check_u32 (VyreBuilder *b, const char *what, const VyreBuilderOperand *operand)
-{
-  g_autofree char *type = NULL;
-
-  if (vyre_builder_is_kind (operand->type, VYRE_TYPE_U32))
-    return TRUE;
-  type = vyre_type_display (operand->type);
-  vyre_builder_fail (b, VYRE_BUILDER_ERROR_TYPE,
-      "%s is %s and must be u32; cast it", what, type);
-  return FALSE;
-}
 
 /* --- variables ------------------------------------------------------------------ */
 
@@ -225,11 +64,12 @@ vyre_builder_let (VyreBuilder *b, const char *name, VyreValue value)
 
   g_return_val_if_fail (b != NULL, (VyreVar){ 0 });
 
-  if (!can_append (b, VYRE_NODE_LET))
+  if (!vyre_builder_can_append (b, VYRE_NODE_LET))
     return no_variable (b);
   node = vyre_program_node (b->program, VYRE_NODE_LET);
   if (!choose_name (b, name, &node->name) ||
-      !take (b, "the value of Let", value, node, &operand) || !append (b, node))
+      !vyre_builder_take_next (b, "the value of Let", value, node, &operand) ||
+      !vyre_builder_append (b, node))
     return no_variable (b);
   return declare (b, node->name, operand.type, operand.tag, TRUE);
 }
@@ -270,14 +110,14 @@ vyre_builder_assign (VyreBuilder *b, VyreVar handle, VyreValue value)
   g_return_if_fail (b != NULL);
 
   /* Taking tells whether it is visible; its expression is not needed. */
-  if (!can_append (b, VYRE_NODE_ASSIGN) ||
+  if (!vyre_builder_can_append (b, VYRE_NODE_ASSIGN) ||
       !vyre_builder_take (b, what, handle.value, &target))
     return;
   if (!vyre_builder_get_value (b, handle.value.index)->is_variable)
     goto no_variable;
   number = g_array_index (target.variables, guint32, 0);
   node = vyre_program_node (b->program, VYRE_NODE_ASSIGN);
-  if (!take (b, "the value of Assign", value, node, &operand))
+  if (!vyre_builder_take_next (b, "the value of Assign", value, node, &operand))
     return;
   variable = vyre_builder_get_variable (b, number);
   if (!variable->is_let)
@@ -285,7 +125,7 @@ vyre_builder_assign (VyreBuilder *b, VyreVar handle, VyreValue value)
   if (operand.type != variable->type)
     goto other_type;
   node->name = variable->name;
-  if (!check_frozen (b, number) || !append (b, node))
+  if (!check_frozen (b, number) || !vyre_builder_append (b, node))
     return;
   variable->assigned_at = b->n_statements;
   return;
@@ -350,20 +190,20 @@ vyre_builder_store (
   g_return_if_fail (b != NULL);
 
   buffer = vyre_builder_find_buffer (b, "Store", ref);
-  if (buffer == NULL || !can_append (b, VYRE_NODE_STORE))
+  if (buffer == NULL || !vyre_builder_can_append (b, VYRE_NODE_STORE))
     return;
   node = vyre_program_node (b->program, VYRE_NODE_STORE);
   node->name = buffer->name;
   name = vyre_string_display (buffer->name);
-  if (!take (b, "the index of Store", index, node, &at) ||
-      !check_u32 (b, "the index of Store", &at) ||
+  if (!vyre_builder_take_next (b, "the index of Store", index, node, &at) ||
+      !vyre_builder_check_u32 (b, "the index of Store", &at) ||
       !check_place (b, buffer, name, at.expr) ||
-      !take (b, "the value of Store", value, node, &stored))
+      !vyre_builder_take_next (b, "the value of Store", value, node, &stored))
     return;
   element = vyre_validator_type (&b->rules, buffer->element);
   if (stored.type != element)
     goto other_type;
-  append (b, node);
+  vyre_builder_append (b, node);
   return;
 
 other_type:
@@ -429,15 +269,16 @@ vyre_builder_begin_if (VyreBuilder *b, VyreValue condition)
 
   g_return_if_fail (b != NULL);
 
-  if (!can_append (b, VYRE_NODE_IF))
+  if (!vyre_builder_can_append (b, VYRE_NODE_IF))
     return;
   node = vyre_program_node (b->program, VYRE_NODE_IF);
-  if (!take (b, "the condition of If", condition, node, &operand))
+  if (!vyre_builder_take_next (
+          b, "the condition of If", condition, node, &operand))
     return;
   if (!vyre_builder_is_kind (operand.type, VYRE_TYPE_U32) &&
       !vyre_builder_is_kind (operand.type, VYRE_TYPE_BOOL))
     goto bad_condition;
-  if (append (b, node))
+  if (vyre_builder_append (b, node))
     vyre_builder_open_list (b, node);
   return;
 
@@ -461,8 +302,8 @@ vyre_builder_else (VyreBuilder *b)
   frame = vyre_builder_top (b);
   if (frame->in_else)
     goto twice;
-  end_scope (b);
-  frame->node->body = take_nodes (b);
+  vyre_builder_end_scope (b);
+  frame->node->body = vyre_builder_take_nodes (b);
   frame->in_else = TRUE;
   b->n_statements++;
   return;
@@ -489,14 +330,16 @@ vyre_builder_begin_loop (
 
   g_return_val_if_fail (b != NULL, (VyreVar){ 0 });
 
-  if (!can_append (b, VYRE_NODE_LOOP))
+  if (!vyre_builder_can_append (b, VYRE_NODE_LOOP))
     return no_variable (b);
   node = vyre_program_node (b->program, VYRE_NODE_LOOP);
   if (!choose_name (b, name, &node->name) ||
-      !take (b, "the from bound of Loop", from, node, &operand) ||
-      !check_u32 (b, "the from bound of Loop", &operand) ||
-      !take (b, "the to bound of Loop", to, node, &operand) ||
-      !check_u32 (b, "the to bound of Loop", &operand) || !append (b, node))
+      !vyre_builder_take_next (
+          b, "the from bound of Loop", from, node, &operand) ||
+      !vyre_builder_check_u32 (b, "the from bound of Loop", &operand) ||
+      !vyre_builder_take_next (b, "the to bound of Loop", to, node, &operand) ||
+      !vyre_builder_check_u32 (b, "the to bound of Loop", &operand) ||
+      !vyre_builder_append (b, node))
     return no_variable (b);
   vyre_builder_open_list (b, node);
   return declare (b, node->name, vyre_plain_type (VYRE_TYPE_U32),
@@ -528,10 +371,10 @@ vyre_builder_begin_block (VyreBuilder *b)
 
   g_return_if_fail (b != NULL);
 
-  if (!can_append (b, VYRE_NODE_BLOCK))
+  if (!vyre_builder_can_append (b, VYRE_NODE_BLOCK))
     return;
   node = vyre_program_node (b->program, VYRE_NODE_BLOCK);
-  if (append (b, node))
+  if (vyre_builder_append (b, node))
     vyre_builder_open_list (b, node);
 }
 
@@ -551,7 +394,7 @@ vyre_builder_begin_region (
 
   g_return_if_fail (b != NULL && generator != NULL);
 
-  if (!can_append (b, VYRE_NODE_REGION))
+  if (!vyre_builder_can_append (b, VYRE_NODE_REGION))
     return;
   node = vyre_program_node (b->program, VYRE_NODE_REGION);
   if (!vyre_builder_string (
@@ -561,7 +404,7 @@ vyre_builder_begin_region (
   if (source != NULL &&
       !vyre_builder_string (b, "the source of Region", source, &node->name2))
     return;
-  if (append (b, node))
+  if (vyre_builder_append (b, node))
     vyre_builder_open_list (b, node);
 }
 
@@ -580,8 +423,8 @@ vyre_builder_return (VyreBuilder *b)
 {
   g_return_if_fail (b != NULL);
 
-  if (can_append (b, VYRE_NODE_RETURN))
-    append (b, vyre_program_node (b->program, VYRE_NODE_RETURN));
+  if (vyre_builder_can_append (b, VYRE_NODE_RETURN))
+    vyre_builder_append (b, vyre_program_node (b->program, VYRE_NODE_RETURN));
 }
 
 void
@@ -591,13 +434,13 @@ vyre_builder_barrier (VyreBuilder *b, VyreOrdering ordering)
 
   g_return_if_fail (b != NULL);
 
-  if (!can_append (b, VYRE_NODE_BARRIER))
+  if (!vyre_builder_can_append (b, VYRE_NODE_BARRIER))
     return;
   if (ordering <= VYRE_ORDER_RELAXED || ordering > VYRE_ORDER_GRID_SYNC)
     goto bad_ordering;
   node = vyre_program_node (b->program, VYRE_NODE_BARRIER);
   node->ordering = (guint8) ordering;
-  append (b, node);
+  vyre_builder_append (b, node);
   return;
 
 bad_ordering:
@@ -615,189 +458,12 @@ vyre_builder_trap (VyreBuilder *b, VyreValue address, const char *tag)
 
   g_return_if_fail (b != NULL && tag != NULL);
 
-  if (!can_append (b, VYRE_NODE_TRAP))
+  if (!vyre_builder_can_append (b, VYRE_NODE_TRAP))
     return;
   node = vyre_program_node (b->program, VYRE_NODE_TRAP);
-  if (take (b, "the address of Trap", address, node, &operand) &&
-      check_u32 (b, "the address of Trap", &operand) &&
+  if (vyre_builder_take_next (
+          b, "the address of Trap", address, node, &operand) &&
+      vyre_builder_check_u32 (b, "the address of Trap", &operand) &&
       vyre_builder_string (b, "the tag of Trap", tag, &node->tag))
-    append (b, node);
-}
-
-static gboolean
-take_tag (VyreBuilder *b, VyreNode *node, const char *tag)
-{
-  if (*tag == '\0')
-    goto empty;
-  return vyre_builder_string (b, "the tag", tag, &node->tag);
-
-empty:
-  vyre_builder_fail (b, VYRE_BUILDER_ERROR_ARGUMENT,
-      "%s with an empty tag; give it the tag that its start and its wait share",
-      vyre_node_kind_name (node->kind));
-  return FALSE;
-}
-
-/* Offset or size. */
-static gboolean
-take_bytes (VyreBuilder *b, VyreNode *node, const char *part, VyreValue value)
-{
-  g_autofree char *what =
-      g_strdup_printf ("the %s of %s", part, vyre_node_kind_name (node->kind));
-  VyreBuilderOperand operand;
-
-  return take (b, what, value, node, &operand) &&
-         (vyre_builder_is_kind (operand.type, VYRE_TYPE_U64) ||
-             check_u32 (b, what, &operand));
-}
-
-static void
-append_async (VyreBuilder *b, VyreNodeKind kind, VyreBufferRef from,
-    VyreBufferRef to, VyreValue offset, VyreValue size, const char *tag)
-{
-  const char *what = vyre_node_kind_name (kind);
-  const VyreBuffer *source = vyre_builder_find_buffer (b, what, from);
-  const VyreBuffer *target = vyre_builder_find_buffer (b, what, to);
-  g_autofree char *name = NULL;
-  VyreNode *node;
-
-  if (source == NULL || target == NULL || !can_append (b, kind))
-    return;
-  if (target->access == VYRE_ACCESS_READ_ONLY ||
-      target->access == VYRE_ACCESS_UNIFORM)
-    goto not_writable;
-  node = vyre_program_node (b->program, kind);
-  node->name = source->name;
-  node->name2 = target->name;
-  if (take_tag (b, node, tag) && take_bytes (b, node, "offset", offset) &&
-      take_bytes (b, node, "size", size))
-    append (b, node);
-  return;
-
-not_writable:
-  name = vyre_string_display (target->name);
-  vyre_builder_fail (b, VYRE_BUILDER_ERROR_TYPE,
-      "%s into buffer `%s` whose access is %s; declare it ReadWrite", what,
-      name, vyre_access_name (target->access));
-}
-
-void
-vyre_builder_async_load (VyreBuilder *b, VyreBufferRef from, VyreBufferRef to,
-    VyreValue offset, VyreValue size, const char *tag)
-{
-  g_return_if_fail (b != NULL && tag != NULL);
-
-  append_async (b, VYRE_NODE_ASYNC_LOAD, from, to, offset, size, tag);
-}
-
-void
-vyre_builder_async_store (VyreBuilder *b, VyreBufferRef from, VyreBufferRef to,
-    VyreValue offset, VyreValue size, const char *tag)
-{
-  g_return_if_fail (b != NULL && tag != NULL);
-
-  append_async (b, VYRE_NODE_ASYNC_STORE, from, to, offset, size, tag);
-}
-
-void
-vyre_builder_async_wait (VyreBuilder *b, const char *tag)
-{
-  VyreNode *node;
-
-  g_return_if_fail (b != NULL && tag != NULL);
-
-  if (!can_append (b, VYRE_NODE_ASYNC_WAIT))
-    return;
-  node = vyre_program_node (b->program, VYRE_NODE_ASYNC_WAIT);
-  if (take_tag (b, node, tag))
-    append (b, node);
-}
-
-/* --- collectives -------------------------------------------------------------------- */
-
-/* output: NULL where there is one buffer; op: 0 where there is none. */
-static void
-append_collective (VyreBuilder *b, VyreNodeKind kind, VyreBufferRef input,
-    const VyreBufferRef *output, VyreCollectiveOp op)
-{
-  const char *what = vyre_node_kind_name (kind);
-  const VyreBuffer *from = vyre_builder_find_buffer (b, what, input);
-  const VyreBuffer *to =
-      output != NULL ? vyre_builder_find_buffer (b, what, *output) : from;
-  const VyreBuffer *refused;
-  g_autofree char *name = NULL, *from_type = NULL, *to_type = NULL;
-  VyreNode *node;
-
-  if (from == NULL || to == NULL || !can_append (b, kind))
-    return;
-  refused = from->access == VYRE_ACCESS_WORKGROUP ? from : to;
-  if (refused->access == VYRE_ACCESS_WORKGROUP)
-    goto workgroup;
-  if (vyre_validator_type (&b->rules, from->element) !=
-      vyre_validator_type (&b->rules, to->element))
-    goto other_type;
-  if ((guint) op > VYRE_COLLECTIVE_BIT_XOR ||
-      (op == 0 &&
-          (kind == VYRE_NODE_ALL_REDUCE || kind == VYRE_NODE_REDUCE_SCATTER)))
-    goto no_operation;
-  node = vyre_program_node (b->program, kind);
-  node->name = from->name;
-  if (output != NULL)
-    node->name2 = to->name;
-  node->collective_op = (guint8) op;
-  append (b, node);
-  return;
-
-workgroup:
-  name = vyre_string_display (refused->name);
-  vyre_builder_fail (b, VYRE_BUILDER_ERROR_TYPE,
-      "%s of Workgroup buffer `%s`; use a ReadWrite buffer", what, name);
-  return;
-other_type:
-  from_type = vyre_type_display (from->element);
-  to_type = vyre_type_display (to->element);
-  vyre_builder_fail (b, VYRE_BUILDER_ERROR_TYPE,
-      "%s from elements of %s to elements of %s; declare one type", what,
-      from_type, to_type);
-  return;
-no_operation:
-  vyre_builder_fail (b, VYRE_BUILDER_ERROR_ARGUMENT,
-      "%s with operation %u, which does not exist; use a VYRE_COLLECTIVE_ "
-      "constant",
-      what, (guint) op);
-}
-
-void
-vyre_builder_all_reduce (
-    VyreBuilder *b, VyreBufferRef buffer, VyreCollectiveOp op)
-{
-  g_return_if_fail (b != NULL);
-
-  append_collective (b, VYRE_NODE_ALL_REDUCE, buffer, NULL, op);
-}
-
-void
-vyre_builder_all_gather (
-    VyreBuilder *b, VyreBufferRef input, VyreBufferRef output)
-{
-  g_return_if_fail (b != NULL);
-
-  append_collective (b, VYRE_NODE_ALL_GATHER, input, &output, 0);
-}
-
-void
-vyre_builder_reduce_scatter (VyreBuilder *b, VyreBufferRef input,
-    VyreBufferRef output, VyreCollectiveOp op)
-{
-  g_return_if_fail (b != NULL);
-
-  append_collective (b, VYRE_NODE_REDUCE_SCATTER, input, &output, op);
-}
-
-void
-vyre_builder_broadcast (VyreBuilder *b, VyreBufferRef buffer)
-{
-  g_return_if_fail (b != NULL);
-
-  append_collective (b, VYRE_NODE_BROADCAST, buffer, NULL, 0);
+    vyre_builder_append (b, node);
 }

@@ -131,11 +131,25 @@ gboolean vyre_builder_check_atomics (VyreBuilder *b);
 gboolean vyre_builder_is_kind (const VyreType *type, VyreTypeKind kind);
 void vyre_builder_clear_value (gpointer value);
 
-/* --- builder-node.c -------------------------------------------------------- */
+/* --- builder-list.c -------------------------------------------------------- */
 
 void vyre_builder_open_list (VyreBuilder *b, VyreNode *node);
 /* Its statements, in the program's memory. */
 VyreNodeList vyre_builder_close_list (VyreBuilder *b);
 void vyre_builder_clear_frame (gpointer frame);
+/* Of the innermost list: takes out its statements, hides its variables. */
+VyreNodeList vyre_builder_take_nodes (VyreBuilder *b);
+void vyre_builder_end_scope (VyreBuilder *b);
+
+/* A statement is made in this order; each gives FALSE and an error. */
+/* Can a statement of this kind stand here? */
+gboolean vyre_builder_can_append (VyreBuilder *b, VyreNodeKind kind);
+/* Takes a value as the next expression of a statement. */
+gboolean vyre_builder_take_next (VyreBuilder *b, const char *what,
+    VyreValue value, VyreNode *node, VyreBuilderOperand *operand);
+gboolean vyre_builder_check_u32 (
+    VyreBuilder *b, const char *what, const VyreBuilderOperand *operand);
+/* Its values have been taken. */
+gboolean vyre_builder_append (VyreBuilder *b, VyreNode *node);
 
 G_END_DECLS

@@ -3,6 +3,15 @@
 
 #include "program.h"
 
+static inline gboolean
+vyre_node_is_collective (const VyreNode *node)
+{
+  return node->kind == VYRE_NODE_ALL_REDUCE ||
+         node->kind == VYRE_NODE_ALL_GATHER ||
+         node->kind == VYRE_NODE_REDUCE_SCATTER ||
+         node->kind == VYRE_NODE_BROADCAST;
+}
+
 /* A new program that keeps base alive, so that it may use base's strings,
  * types and payloads. */
 VyreProgram *vyre_program_new_on (const VyreProgram *base);

@@ -125,9 +125,20 @@ vyre_program_load_file (const char *path, GError **error)
 
 /* --- shipped programs --------------------------------------------------------- */
 
-static gboolean
-is_program_name (const char *name)
+/**
+ * vyre_program_is_shipped_name:
+ * @name: what may be a name
+ *
+ * Tells names of shipped programs from program text and from most file names,
+ * without looking whether there is such a program.
+ *
+ * Returns: whether @name has only lower-case letters, digits and dashes, and
+ *   at least one of them
+ */
+gboolean
+vyre_program_is_shipped_name (const char *name)
 {
+  g_return_val_if_fail (name != NULL, FALSE);
   return *name && strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789-") ==
                       strlen (name);
 }
@@ -176,7 +187,8 @@ vyre_program_list_shipped (void)
       if (!g_str_has_suffix (file, SUFFIX))
         continue;
       name = g_strndup (file, strlen (file) - strlen (SUFFIX));
-      if (!is_program_name (name) || g_hash_table_contains (seen, name))
+      if (!vyre_program_is_shipped_name (name) ||
+          g_hash_table_contains (seen, name))
         continue;
       g_hash_table_add (seen, name);
       g_ptr_array_add (names, g_steal_pointer (&name));
@@ -192,7 +204,8 @@ vyre_program_find_shipped (const char *name, const char *suffix)
 {
   g_auto (GStrv) folders = program_folders ();
 
-  for (char **folder = folders; *folder && is_program_name (name); folder++) {
+  for (char **folder = folders; *folder && vyre_program_is_shipped_name (name);
+       folder++) {
     g_autofree char *file = g_strconcat (name, suffix, NULL);
     g_autofree char *path = g_build_filename (*folder, file, NULL);
 

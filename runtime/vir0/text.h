@@ -44,6 +44,8 @@ VYRE_API VyreProgram *vyre_program_load_shipped (const char *name,
  * program's. Free with g_free(). */
 VYRE_API char *vyre_program_find_shipped (const char *name,
     const char *suffix);
+/* Could it be the name of a shipped program? The empty text is none. */
+VYRE_API gboolean vyre_program_is_shipped_name (const char *name);
 /* Names of all shipped programs, sorted; free with g_strfreev(). */
 VYRE_API char **vyre_program_list_shipped (void);
 

@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Collectives of a single rank (vir0-semantics.md section 3.2). */
+#include "program-private.h"
 #include "validate-private.h"
 
 #include <string.h>
-
-static gboolean
-is_collective (const VyreNode *node)
-{
-  return node->kind == VYRE_NODE_ALL_REDUCE ||
-         node->kind == VYRE_NODE_ALL_GATHER ||
-         node->kind == VYRE_NODE_REDUCE_SCATTER ||
-         node->kind == VYRE_NODE_BROADCAST;
-}
 
 static gboolean
 is_single_rank (const VyreNode *node)
@@ -95,7 +87,7 @@ vyre_validator_replace_collectives (
   guint n = 0;
 
   for (guint32 i = 0; i < list->n_nodes; i++)
-    n += is_collective (list->nodes[i]);
+    n += vyre_node_is_collective (list->nodes[i]);
   if (n == 0)
     return;
 
@@ -107,7 +99,7 @@ vyre_validator_replace_collectives (
     VyreNode *node = list->nodes[i];
 
     numbers[n] = numbers[n + 1] = i;
-    if (!is_collective (node) || !is_single_rank (node)) {
+    if (!vyre_node_is_collective (node) || !is_single_rank (node)) {
       nodes[n++] = node;
     } else if (node->kind == VYRE_NODE_ALL_GATHER ||
                node->kind == VYRE_NODE_REDUCE_SCATTER) {

@@ -6,6 +6,8 @@
 #include "programs.h"
 #include "work.h"
 
+#include "hex.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -137,17 +139,15 @@ fill_in (const Bench *bench, const char *launch, const char *file, gsize block,
     guint buffers)
 {
   g_autoptr (GString) line = g_string_new (launch);
-  g_autoptr (GString) uuid = g_string_new (NULL);
+  g_autofree char *uuid = vyre_hex_dup (bench->uuid, sizeof bench->uuid);
   g_autofree char *block_text = g_strdup_printf ("%" G_GSIZE_FORMAT, block);
   g_autofree char *buffers_text = g_strdup_printf ("%u", buffers);
   g_autofree char *device = g_strdup_printf ("%d", bench->device_index);
 
-  for (guint i = 0; i < sizeof bench->uuid; i++)
-    g_string_append_printf (uuid, "%02x", bench->uuid[i]);
   g_string_replace (line, "%F", file, 0);
   g_string_replace (line, "%B", block_text, 0);
   g_string_replace (line, "%N", buffers_text, 0);
-  g_string_replace (line, "%U", uuid->str, 0);
+  g_string_replace (line, "%U", uuid, 0);
   g_string_replace (line, "%D", device, 0);
   return g_string_free (g_steal_pointer (&line), FALSE);
 }

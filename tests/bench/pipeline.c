@@ -155,6 +155,75 @@ make_pool (Run *run, GstCaps *caps)
   return ok;
 }
 
+/* --- compiled programs -- */
+
+/* The numbers of the enums are fixed: GstVyreEngine, GstVyreTier. */
+enum
+{
+  ENGINE_JIT = 2,
+  TIER_COMPILING = 1,
+  TIER_COMPILED = 2,
+};
+
+static gint
+get_enum (GstElement *element, const char *property)
+{
+  gint value;
+
+  g_object_get (element, property, &value, NULL);
+  return value;
+}
+
+/* The first buffer waits until the program is compiled: what is measured is
+ * the compiled program, and not the compiler. */
+static GstPadProbeReturn
+on_first_input (GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+  gint64 deadline = g_get_monotonic_time () + TIMEOUT / GST_USECOND / 2;
+
+  while (get_enum (data, "tier") == TIER_COMPILING &&
+         g_get_monotonic_time () < deadline)
+    g_usleep (1000);
+  return GST_PAD_PROBE_REMOVE;
+}
+
+/* The element whose program is to run compiled, if it is one. */
+static GstElement *
+find_compiling (const Run *run)
+{
+  GstElement *element = NULL;
+
+  if (run->pipeline->element != NULL)
+    element =
+        gst_bin_get_by_name (GST_BIN (run->element), run->pipeline->element);
+  if (element == NULL ||
+      g_object_class_find_property (G_OBJECT_GET_CLASS (element), "tier") ==
+          NULL ||
+      get_enum (element, "engine") != ENGINE_JIT) {
+    gst_clear_object (&element);
+    return NULL;
+  }
+  g_autoptr (GstPad) pad = gst_element_get_static_pad (element, "sink");
+  gst_pad_add_probe (
+      pad, GST_PAD_PROBE_TYPE_BUFFER, on_first_input, element, NULL);
+  return element;
+}
+
+static gboolean
+check_compiled (GstElement *element, GError **error)
+{
+  g_autoptr (GstStructure) stats = NULL;
+  const char *reason;
+
+  if (get_enum (element, "tier") == TIER_COMPILED)
+    return TRUE;
+  g_object_get (element, "stats", &stats, NULL);
+  reason = gst_structure_get_string (stats, "tier-reason");
+  g_set_error (error, BENCH_ERROR, BENCH_ERROR_UNAVAILABLE, "not compiled: %s",
+      reason != NULL && *reason ? reason : "not in time");
+  return FALSE;
+}
+
 static gboolean
 attach_source (Run *run)
 {
@@ -280,11 +349,14 @@ bench_pipeline_run (
   g_autoptr (GstElement) sink =
       gst_bin_get_by_name (GST_BIN (run.element), "sink");
   g_autoptr (GstPad) pad = gst_element_get_static_pad (sink, "sink");
+  g_autoptr (GstElement) compiling = find_compiling (&run);
   gst_pad_add_probe (
       pad, GST_PAD_PROBE_TYPE_BUFFER, on_sink_buffer, &run, NULL);
   gst_pad_add_probe (
       pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_sink_event, &run, NULL);
   if (!play_to_end (&run, error))
+    return FALSE;
+  if (compiling != NULL && !check_compiled (compiling, error))
     return FALSE;
   guint64 rendered = count_rendered (sink);
   gst_element_set_state (run.element, GST_STATE_NULL);

@@ -27,8 +27,9 @@ typedef struct
 } BenchPipeline;
 
 /* Buffers a second at the sink, once an eighth of them has come: from then on
- * as much is in flight in each pipeline as at its end. UNAVAILABLE when the
- * line cannot be made here. */
+ * as much is in flight in each pipeline as at its end. A program that is to run
+ * compiled is compiled before. UNAVAILABLE when that cannot be, or the line
+ * cannot be made here. */
 gboolean bench_pipeline_run (const BenchPipeline *pipeline, double *per_second,
     GError **error);
 

@@ -3,8 +3,9 @@
 
 #include "bench.h"
 
+#include "clock.h"
+
 #include <math.h>
-#include <time.h>
 
 #define SETTLE_US 25000 /* resident kernels leave after a few milliseconds */
 
@@ -13,10 +14,7 @@ G_DEFINE_QUARK (vyre_bench_error, bench_error)
 guint64
 bench_now (void)
 {
-  struct timespec t;
-
-  clock_gettime (CLOCK_MONOTONIC, &t);
-  return (guint64) t.tv_sec * G_GUINT64_CONSTANT (1000000000) + t.tv_nsec;
+  return vyre_now_ns ();
 }
 
 static gint

@@ -216,10 +216,16 @@ too_few:
 }
 
 void
+bench_items_shrink (BenchItems *items, guint n)
+{
+  while (items->n > n)
+    drop_item (items, --items->n);
+}
+
+void
 bench_items_free (BenchItems *items)
 {
-  for (guint i = 0; i < items->n; i++)
-    drop_item (items, i);
+  bench_items_shrink (items, 0);
   g_free (items->windows);
   g_free (items->out);
   g_free (items->in);

@@ -53,6 +53,8 @@ typedef struct
  * than min. The input is filled, and each has run once. */
 BenchItems *bench_items_new (BenchWork *work, VyreEngine engine,
     VyreArenaKind kind, gsize bytes, guint min, guint max, GError **error);
+/* Keeps the first n. */
+void bench_items_shrink (BenchItems *items, guint n);
 void bench_items_free (BenchItems *items);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (BenchItems, bench_items_free)
 

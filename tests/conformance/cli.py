@@ -99,6 +99,9 @@ class Forms(unittest.TestCase):
         self.assertRegex(err, rb"^vyre asm: standard input: 1:\d+: ")
         err = vyre("info", "no-such-program", code=1).stderr
         self.assertIn(b"no-such-program", err)
+        # A file, that is, and none is called so.
+        err = vyre("info", "", code=1).stderr
+        self.assertIn(b"No such file", err)
 
     def test_full_disk(self):
         if not os.path.exists("/dev/full"):

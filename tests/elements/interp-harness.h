@@ -138,6 +138,23 @@ kept_word (GstElement *element, const char *name)
   return word;
 }
 
+/* message: (transfer full). Is it that error, and says it so? */
+static inline void
+assert_error_message (
+    GstMessage *message, GQuark domain, gint code, const char *says)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *debug = NULL;
+
+  g_assert_nonnull (message);
+  gst_message_parse_error (message, &error, &debug);
+  g_test_message ("%s (%s)", error->message, debug);
+  g_assert_error (error, domain, code);
+  if (strstr (error->message, says) == NULL)
+    g_error ("\"%s\" does not say \"%s\"", error->message, says);
+  gst_message_unref (message);
+}
+
 /* buffer: (transfer full). Are these its bytes? */
 static inline void
 assert_buffer (GstBuffer *buffer, const guint8 *data, gsize size)
@@ -160,3 +177,7 @@ assert_inverted (GstBuffer *buffer, gsize size)
     data[i] = ~data[i];
   assert_buffer (buffer, data, size);
 }
+
+/* Add the tests of interp-memory.c and interp-refusals.c. */
+void add_interp_memory_tests (void);
+void add_interp_refusal_tests (void);

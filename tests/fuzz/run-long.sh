@@ -14,7 +14,8 @@ seconds=$2
 shift 2
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$(cd "$build/tests/fuzz" && pwd) || exit 2
-all="wire text validate lower verify canonical bindings telemetry reference differ"
+all="wire text validate lower verify canonical bindings telemetry format
+  replay reference differ"
 status=0
 for target in ${*:-$all}; do
   echo "== $target"

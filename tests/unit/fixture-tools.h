@@ -5,7 +5,19 @@
 
 #include "vir0/wire-tools.h"
 
-/* What the tests that run recorded programs share. */
+/* What the tests of recorded cases share. */
+
+/* The root of a file; parser keeps it. */
+static inline JsonObject *
+load_json (const char *path, JsonParser **parser)
+{
+  g_autoptr (GError) error = NULL;
+
+  *parser = json_parser_new ();
+  json_parser_load_from_file (*parser, path, &error);
+  g_assert_no_error (error);
+  return json_node_get_object (json_parser_get_root (*parser));
+}
 
 /* NULL where there is no text. */
 static inline const char *

@@ -2,12 +2,12 @@
 /* Runs on every usable device of the machine. Warnings are fatal here, so
  * with VYRE_VULKAN_VALIDATION a message of the validation layer fails it. */
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "device/device-private.h"
 #include "double-comp.h"
+#include "heard.h"
 
 #define KIB 1024u
 #define MIB (1024u * KIB)
@@ -309,70 +309,6 @@ test_not_found (void)
   /* index and name must both fit */
   g_assert_null (vyre_device_open (0, "no such device", NULL, &error));
   g_assert_error (error, VYRE_DEVICE_ERROR, VYRE_DEVICE_ERROR_NOT_FOUND);
-}
-
-/* Without these, silence of the other tests under validation would prove
- * nothing. The mistakes are made in a child, where the warning is fatal. */
-static void
-make_mistake (VyreDevice *device)
-{
-  const VkFenceCreateInfo wrong = {
-    .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
-  };
-  VkFence fence;
-
-  device->vk.CreateFence (device->handle, &wrong, NULL, &fence);
-}
-
-/* Two writes to one place without a barrier. */
-static void
-make_hazard (VyreDevice *device)
-{
-  PFN_vkCmdFillBuffer fill_buffer = (PFN_vkCmdFillBuffer) vkGetDeviceProcAddr (
-      device->handle, "vkCmdFillBuffer");
-  VyreMemory *memory = memory_of (device, 4096, VYRE_MEMORY_SCRATCH);
-  VkCommandBufferAllocateInfo allocate = {
-    .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
-    .commandPool = device->queues[0].pool,
-    .commandBufferCount = 1,
-  };
-  VkCommandBufferBeginInfo begin = {
-    .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
-  };
-  VkCommandBuffer commands;
-
-  device->vk.AllocateCommandBuffers (device->handle, &allocate, &commands);
-  device->vk.BeginCommandBuffer (commands, &begin);
-  fill_buffer (commands, (VkBuffer) memory->buffer, 0, 4096, 1);
-  fill_buffer (commands, (VkBuffer) memory->buffer, 0, 4096, 2);
-}
-
-static const struct
-{
-  void (*make) (VyreDevice *device);
-  const char *heard;
-} mistakes[] = {
-  { make_mistake, "*Vulkan: *VUID-VkFenceCreateInfo-sType*" },
-  { make_hazard, "*Vulkan: *SYNC-HAZARD-WRITE-AFTER-WRITE*" },
-};
-
-static void
-test_validation_is_heard (gconstpointer data)
-{
-  guint i = GPOINTER_TO_UINT (data);
-
-  if (!g_getenv ("VYRE_VULKAN_VALIDATION")) {
-    g_test_skip ("VYRE_VULKAN_VALIDATION is not set");
-    return;
-  }
-  if (!g_test_subprocess ()) {
-    g_test_trap_subprocess (NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
-    g_test_trap_assert_failed ();
-    g_test_trap_assert_stderr (mistakes[i].heard);
-    return;
-  }
-  mistakes[i].make (vyre_device_open (-1, NULL, NULL, NULL));
-  exit (0); /* not heard */
 }
 
 /* --- memory -------------------------------------------------------------- */
@@ -808,10 +744,7 @@ main (int argc, char **argv)
   g_test_add_func ("/device/open/by-uuid", test_open_by_uuid);
   g_test_add_func ("/device/open/best", test_open_best);
   g_test_add_func ("/device/open/not-found", test_not_found);
-  g_test_add_data_func ("/device/validation-is-heard/misuse",
-      GUINT_TO_POINTER (0), test_validation_is_heard);
-  g_test_add_data_func ("/device/validation-is-heard/hazard",
-      GUINT_TO_POINTER (1), test_validation_is_heard);
+  add_heard_tests ();
   for (guint i = 0; i < G_N_ELEMENTS (each); i++)
     g_test_add_data_func (
         each[i].name, (gconstpointer) each[i].test, on_each_device);

@@ -80,7 +80,7 @@ run_case (const char *folder, const char *entry, guint unroll, guint registers)
       g_build_filename (g_getenv ("VYRE_FIXTURES"), name, NULL);
   g_autofree char *json = g_strconcat (base, ".json", NULL);
   g_autofree char *vir0 = g_strconcat (base, ".vir0", NULL);
-  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_autoptr (JsonParser) parser = NULL;
   g_autoptr (GPtrArray) buffers =
       g_ptr_array_new_with_free_func ((GDestroyNotify) g_byte_array_unref);
   g_autoptr (GBytes) blob = NULL;
@@ -101,9 +101,7 @@ run_case (const char *folder, const char *entry, guint unroll, guint registers)
   guint32 grid[3];
   gboolean faults;
 
-  json_parser_load_from_file (parser, json, &error);
-  g_assert_no_error (error);
-  c.meta = json_node_get_object (json_parser_get_root (parser));
+  c.meta = load_json (json, &parser);
   c.blob = blob;
   recorded = json_object_get_array_member (c.meta, "buffers");
   faults = strcmp (text_of (member (c.meta, "run"), "status"), "ok") != 0;

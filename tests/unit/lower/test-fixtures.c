@@ -9,17 +9,6 @@
 #include "lower/isa.h"
 #include "vir0/wire.h"
 
-static JsonObject *
-load_json (const char *path, JsonParser **parser)
-{
-  g_autoptr (GError) error = NULL;
-
-  *parser = json_parser_new ();
-  json_parser_load_from_file (*parser, path, &error);
-  g_assert_no_error (error);
-  return json_node_get_object (json_parser_get_root (*parser));
-}
-
 static GByteArray *
 initial (const VyreBuffer *decl, JsonObject *buffer)
 {

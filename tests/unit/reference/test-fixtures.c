@@ -194,7 +194,7 @@ test_case (gconstpointer data)
   g_autofree char *name = g_path_get_basename (base);
   g_autofree char *json = g_strdup_printf ("%s.json", base);
   g_autofree char *vir0 = g_strdup_printf ("%s.vir0", base);
-  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_autoptr (JsonParser) parser = NULL;
   g_autoptr (VyreProgram) program = load_program (vir0, NULL);
   g_autoptr (GPtrArray) inputs = NULL;
   g_autoptr (GPtrArray) outputs = NULL;
@@ -205,9 +205,7 @@ test_case (gconstpointer data)
   const char *status;
   gboolean ok;
 
-  json_parser_load_from_file (parser, json, &error);
-  g_assert_no_error (error);
-  root = json_node_get_object (json_parser_get_root (parser));
+  root = load_json (json, &parser);
   buffers = json_object_get_array_member (root, "buffers");
   status = text_of (json_object_get_object_member (root, "run"), "status");
   inputs = recorded_inputs (program, buffers);
@@ -236,18 +234,15 @@ test_invalid (gconstpointer data)
   const char *base = data;
   g_autofree char *json = g_strdup_printf ("%s.json", base);
   g_autofree char *vir0 = g_strdup_printf ("%s.vir0", base);
-  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_autoptr (JsonParser) parser = NULL;
   g_autoptr (VyreProgram) program = load_program (vir0, NULL);
   g_autoptr (GPtrArray) outputs = NULL;
   g_autoptr (GError) error = NULL;
   JsonObject *with_subgroups;
   guint n_errors;
 
-  json_parser_load_from_file (parser, json, &error);
-  g_assert_no_error (error);
   with_subgroups = json_object_get_object_member (
-      json_object_get_object_member (
-          json_node_get_object (json_parser_get_root (parser)), "validation"),
+      json_object_get_object_member (load_json (json, &parser), "validation"),
       "with_subgroup_ops");
   n_errors = json_array_get_length (
       json_object_get_array_member (with_subgroups, "errors"));

@@ -176,6 +176,20 @@ test_unknown_shipped (void)
   }
 }
 
+/* What the command and vyreinterp take for one. */
+static void
+test_shipped_names (void)
+{
+  static const char *const names[] = { "invert", "lut256", "a-b", "-", "7" };
+  static const char *const others[] = { "", "Invert", "invert.vyre", "./invert",
+    "in vert", "\xff", SMALL };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    g_assert_true (vyre_program_is_shipped_name (names[i]));
+  for (guint i = 0; i < G_N_ELEMENTS (others); i++)
+    g_assert_false (vyre_program_is_shipped_name (others[i]));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -186,5 +200,6 @@ main (int argc, char **argv)
   g_test_add_func ("/text/load/endless-file", test_endless_file);
   g_test_add_func ("/text/load/shipped", test_shipped);
   g_test_add_func ("/text/load/unknown-shipped", test_unknown_shipped);
+  g_test_add_func ("/text/load/shipped-names", test_shipped_names);
   return g_test_run ();
 }

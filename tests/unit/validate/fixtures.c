@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Every recorded validation is repeated: the same rules in the same order and
  * as often, with and without subgroup support. */
-#include <json-glib/json-glib.h>
-#include <string.h>
+#include "../fixture-tools.h"
 
 #include "lower/isa.h"
 #include "lower/lower.h"
 #include "vir0/validate.h"
-#include "vir0/wire.h"
 
 static const char *const folders[] = { "features", "ops", "realistic",
   "runtime_error", "opaque", "lenient", "invalid" };
@@ -154,28 +152,19 @@ test_folder (const char *folder)
   g_assert_no_error (error);
   while ((name = g_dir_read_name (dir))) {
     g_autofree char *json_path = g_build_filename (path, name, NULL);
-    g_autofree char *blob_path = NULL, *data = NULL;
+    g_autofree char *blob_path = NULL;
     g_autoptr (JsonParser) parser = NULL;
     g_autoptr (VyreProgram) program = NULL;
     JsonObject *object, *validation;
-    gsize length;
 
     if (!g_str_has_suffix (name, ".json"))
       continue;
-    parser = json_parser_new ();
-    json_parser_load_from_file (parser, json_path, &error);
-    g_assert_no_error (error);
-    object = json_node_get_object (json_parser_get_root (parser));
+    object = load_json (json_path, &parser);
     g_assert_true (json_object_has_member (object, "validation"));
 
-    blob_path = g_strndup (json_path, strlen (json_path) - 5);
-    blob_path = g_realloc (blob_path, strlen (json_path) + 1);
-    strcat (blob_path, ".vir0");
-    g_file_get_contents (blob_path, &data, &length, &error);
-    g_assert_no_error (error);
-    program = vyre_program_decode (
-        (const guint8 *) data, length, VYRE_WIRE_PRESERVE_UNKNOWN, &error);
-    g_assert_no_error (error);
+    blob_path = g_strdup_printf (
+        "%.*s.vir0", (int) (strlen (json_path) - strlen (".json")), json_path);
+    program = load_program (blob_path, NULL);
 
     validation = json_object_get_object_member (object, "validation");
     compare (name, program, FALSE,

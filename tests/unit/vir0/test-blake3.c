@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "wire-tools.h"
-
-#include <json-glib/json-glib.h>
+#include "../fixture-tools.h"
 
 /* Byte n of a test input is n modulo 251. */
 static GByteArray *
@@ -64,8 +62,7 @@ test_official (void)
 {
   const char *folder = g_getenv ("VYRE_FIXTURES");
   g_autofree char *path = NULL;
-  g_autoptr (JsonParser) parser = json_parser_new ();
-  g_autoptr (GError) error = NULL;
+  g_autoptr (JsonParser) parser = NULL;
   JsonArray *cases;
 
   if (!folder || !*folder) {
@@ -73,10 +70,7 @@ test_official (void)
     return;
   }
   path = g_build_filename (folder, "blake3", "test_vectors.json", NULL);
-  json_parser_load_from_file (parser, path, &error);
-  g_assert_no_error (error);
-  cases = json_object_get_array_member (
-      json_node_get_object (json_parser_get_root (parser)), "cases");
+  cases = json_object_get_array_member (load_json (path, &parser), "cases");
   g_assert_cmpuint (json_array_get_length (cases), >=, 35);
   for (guint i = 0; i < json_array_get_length (cases); i++) {
     JsonObject *object = json_array_get_object_element (cases, i);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "wire-tools.h"
+#include "../fixture-tools.h"
 
 #include "cli/conform-expect.h"
-
-#include <json-glib/json-glib.h>
 
 /* Blobs made by the original implementation, and what it thought of them. */
 
@@ -23,7 +21,7 @@ for_each_case (const char *name, CaseFunc func)
 
   g_assert_no_error (error);
   while ((entry = g_dir_read_name (dir))) {
-    g_autoptr (JsonParser) parser = json_parser_new ();
+    g_autoptr (JsonParser) parser = NULL;
     g_autoptr (GByteArray) blob = NULL;
     g_autofree char *json = g_build_filename (folder, entry, NULL);
     g_autofree char *stem = NULL;
@@ -32,9 +30,7 @@ for_each_case (const char *name, CaseFunc func)
     if (!g_str_has_suffix (entry, ".json"))
       continue;
     stem = g_strndup (entry, strlen (entry) - strlen (".json"));
-    json_parser_load_from_file (parser, json, &error);
-    g_assert_no_error (error);
-    meta = json_node_get_object (json_parser_get_root (parser));
+    meta = load_json (json, &parser);
     if (json_object_has_member (meta, "file") &&
         !json_object_get_null_member (meta, "file")) {
       g_autofree char *path = g_build_filename (

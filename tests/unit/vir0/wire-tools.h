@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "hex.h"
 #include "vir0/blake3.h"
 #include "vir0/wire.h"
 
@@ -28,22 +29,12 @@ from_hex (const char *hex)
 }
 
 static inline char *
-to_hex (const guint8 *data, gsize length)
-{
-  GString *hex = g_string_sized_new (length * 2);
-
-  for (gsize i = 0; i < length; i++)
-    g_string_append_printf (hex, "%02x", data[i]);
-  return g_string_free (hex, FALSE);
-}
-
-static inline char *
 bytes_hex (GBytes *bytes)
 {
   gsize length;
   const guint8 *data = g_bytes_get_data (bytes, &length);
 
-  return to_hex (data, length);
+  return vyre_hex_dup (data, length);
 }
 
 static inline char *
@@ -52,7 +43,7 @@ blake3_hex (gconstpointer data, gsize length)
   guint8 digest[VYRE_DIGEST_BYTES];
 
   vyre_blake3 (data, length, digest);
-  return to_hex (digest, sizeof digest);
+  return vyre_hex_dup (digest, sizeof digest);
 }
 
 static inline char *
@@ -64,7 +55,7 @@ fingerprint_hex (const VyreProgram *program)
 
   g_assert_no_error (error);
   g_assert_true (ok);
-  return to_hex (digest, sizeof digest);
+  return vyre_hex_dup (digest, sizeof digest);
 }
 
 /* Makes the digest right for the body. */
@@ -120,7 +111,7 @@ assert_encodes_to (const VyreProgram *program, const guint8 *data, gsize length)
 {
   g_autoptr (GBytes) blob = encode_ok (program);
   g_autofree char *got = bytes_hex (blob);
-  g_autofree char *wanted = to_hex (data, length);
+  g_autofree char *wanted = vyre_hex_dup (data, length);
 
   g_assert_cmpstr (got, ==, wanted);
 }
