@@ -121,6 +121,21 @@ wait_for_block (GstVyreInterp *self, VyreArena *arena, guint64 serial)
   return gst_vyre_interp_get_result (self);
 }
 
+/* Others' runs hold all that there is of windows. */
+static GstFlowReturn
+wait_for_window (GstVyreInterp *self)
+{
+  GstFlowReturn ret = publish_held (self);
+
+  if (ret != GST_FLOW_OK)
+    return ret;
+  GST_LOG_OBJECT (self, "no window, waiting for a run to end");
+  gst_vyre_interp_reap (self, 0);
+  gst_vyre_workload_wait_room (
+      self->workload, g_get_monotonic_time () + WAIT_STEP);
+  return gst_vyre_interp_get_result (self);
+}
+
 static GstFlowReturn
 prepare_job (GstVyreInterp *self, GstVyreJob *job)
 {
@@ -137,6 +152,11 @@ prepare_job (GstVyreInterp *self, GstVyreJob *job)
         return GST_FLOW_OK;
       case GST_VYRE_NO_ROOM:
         ret = wait_for_block (self, arena, serial);
+        if (ret != GST_FLOW_OK)
+          return ret;
+        break;
+      case GST_VYRE_BUSY:
+        ret = wait_for_window (self);
         if (ret != GST_FLOW_OK)
           return ret;
         break;

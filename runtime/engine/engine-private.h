@@ -149,6 +149,9 @@ struct _VyreRuntime
   GQueue windows;               /* [lock] in flight, as published; references */
   guint n_releasing; /* [lock] threads that drop such references */
   GQueue finished;              /* [lock] references to drop after unlocking */
+  GQueue idle;                  /* [lock] prepared windows with descriptors that
+                                   are not in flight, the longest first; no
+                                   references */
   guint32 *descriptor_generation;       /* [lock] by descriptor */
   guint32 *free_descriptors;    /* [lock] a stack */
   guint n_free_descriptors;
@@ -207,6 +210,8 @@ struct _VyreWindow
   gint refs;
   GList link;                   /* [lock] in runtime->windows or ->finished */
   gboolean is_finished;         /* [lock] in the latter */
+  GList idle_link;              /* [lock] in runtime->idle */
+  gboolean is_idle;             /* [lock] there */
   VyreRuntime *runtime;         /* a reference */
   VyreExecutable *executable;   /* a reference */
   VyreBinding *bindings;        /* with references to their blocks */
@@ -220,8 +225,8 @@ struct _VyreWindow
   guint32 group_size;           /* invocations of one */
   guint32 warps;                /* lane groups of one, or 1 if flat */
   gboolean fixed_grid;          /* asked for, not computed */
-  gboolean kept;                /* prepared: keeps its descriptor */
-  gboolean has_descriptor, described;
+  gboolean kept;                /* prepared: keeps its descriptor, if it may */
+  gboolean has_descriptor, described;   /* [lock] */
   guint descriptor;
   guint32 descriptor_generation;
   VyreKernel *kernel;           /* [lock] that it was published for */
@@ -290,8 +295,12 @@ void vyre_runtime_fail (VyreRuntime *runtime, const char *why);
 void vyre_window_cancel_locked (VyreWindow *window);
 /* Gives the descriptor back. Lock held. */
 void vyre_window_release_descriptor (VyreWindow *window);
+/* A prepared window that has a descriptor is not in flight: others may have
+ * it. Lock held. */
+void vyre_window_note_idle (VyreWindow *window);
 
-/* publish.c, lock held. Gives the window a descriptor, unless it has one. */
+/* publish.c, lock held. Gives the window a descriptor, unless it has one; that
+ * of another window which is not in flight if need be. */
 gboolean vyre_window_reserve (VyreWindow *window, GError **error);
 /* publish.c, lock held. Makes a slot for each tile of the window, to be
  * published by vyre_runtime_ring_bell() with so many windows in all. On error nothing has changed. */

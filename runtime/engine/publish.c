@@ -80,6 +80,16 @@ check_room (VyreWindow *window, VyreLevel *level, guint n_tiles, guint64 *first,
   return TRUE;
 }
 
+/* Takes descriptors of windows that are not in flight, from those that have not
+ * been for longest, until more than n are free. They get another one when they
+ * are published, as long as there is one. */
+static void
+recall_descriptors (VyreRuntime *runtime, guint n)
+{
+  while (runtime->n_free_descriptors <= n && !g_queue_is_empty (&runtime->idle))
+    vyre_window_release_descriptor (g_queue_peek_head (&runtime->idle));
+}
+
 gboolean
 vyre_window_reserve (VyreWindow *window, GError **error)
 {
@@ -94,11 +104,11 @@ vyre_window_reserve (VyreWindow *window, GError **error)
     kept = runtime->n_descriptors / 4;
   if (runtime->n_free_descriptors <= kept)
     vyre_runtime_reap (runtime);
+  recall_descriptors (runtime, kept);
   if (runtime->n_free_descriptors <= kept) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY,
-        "all window descriptors are taken: the tenant has %u, %u of %u are "
-        "free, of which %u are for other tenants; let go of prepared windows, "
-        "or wait for a submitted one to end",
+        "all window descriptors are in use: the tenant has %u, %u of %u are "
+        "free, of which %u are for other tenants; wait for a window to end",
         use->descriptors, runtime->n_free_descriptors, runtime->n_descriptors,
         kept);
     return FALSE;
@@ -106,6 +116,8 @@ vyre_window_reserve (VyreWindow *window, GError **error)
   window->descriptor = runtime->free_descriptors[--runtime->n_free_descriptors];
   window->has_descriptor = TRUE;
   use->descriptors++;
+  if (window->kept)
+    vyre_window_note_idle (window);
   return TRUE;
 }
 
@@ -251,6 +263,10 @@ vyre_window_enqueue (VyreWindow *window, guint with, gint64 now, GError **error)
     return FALSE;
   }
 
+  if (window->is_idle) {
+    window->is_idle = FALSE;
+    g_queue_unlink (&runtime->idle, &window->idle_link);
+  }
   window->kernel =
       vyre_executable_choose_kernel (window->executable, window->n_bytes);
   if (window->kernel->id != 0)

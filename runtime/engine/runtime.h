@@ -28,7 +28,7 @@ typedef enum
 {
   VYRE_RUNTIME_ERROR_BINDING,   /* a buffer is missing, too short or too long */
   VYRE_RUNTIME_ERROR_LIMIT,     /* larger than the device or the ring allows */
-  VYRE_RUNTIME_ERROR_BUSY,      /* ring or descriptors full: reap, then retry */
+  VYRE_RUNTIME_ERROR_BUSY,      /* ring or descriptors full: wait, then retry */
   VYRE_RUNTIME_ERROR_LOST,      /* the runtime has failed; message says why */
   VYRE_RUNTIME_ERROR_RESIDENCY, /* residency=resident cannot be had */
 } VyreRuntimeError;
@@ -176,8 +176,9 @@ VYRE_API VyreWindow *vyre_tenant_submit (VyreTenant *tenant,
 
 /* A window that is described but not published: IDLE. It may be published, and
  * once it has ended be published again, any number of times: nothing is
- * allocated, checked or described anew. It has a descriptor from the beginning
- * until the last reference goes; BUSY when there is none. Other errors as
+ * allocated, checked or described anew. It keeps its descriptor, unless others
+ * are out of them while it is not in flight; then it is given another one when
+ * it is published. BUSY when windows in flight have them all. Other errors as
  * vyre_tenant_submit(). Returns a reference. */
 VYRE_API VyreWindow *vyre_window_prepare (VyreTenant *tenant,
     VyreExecutable *executable, const VyreBinding *bindings, guint n_bindings,
