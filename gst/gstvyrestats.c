@@ -104,8 +104,11 @@
  * * `timeout` (#GstClockTime): without progress, until it is a stall; half a
  *   second where #GstVyreStats:watchdog is off
  * * `elapsed-ns` (uint64): since work last went on, or there was none
- * * `stalled` (boolean): there was work for that long, and no slot was taken,
- *   suspended or finished
+ * * `stalled` (boolean): there was work for that long and none of it made a
+ *   step, or slots are stuck
+ * * `stuck-slots` (uint): slots that were taken by the kernel and have not made
+ *   a step for the timeout, whatever others do; `stuck-ns` (uint64): the one
+ *   that has stood for longest
  * * `faulted` (boolean), `fault-slots` (uint): slots stand in fault
  * * `runnable-slots` (uint): unfinished slots that the kernel may take
  * * `masked-slots` (uint): unfinished slots of tenants that may not run
@@ -148,7 +151,8 @@
  *
  * Warnings of the watchdog, and the info messages that follow them, carry a
  * structure with `device-index`, `runnable-slots`, `masked-slots` (uint),
- * `device-name` (string) and `elapsed-ns` (uint64).
+ * `device-name` (string) and `elapsed-ns` (uint64); where only some slots are
+ * stuck, also `stuck-slots`, `stuck-slot` and `stuck-tenant` (uint).
  *
  * ## Example launch line
  * |[
@@ -845,11 +849,15 @@ gst_vyre_stats_class_init (GstVyreStatsClass *klass)
    * GstVyreStats:watchdog:
    *
    * Time in nanoseconds that queued work may make no progress until a warning
-   * goes out, 0 for never. Progress is a slot taken, suspended or finished: a
-   * part of a buffer that keeps the GPU busy for longer looks like none. It is
-   * looked for four times in that time, but not more often than every 5 ms,
-   * and at least every second, while the pipeline plays and until EOS. Work of
-   * tenants that may not run does not count. May change at any time.
+   * goes out, 0 for never. Progress is a slot finished, or a step of a program:
+   * one that runs for hours makes progress, one that is only handed to and fro
+   * does not. A slot that the kernel has taken is also judged by itself, so a
+   * program that hangs is told of while others go on. It is looked for four
+   * times in that time, but not more often than every 5 ms, and at least every
+   * second, while the pipeline plays and until EOS. The kernel tells of its
+   * steps about every millisecond; on a busy CPU device it may be kept from
+   * running for longer. Work of tenants that may not run does not count. May
+   * change at any time.
    *
    * Since: 0.1
    */

@@ -416,6 +416,7 @@ main ()
   bool have_tile = false;
   bool leaving = false;
   bool eager = false;
+  bool ran = false; /* some tile, since the last look at the host */
 
   have_ticket = false;
   ticket = 0u;
@@ -569,6 +570,7 @@ main ()
 
         uint used = before - allowance;
         fuel -= used;
+        ran = ran || used != 0u;
         total_steps = total_steps + used < total_steps ? NONE :
             total_steps + used;
       }
@@ -632,8 +634,12 @@ main ()
       /* Short lane groups, and turns between barriers, never use a slice up:
        * together they do. */
       bool look = event == EV_SLICE || looked - fuel >= launch.slice;
-      if (look)
+      if (look && ran && lane == 0u)
+        note_progress ();
+      if (look) {
         looked = fuel;
+        ran = false;
+      }
       if (finished) {
         end = VYRE_ST_DONE;
       } else if (end == VYRE_ST_CLAIMED) {

@@ -49,6 +49,14 @@ wide ()
       grid.z == 1u;
 }
 
+/* Tells the host that the tile in hand goes on. */
+void
+note_progress ()
+{
+  add_relaxed (Words (launch.ring), slot * VYRE_SLOT_WORDS + VYRE_A_PROGRESS,
+      1u);
+}
+
 uint
 level_first (uint p)
 {

@@ -347,7 +347,12 @@ add_ring (const TopView *view, GPtrArray *lines)
       top_get_uint (ring, "claimed"),
       top_get_uint (ring, "yield") + top_get_uint (ring, "requeue"),
       top_get_uint (ring, "fault"));
-  if (top_get_boolean (watchdog, "stalled"))
+  if (top_get_uint (watchdog, "stuck-slots") > 0)
+    add_line (lines,
+        "Watchdog STUCK: %" G_GUINT64_FORMAT
+        " slots are taken and do not go on",
+        top_get_uint (watchdog, "stuck-slots"));
+  else if (top_get_boolean (watchdog, "stalled"))
     add_line (lines,
         "Watchdog STALLED: %" G_GUINT64_FORMAT
         " slots could run, and nothing moves",

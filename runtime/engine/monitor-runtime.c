@@ -188,16 +188,15 @@ static void
 add_watchdog (JsonBuilder *builder, VyreRuntimeMonitor *self, gint64 now)
 {
   const VyreWatchdogReport *report = &self->watchdog.report;
-  VyreWatchdogSnapshot snapshot;
 
   self->watchdog.timeout_ns = WATCH_NS;
-  vyre_watchdog_snapshot (&snapshot, &self->current, (guint64) now * 1000);
-  vyre_watchdog_feed (&self->watchdog, &snapshot);
+  vyre_watchdog_look (&self->watchdog, &self->current, (guint64) now * 1000);
   begin_group (builder, "watchdog");
   add_boolean (builder, "stalled", self->watchdog.stalled);
   add_int (builder, "runnable-slots", report->runnable_slots);
   add_int (builder, "masked-slots", report->masked_slots);
   add_int (builder, "fault-slots", report->fault_slots);
+  add_int (builder, "stuck-slots", report->stuck_slots);
   json_builder_end_object (builder);
 }
 
@@ -306,6 +305,7 @@ monitor_free (VyreRuntimeMonitor *self)
   if (self == NULL)
     return;
   vyre_monitor_free (self->monitor);
+  vyre_watchdog_clear (&self->watchdog);
   vyre_telemetry_clear (&self->current);
   g_free (self->readings);
   g_free (self);

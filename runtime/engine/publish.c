@@ -237,6 +237,7 @@ write_slots (VyreWindow *window, guint32 groups_per_tile, guint32 residency,
     slot[VYRE_A_SEQUENCE] = (guint32) (sequence + 1);
     slot[VYRE_A_KERNEL] = kernel;
     slot[VYRE_A_SAVE_AREA] = 0;
+    slot[VYRE_A_PROGRESS] = 0;
     slot[VYRE_A_ERROR] = 0;
     runtime->owners[at] = window;
     runtime->publishing[runtime->n_publishing++] = at;

@@ -70,6 +70,7 @@
 #define VYRE_A_SEQUENCE 11         /* goes into the completion record */
 #define VYRE_A_SAVE_AREA 12        /* written by the kernel: area + 1 of a YIELD */
 #define VYRE_A_KERNEL 13           /* VYRE_KERNEL_* features, or a compiled kernel */
+#define VYRE_A_PROGRESS 14         /* kernel: looks at the host after steps, wraps */
 #define VYRE_A_ERROR 15            /* written by the kernel: code of a FAULT */
 
 /* --- control block ------------------------------------------------------ */
