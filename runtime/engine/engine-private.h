@@ -71,6 +71,13 @@ typedef struct
   gboolean touched;             /* [lock] the doorbell is to be rung */
 } VyreLevel;
 
+/* Of a slot: since when its tile has stood where it stands. */
+typedef struct
+{
+  gint64 since;                 /* monotonic, µs; 0: it is not claimed */
+  guint32 sequence, progress;
+} VyreSlotClaim;
+
 /* What a tenant has in flight. */
 typedef struct
 {
@@ -170,10 +177,18 @@ struct _VyreRuntime
   guint n_launches;             /* [lock] to write */
   gint64 unattended_since;      /* [lock] work waits without a kernel; or 0 */
 
+  /* recover.c. [lock] */
+  gint64 hang_us;               /* without a step until a slot is suspected */
+  VyreSlotClaim *claims;        /* by slot */
+  guint next_claim;             /* slot to look at next */
+  gint64 next_suspicion;        /* when, monotonic */
+  gint64 draining_since;        /* no launch until all have ended; or 0 */
+  gint64 drain_pause_us;        /* after they have not */
+
   /* Statistics [lock]. */
   guint64 n_launched, n_generations, n_idle_exits, unattended_us;
   guint64 windows_submitted, windows_done, windows_faulted, windows_cancelled;
-  guint64 tiles_published, tiles_done, bytes_bound, steps;
+  guint64 tiles_published, tiles_done, tiles_lost, bytes_bound, steps;
   guint64 copied, avoided;
 };
 
@@ -368,6 +383,11 @@ VyreExecutable *vyre_executable_new_lowered (VyreRuntime *runtime,
  * it or not; NONE for the CPU. For tests. */
 gboolean vyre_runtime_use_copy_method (VyreRuntime *runtime,
     VyreCopyMethod method, GError **error);
+
+/* recover.c, lock held, by the supervisor: may it launch kernels? Not while
+ * those that run are to end, so that tiles which nobody has can be told; turns
+ * these into faults. */
+gboolean vyre_runtime_may_launch (VyreRuntime *runtime);
 
 /* supervisor.c */
 void vyre_runtime_launch_constants (VyreRuntime *runtime, guint64 generation,

@@ -236,6 +236,8 @@ vyre_fault_name (guint code)
       return "instruction outside the verified set";
     case VYRE_FAULT_CANCELLED:
       return "cancelled";
+    case VYRE_FAULT_LOST:
+      return "the program hangs, or the device has dropped it";
     default:
       return "unknown fault code";
   }

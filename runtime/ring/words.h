@@ -216,6 +216,7 @@
 #define VYRE_FAULT_BAD_DESCRIPTOR 66  /* index, generation or tenant mismatch */
 #define VYRE_FAULT_BAD_CODE 67        /* instruction outside the verified set */
 #define VYRE_FAULT_CANCELLED 68
+#define VYRE_FAULT_LOST 76            /* host: its kernel ended without it */
 
 /* --- window descriptor (device memory, written by the runtime only) ------ */
 
