@@ -13,8 +13,6 @@
 
 #define SIZE 4096
 #define TIMEOUT (200 * GST_MSECOND)
-/* Longer than the watchdog takes, even on a busy machine. */
-#define HANG_US (2 * G_USEC_PER_SEC)
 
 static VyreRuntime *runtime;
 
@@ -139,18 +137,18 @@ expect_watchdog (GstElement *pipeline, Flow *flows, guint n_flows, guint id)
   g_assert_cmpuint (tenant, ==, id);
   g_assert_cmpuint (elapsed, >=, TIMEOUT);
   /* It looks four times in its time; the machine may be busy. */
-  g_assert_cmpuint (elapsed, <, HANG_US * GST_USECOND);
+  g_assert_cmpuint (elapsed, <, TIMEOUT + 5 * GST_SECOND);
   g_test_message ("told of after %.0f ms", elapsed / 1e6);
   gst_structure_free (incident);
   for (guint i = 0; i < n_flows; i++)
     rounds[i] = g_atomic_int_get (&flows[i].rounds);
-  gst_structure_free (next_incident (pipeline, GST_MESSAGE_INFO));
   for (guint i = 0; i < n_flows; i++) {
-    gint after = g_atomic_int_get (&flows[i].rounds);
-
-    g_test_message ("a neighbour made %d buffers meanwhile", after - rounds[i]);
-    g_assert_cmpint (after, >, rounds[i] + 3);
+    while (g_atomic_int_get (&flows[i].rounds) < rounds[i] + 4)
+      g_usleep (1000);
   }
+  /* Enough: now it is given up. */
+  hang_set_limit (runtime, HANG_SHORT);
+  gst_structure_free (next_incident (pipeline, GST_MESSAGE_INFO));
 }
 
 /* The stream drops the buffer and goes on. */
@@ -225,6 +223,7 @@ test_stop (void)
   gst_object_set_name (GST_OBJECT (element), "hangs");
   self = interp_play (element);
   push_hanging (self, "hangs");
+  hang_set_limit (runtime, HANG_SHORT);
   interp_free (self);
 }
 
@@ -242,7 +241,6 @@ main (int argc, char **argv)
   runtime = vyre_runtime_acquire (&options, &error);
   g_assert_no_error (error);
   if (runtime->info->type == VYRE_DEVICE_CPU) {
-    runtime->hang_us = HANG_US;
     g_test_add_func ("/hang/drop", test_drop);
     g_test_add_func ("/hang/error", test_error);
     g_test_add_func ("/hang/stop", test_stop);

@@ -13,6 +13,19 @@ hang_word (VyreMemory *memory, guint word)
   return (guint32 *) memory->map + word;
 }
 
+/* Patience of the runtime with slots that stand still, from now on. */
+#define HANG_FOREVER (3600 * (gint64) G_USEC_PER_SEC)
+#define HANG_SHORT (G_USEC_PER_SEC / 4)
+
+static inline void
+hang_set_limit (VyreRuntime *runtime, gint64 us)
+{
+  g_mutex_lock (&runtime->lock);
+  runtime->hang_us = us;
+  runtime->next_suspicion = 0;
+  vyre_runtime_unlock (runtime);
+}
+
 /* From now on the tenant's windows wait. */
 static inline void
 hang_prepare (VyreRuntime *runtime, guint tenant)
