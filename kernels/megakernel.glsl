@@ -142,6 +142,7 @@ begin_lanes ()
 void
 count_end (uint tenant_id)
 {
+  charge (tenant_id, claim_steps);
   add_relaxed (Words (tenant_table ()), VYRE_T_HELD + tenant_id, 0xffffffffu);
   add_relaxed (Words (launch.door), VYRE_DOOR_LAUNCH +
       launch.index * VYRE_LAUNCH_WORDS + VYRE_LAUNCH_ACTIVE, 0xffffffffu);
@@ -172,7 +173,6 @@ complete (uint status, uint code, uint address, uint tag)
       store_relaxed (ring, base + VYRE_A_ERROR, code);
       add_relaxed (control, VYRE_C_FAULTED, 1u);
     }
-    add_relaxed (Words (tenant_table ()), VYRE_T_FUEL + tenant, total_steps);
     count_end (tenant);
     /* DONE first, then the count, then the host's record. */
     store_relaxed (ring, base + VYRE_W_STATUS, status);
@@ -323,7 +323,8 @@ turn_is_over (uint looks)
   look_at_all (slot);
   uint waiting = waiting_levels ();
   bool urgent = (waiting & (1u << level) - 1u) != 0u || some_cancelled ();
-  return (waiting & (2u << level) - 1u) != 0u &&
+  waiting_before = PARALLEL ? waiting_before : waiting;
+  return (PARALLEL ? (waiting & (2u << level) - 1u) != 0u : waiting != 0u) &&
       looks >= (urgent ? ROTATE_LOOKS_URGENT : ROTATE_LOOKS);
 }
 
@@ -424,7 +425,8 @@ main ()
   waiting_before = 0u;
   tail_before = 0u;
   urgent_run = 0u;
-  served = NONE;
+  owing = 0u;
+  claim_steps = 0u;
   seen_slot = 0u;
   fetched_descriptor = NONE;
 
@@ -468,6 +470,7 @@ main ()
         bool resumed = (got & 0x80000000u) != 0u;
         idle = 0u;
         looks = 0u;
+        claim_steps = 0u;
         spread += 7u;
         if (lane == 0u) {
           add_relaxed (words, VYRE_DOOR_CLAIMED + level, 1u);
@@ -571,6 +574,7 @@ main ()
         uint used = before - allowance;
         fuel -= used;
         ran = ran || used != 0u;
+        claim_steps += used;
         total_steps = total_steps + used < total_steps ? NONE :
             total_steps + used;
       }

@@ -32,6 +32,7 @@ uint tenant, window_generation;
 uvec3 size, grid;
 uint64_t step_limit;
 uint done_groups, warp, phase, active_warps, total_steps, slices;
+uint claim_steps; /* of total_steps, since the tile was claimed */
 uint64_t steps;
 uint64_t area_address;
 

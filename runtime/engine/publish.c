@@ -63,9 +63,10 @@ check_room (VyreWindow *window, VyreLevel *level, guint n_tiles, guint64 *first,
         "the program is being compiled; wait for a window to end");
     return FALSE;
   }
-  /* A tenant that has a quarter of the ring leaves a quarter to others: what it
-   * runs may never end. */
-  if (use->slots >= level->slots / 4)
+  /* A tenant that has its part, and at most a quarter, of the ring leaves a
+   * quarter to others: what it runs may never end, and whoever has nothing could
+   * not get in between those who publish again at once. */
+  if (use->slots >= level->slots / MAX (runtime->n_tenants + 1, 4))
     kept = level->slots / 4;
   if (level->used + n_tiles + kept > level->slots)
     vyre_runtime_reap (runtime);

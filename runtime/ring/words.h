@@ -119,10 +119,18 @@
 #define VYRE_T_FUEL 5120           /* kernel: steps used, wraps */
 #define VYRE_T_OBSERVABLE_FIRST 6144 /* its own window of observables */
 #define VYRE_T_OBSERVABLE_COUNT 7168
-#define VYRE_TENANT_TABLE_WORDS 8192
+#define VYRE_T_TIME 8192           /* kernel: fuel for its turn, wraps */
+#define VYRE_TENANT_TABLE_WORDS 9216
 #define VYRE_CONTROL_OBSERVABLES 1024 /* of a runtime's control block */
 #define VYRE_CONTROL_TABLE (VYRE_C_OBSERVABLE + VYRE_CONTROL_OBSERVABLES)
 #define VYRE_CONTROL_WORDS (VYRE_CONTROL_TABLE + VYRE_TENANT_TABLE_WORDS)
+
+/* Where few workgroups take turns at many tiles (claim.glsl). A level that
+ * waits is owed this part of the fuel that levels above it use, as a shift, and
+ * not more than so much at a time; tenants of a level take turns of so much. */
+#define VYRE_OWED_SHIFT 4
+#define VYRE_OWED_MOST 65536
+#define VYRE_TURN_FUEL 16384
 
 #define VYRE_TENANT_INITIAL_QUOTA 1000000
 /* Bits of a tenant's mask word. */
@@ -147,6 +155,8 @@
 #define VYRE_DOOR_YIELDED 37   /* kernel: tiles suspended with state */
 #define VYRE_DOOR_RESUMED 42   /* kernel: suspended tiles claimed */
 #define VYRE_DOOR_CANCELLING 48 /* host: windows in flight that are cancelled */
+#define VYRE_DOOR_OWED 49      /* kernel, by level: fuel that those above owe it */
+#define VYRE_DOOR_CLOCK 54     /* kernel, by level: whose TIME is before has a turn */
 #define VYRE_DOOR_LAUNCH 64    /* + launch * VYRE_LAUNCH_WORDS */
 #define VYRE_LAUNCH_WORDS 8
 #define VYRE_LAUNCH_TICKETS 0  /* by level: next sequence to wait for */
