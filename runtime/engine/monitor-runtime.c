@@ -15,8 +15,6 @@
 #define PROTOCOL_VERSION 1
 #define PERIOD_MS 250
 #define PATIENCE_MS 5000
-/* So many tenants are told of, the first by id: a line stays below a MiB. */
-#define MAX_TENANTS 64
 /* Work without progress for this long is a stall. */
 #define WATCH_NS (500 * G_GINT64_CONSTANT (1000000))
 
@@ -25,7 +23,7 @@ struct _VyreRuntimeMonitor
 {
   VyreRuntime *runtime; /* which owns this: not a reference */
   VyreMonitor *monitor;
-  VyreTenantReading *readings; /* MAX_TENANTS */
+  VyreTenantReading *readings; /* VYRE_TENANTS */
   VyreTelemetry current;
   VyreWatchdog watchdog;
 };
@@ -273,7 +271,7 @@ make_sample (gpointer user_data)
   guint n;
 
   vyre_runtime_snapshot (self->runtime, &snapshot);
-  n = vyre_runtime_read_tenants (self->runtime, self->readings, MAX_TENANTS);
+  n = vyre_runtime_read_tenants (self->runtime, self->readings, VYRE_TENANTS);
 
   json_builder_begin_object (builder);
   add_string (builder, "type", "sample");
@@ -321,7 +319,7 @@ monitor_new (VyreRuntime *runtime, GError **error)
       vyre_runtime_get_device_info (runtime)->index);
 
   self->runtime = runtime;
-  self->readings = g_new (VyreTenantReading, MAX_TENANTS);
+  self->readings = g_new (VyreTenantReading, VYRE_TENANTS);
   self->monitor = vyre_monitor_new (name, &source, error);
   if (self->monitor == NULL)
     g_clear_pointer (&self, monitor_free);
