@@ -89,8 +89,11 @@ VYRE_API VyreTenant *vyre_tenant_new (VyreRuntime *runtime, const char *name,
 VYRE_API void vyre_tenant_free (VyreTenant *tenant);
 VYRE_API guint vyre_tenant_get_id (VyreTenant *tenant);
 /* VYRE_PRI_CRITICAL to VYRE_PRI_IDLE (ring/words.h), NORMAL at first; for what
- * is published from now on. Higher levels are served first, but every
- * VYRE_STARVATION_THRESHOLD claims of the two highest the others come first
+ * is published from now on. Higher levels are served first. Where few workgroups
+ * take turns (CPU devices), tenants of a level that have enough to do get equal
+ * shares of fuel, steps of programs, and a level that waits a sixteenth of what
+ * those above it use. Where many run at once, turns are by claims: every
+ * VYRE_STARVATION_THRESHOLD of the two highest levels the others come first
  * once. Any thread. */
 VYRE_API void vyre_tenant_set_priority (VyreTenant *tenant, guint level);
 /* How many of its slots may be claimed at once; what is more waits. 0: the

@@ -30,7 +30,7 @@ typedef struct
 typedef struct
 {
   const char *name;
-  gboolean by_quota; /* shares are those of two processors */
+  gboolean depends; /* on how many processors run at a time */
   Load loads[TENANTS];
 } Case;
 
@@ -65,7 +65,9 @@ static const Case cases[] = {
       { { C, 0, 4, 64, 0, 0.7846 }, { H, 0, 4, 64, 0, 0.0490 },
           { N, 0, 4, 64, 0, 0.0521 }, { L, 0, 4, 64, 0, 0.0554 },
           { I, 0, 4, 64, 0, 0.0588 } } },
-  /* Which a quota caps: one slot at once is one processor. */
+  /* A quota is no share, but so many slots at once. Those of a higher level
+   * leave others the processors that they may not have: one of two, where both
+   * have time for us. */
   { "high with a quota, and normal", TRUE,
       { { H, 1, 4, 64, 0, 1 / 2. }, { N, 0, 4, 64, 0, 1 / 2. } } },
   { "a quota among equals", TRUE,
@@ -92,6 +94,7 @@ typedef struct
   gint stop; /* atomic */
   guint32 fuel; /* at the last look, wraps */
   guint64 used;
+  guint over; /* looks that saw it hold more than its quota */
 } Worker;
 
 static VyreExecutable *
@@ -185,6 +188,19 @@ look (Worker *self)
   self->fuel = fuel;
 }
 
+/* How many of the tenant's slots are claimed? */
+static guint
+count_claimed (const Worker *self)
+{
+  guint id = vyre_tenant_get_id (self->tenant), n = 0;
+
+  for (guint i = 0; i < runtime->slots; i++)
+    n += vyre_peek (runtime->ring, i * VYRE_SLOT_WORDS + VYRE_W_STATUS) ==
+             VYRE_ST_CLAIMED &&
+         vyre_peek (runtime->ring, i * VYRE_SLOT_WORDS + VYRE_W_TENANT) == id;
+  return n;
+}
+
 static void
 check (const Case *c, const Worker *workers, guint n)
 {
@@ -211,7 +227,9 @@ check (const Case *c, const Worker *workers, guint n)
       if (promised > 3 * workers[k].load->share)
         g_assert_cmpuint (workers[i].used, >, workers[k].used);
     }
-    if (is_long && !(c->by_quota && g_get_num_processors () != 2)) {
+    /* A claim beyond the quota is taken back at once: seldom seen. */
+    g_assert_cmpuint (workers[i].over, <=, 2);
+    if (is_long && !c->depends) {
       g_assert_cmpfloat (share, >, 0.9 * promised);
       g_assert_cmpfloat (share, <, 1.1 * promised);
     }
@@ -248,6 +266,8 @@ test_case (gconstpointer data)
     for (guint i = 0; i < n; i++) {
       look (&workers[i]);
       all += workers[i].used;
+      if (workers[i].load->quota != 0)
+        workers[i].over += count_claimed (&workers[i]) > workers[i].load->quota;
     }
   }
   g_test_message ("%s: %" G_GUINT64_FORMAT " steps in %.1f s", c->name, all,
