@@ -11,6 +11,8 @@ G_BEGIN_DECLS
 
 GST_DEBUG_CATEGORY_EXTERN (gst_vyre_stats_debug);
 
+typedef struct _GstVyreStatsPrint GstVyreStatsPrint;
+
 struct _GstVyreStats
 {
   GstBaseTransform parent;
@@ -22,6 +24,7 @@ struct _GstVyreStats
   gboolean silent;
   GstVyreStatsDetail detail;
   guint64 watchdog;
+  char *print_formats;
   guint64 buffers, bytes;
   GstClockTime timestamp, stream_time, running_time;
 
@@ -38,7 +41,15 @@ struct _GstVyreStats
   gint64 last_report; /* monotonic, microseconds */
   gint64 last_look; /* of the watchdog */
   gint64 next_search;
+  GstVyreStatsPrint *print; /* of whoever is reporting; NULL while stopped */
 };
+
+/* gstvyrestatsprint.c: what the GPU prints. Start and stop while there is no
+ * thread. */
+gboolean gst_vyre_stats_start_print (GstVyreStats *self, GError **error);
+void gst_vyre_stats_stop_print (GstVyreStats *self);
+/* Posts what is new. No lock may be held. */
+void gst_vyre_stats_post_printed (GstVyreStats *self, GPtrArray *runtimes);
 
 /* gstvyrestatsproperties.c */
 void gst_vyre_stats_install_properties (GObjectClass *klass);

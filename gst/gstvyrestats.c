@@ -22,6 +22,15 @@
  * With #GstVyreStats:watchdog a warning goes out when queued work makes no
  * progress for that time, and an info message when it goes on or is gone.
  *
+ * ## What the GPU prints
+ *
+ * Records that builtin opcodes of the ring (PRINTF) have left in the runtime's
+ * debug log are posted before each message, as element messages `vyre-print`;
+ * #GstVyreInterp has the fields. `source` is `ring`, records have the tenant that
+ * printed them, `dropped` counts those that the GPU found no room for and those
+ * that were overwritten before they were read, and there is no `pts` and no
+ * `offset`. #GstVyreStats:print-formats gives them a text.
+ *
  * ## Message and structure
  *
  * The element message is called `vyrestats`, the structure of the property
@@ -215,6 +224,7 @@ gst_vyre_stats_finalize (GObject *object)
   GstVyreStats *self = GST_VYRE_STATS (object);
 
   g_clear_pointer (&self->runtime, vyre_runtime_unref);
+  g_free (self->print_formats);
   gst_vyre_monitor_clear (&self->monitor);
   g_cond_clear (&self->thread_cond);
   g_mutex_clear (&self->thread_lock);
@@ -271,7 +281,14 @@ gst_vyre_stats_start (GstBaseTransform *trans)
 {
   GstVyreStats *self = GST_VYRE_STATS (trans);
   g_autoptr (VyreRuntime) runtime = gst_vyre_stats_ref_runtime (self);
+  g_autoptr (GError) error = NULL;
 
+  if (!gst_vyre_stats_start_print (self, &error)) {
+    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
+        ("Cannot read the formats: %s", error->message),
+        ("set print-formats to a table of formats, or to NULL"));
+    return FALSE;
+  }
   /* Elements upstream have become READY after us: now they may have one. */
   if (runtime == NULL)
     gst_vyre_stats_search_runtime (self);
@@ -284,6 +301,7 @@ static gboolean
 gst_vyre_stats_stop (GstBaseTransform *trans)
 {
   gst_vyre_stats_stop_thread (GST_VYRE_STATS (trans));
+  gst_vyre_stats_stop_print (GST_VYRE_STATS (trans));
   return TRUE;
 }
 

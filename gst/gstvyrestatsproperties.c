@@ -19,6 +19,7 @@ enum
   PROP_SILENT,
   PROP_DETAIL,
   PROP_WATCHDOG,
+  PROP_PRINT_FORMATS,
   PROP_STATS,
 };
 
@@ -66,6 +67,10 @@ gst_vyre_stats_set_property (
     case PROP_WATCHDOG:
       self->watchdog = g_value_get_uint64 (value);
       break;
+    case PROP_PRINT_FORMATS:
+      g_free (self->print_formats);
+      self->print_formats = g_value_dup_string (value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
       break;
@@ -102,6 +107,9 @@ gst_vyre_stats_get_property (
       break;
     case PROP_WATCHDOG:
       g_value_set_uint64 (value, self->watchdog);
+      break;
+    case PROP_PRINT_FORMATS:
+      g_value_set_string (value, self->print_formats);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -202,6 +210,21 @@ gst_vyre_stats_install_properties (GObjectClass *object_class)
           0, G_MAXUINT64, DEFAULT_WATCHDOG,
           G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
               GST_PARAM_MUTABLE_PLAYING));
+  /**
+   * GstVyreStats:print-formats:
+   *
+   * Path of a table of formats for what the GPU prints: lines of a number, a
+   * space and a text with %u, %d, %x, %c or %f for the record's words. Default:
+   * none: records are shown by their numbers. Changes up to READY.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (object_class, PROP_PRINT_FORMATS,
+      g_param_spec_string ("print-formats", "Print formats",
+          "File with formats for what the GPU prints", NULL,
+          G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+              GST_PARAM_MUTABLE_READY));
+
   /**
    * GstVyreStats:stats:
    *

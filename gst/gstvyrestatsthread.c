@@ -114,7 +114,7 @@ static void
 send_report (GstVyreStats *self, GstClockTime duration, gboolean final)
 {
   g_autoptr (GArray) incidents = gst_vyre_incidents_new ();
-  gboolean post, notify, watch;
+  gboolean post, notify, watch, attached;
 
   GST_OBJECT_LOCK (self);
   post = self->post_messages;
@@ -122,11 +122,15 @@ send_report (GstVyreStats *self, GstClockTime duration, gboolean final)
   watch = self->watchdog != 0;
   GST_OBJECT_UNLOCK (self);
 
-  if (post)
+  if (post) {
+    g_autoptr (GPtrArray) runtimes = ref_runtimes (self, &attached);
+
+    gst_vyre_stats_post_printed (self, runtimes);
     gst_element_post_message (GST_ELEMENT_CAST (self),
         gst_message_new_element (GST_OBJECT_CAST (self),
             gst_vyre_stats_make_structure (
                 self, "vyrestats", duration, final, watch ? incidents : NULL)));
+  }
   post_incidents (self, incidents);
   if (notify)
     g_object_notify (G_OBJECT (self), "stats");

@@ -126,6 +126,8 @@ typedef struct
  * Any thread. */
 VYRE_API guint vyre_runtime_read_log (VyreRuntime *runtime, guint64 *next,
     VyreLogRecord *records, guint n, guint64 *lost);
+/* The number of the record that comes next. Any thread. */
+VYRE_API guint64 vyre_runtime_get_log_end (VyreRuntime *runtime);
 /* Records that the GPU found no room for so far; wraps. Reads device memory. */
 VYRE_API guint32 vyre_runtime_get_log_dropped (VyreRuntime *runtime);
 

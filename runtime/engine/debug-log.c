@@ -61,6 +61,17 @@ vyre_runtime_read_log (VyreRuntime *runtime, guint64 *next,
   return read;
 }
 
+guint64
+vyre_runtime_get_log_end (VyreRuntime *runtime)
+{
+  g_mutex_lock (&runtime->lock);
+  if (runtime->log != NULL)
+    vyre_runtime_drain_log (runtime);
+  guint64 end = runtime->n_logged;
+  vyre_runtime_unlock (runtime);
+  return end;
+}
+
 guint32
 vyre_runtime_get_log_dropped (VyreRuntime *runtime)
 {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "runtime/engine/builtins.h"
 #include "runtime/ring/ring.h"
 
 #include "fake-runtime.h"
@@ -146,4 +147,24 @@ vyre_runtime_get_copies (
   *copied = state->copied;
   *avoided = state->avoided;
   fake_runtime_unlock (runtime);
+}
+
+/* Nothing is printed. */
+guint
+vyre_runtime_read_log (VyreRuntime *runtime, guint64 *next,
+    VyreLogRecord *records, guint n, guint64 *lost)
+{
+  return 0;
+}
+
+guint64
+vyre_runtime_get_log_end (VyreRuntime *runtime)
+{
+  return 0;
+}
+
+guint32
+vyre_runtime_get_log_dropped (VyreRuntime *runtime)
+{
+  return 0;
 }

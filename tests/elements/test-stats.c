@@ -3,7 +3,7 @@
  * is. What the fields say is test-stats-readings.c's. */
 #include <gst/gst.h>
 
-#include "runtime/engine/runtime.h"
+#include "runtime/engine/builtins.h"
 #include "support.h"
 
 #define WAIT (30 * GST_SECOND)
@@ -391,6 +391,114 @@ over_and_over (void)
   stop (pipeline);
 }
 
+/* What builtins print while the pipeline plays, with the text that the formats
+ * give it, all of it or counted; nothing of what was printed before. */
+static void
+printed_by_ring (void)
+{
+  enum
+  {
+    N_BATCHES = 10,
+    N_ITEMS = 20
+  };
+  g_autofree char *formats = support_path ("ring-formats");
+  g_autofree char *path = support_noise_file ("ring", 200000, NULL);
+  g_autoptr (GError) error = NULL;
+  guint64 printed = 0, dropped = 0, last = 0;
+
+  if (!have_device ())
+    return;
+  g_autoptr (VyreRuntime) runtime = vyre_runtime_acquire (NULL, &error);
+  VyreTenant *tenant = vyre_tenant_new (runtime, "printer", &error);
+  g_assert_no_error (error);
+  guint32 args[N_ITEMS][3];
+  VyreRingItem items[N_ITEMS];
+  for (guint i = 0; i < N_ITEMS; i++) {
+    args[i][0] = i == 0 ? 5 : 6;
+    args[i][1] = i;
+    args[i][2] = 0;
+    items[i] = (VyreRingItem){ VYRE_OP_PRINTF, args[i], 3 };
+  }
+  g_autoptr (VyreWindow) before =
+      vyre_tenant_publish (tenant, items, 1, &error);
+  g_assert_no_error (error);
+  vyre_window_wait (before, G_MAXINT64, NULL);
+  guint32 dropped_before = vyre_runtime_get_log_dropped (runtime);
+
+  g_assert_true (
+      g_file_set_contents (formats, "6 item %u of batch %u\n", -1, &error));
+  GstElement *pipeline = support_launch (
+      "filesrc location=%s blocksize=4096 ! vyreinterp program=invert ! "
+      "vyrestats interval=20000000 print-formats=%s ! fakesink",
+      path, formats);
+  g_autoptr (GstBus) bus = gst_element_get_bus (pipeline);
+  support_set_state (pipeline, GST_STATE_PAUSED);
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  for (guint k = 1; k <= N_BATCHES; k++) {
+    for (guint i = 0; i < N_ITEMS; i++) {
+      args[i][0] = 6;
+      args[i][2] = k;
+    }
+    g_autoptr (VyreWindow) window =
+        vyre_tenant_publish (tenant, items, N_ITEMS, &error);
+    g_assert_no_error (error);
+    g_assert_cmpint (
+        vyre_window_wait (window, G_MAXINT64, NULL), ==, VYRE_WINDOW_DONE);
+  }
+  /* The last message, at the end of the stream, has what is left; what is
+   * printed after that is seen by nobody. */
+  for (gboolean eos = FALSE; !eos;) {
+    g_autoptr (GstMessage) message = gst_bus_timed_pop_filtered (
+        bus, WAIT, GST_MESSAGE_EOS | GST_MESSAGE_ELEMENT | GST_MESSAGE_ERROR);
+
+    g_assert_nonnull (message);
+    g_assert_cmpint (GST_MESSAGE_TYPE (message), !=, GST_MESSAGE_ERROR);
+    eos = GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS;
+    if (!gst_message_has_name (message, "vyre-print"))
+      continue;
+    const GstStructure *s = gst_message_get_structure (message);
+    const GValue *records = gst_structure_get_value (s, "records");
+
+    g_assert_cmpstr (gst_structure_get_string (s, "source"), ==, "ring");
+    g_assert_true (gst_structure_get_uint64 (s, "dropped", &dropped));
+    for (guint i = 0; i < gst_value_list_get_size (records); i++) {
+      const GstStructure *record =
+          gst_value_get_structure (gst_value_list_get_value (records, i));
+      const GValue *words = gst_structure_get_value (record, "args");
+      guint item = g_value_get_uint (gst_value_array_get_value (words, 0));
+      guint batch = g_value_get_uint (gst_value_array_get_value (words, 1));
+      g_autofree char *text =
+          g_strdup_printf ("item %u of batch %u", item, batch);
+      guint id;
+
+      g_assert_true (gst_structure_get_uint (record, "tenant", &id));
+      g_assert_cmpuint (id, ==, vyre_tenant_get_id (tenant));
+      g_assert_cmpstr (gst_structure_get_string (record, "text"), ==, text);
+      g_assert_cmpuint (batch, >=, last);
+      last = batch;
+      printed++;
+    }
+  }
+  if (last == N_BATCHES)
+    g_assert_cmpuint (
+        printed + (dropped - dropped_before), ==, N_BATCHES * N_ITEMS);
+  g_assert_cmpuint (printed, >, 0);
+  support_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (pipeline);
+  vyre_tenant_free (tenant);
+}
+
+static void
+bad_formats (void)
+{
+  GstElement *pipeline = support_launch (
+      "fakesrc num-buffers=1 ! vyrestats print-formats=/nowhere ! fakesink");
+
+  support_assert_error (
+      pipeline, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_OPEN_READ, "/nowhere");
+  gst_object_unref (pipeline);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -406,5 +514,7 @@ main (int argc, char **argv)
   g_test_add_func ("/stats/must-copy-kept", must_copy_kept);
   g_test_add_func ("/stats/must-not-copy", must_not_copy);
   g_test_add_func ("/stats/over-and-over", over_and_over);
+  g_test_add_func ("/stats/printed-by-ring", printed_by_ring);
+  g_test_add_func ("/stats/bad-formats", bad_formats);
   return support_run ();
 }
