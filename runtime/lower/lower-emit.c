@@ -563,8 +563,12 @@ vyre_emit_assign (VyreLowering *lw, guint32 dst, VyreOperand value)
     .b = VYRE_NONE,
     .c = VYRE_NONE,
     .buffer = VYRE_NONE };
+  VyreOperand held;
 
   if (!value.is_const && value.v == dst)
+    return;
+  held = vyre_known (lw, VYRE_REG (dst));
+  if (held.is_const == value.is_const && held.v == value.v)
     return;
   if (value.is_const) {
     inst.imm = TRUE;
@@ -574,6 +578,7 @@ vyre_emit_assign (VyreLowering *lw, guint32 dst, VyreOperand value)
   }
   vyre_emit (lw, inst);
   vreg_of (lw, dst)->version = ++lw->next_version;
+  vyre_known_assign (lw, dst, &value);
 }
 
 VyreOperand

@@ -486,6 +486,8 @@ lower_var (VyreLowering *lw, const VyreExpr *expr, VyreValue *value)
 
   if (variable != NULL) {
     *value = variable->value;
+    for (guint i = 0; variable->assignable && i < value->n_words; i++)
+      value->w[i] = vyre_known (lw, value->w[i]);
     return TRUE;
   }
   name = vyre_string_display (expr->name);

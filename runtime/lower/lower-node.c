@@ -168,6 +168,7 @@ lower_if (VyreLowering *lw, const VyreNode *node)
   VyreOperand condition;
   VyreValue value;
   gboolean then = node->body.n_nodes != 0;
+  guint mark;
 
   if (!vyre_lowering_expr (lw, node->exprs[0], &value))
     return FALSE;
@@ -182,14 +183,17 @@ lower_if (VyreLowering *lw, const VyreNode *node)
     return FALSE;
   vyre_emit (lw, inst);
   lw->conditions++;
+  mark = vyre_known_mark (lw);
   if (then && !lower_scope (lw, &node->body, "then", TRUE))
     return FALSE;
   if (node->otherwise.n_nodes != 0) {
     if (then)
       vyre_emit (lw, control (VYRE_I_ELSE));
+    vyre_known_undo (lw, mark);
     if (!lower_scope (lw, &node->otherwise, "else", TRUE))
       return FALSE;
   }
+  vyre_known_join (lw, mark);
   lw->conditions--;
   lw->depth--;
   vyre_emit (lw, control (VYRE_I_ENDIF));

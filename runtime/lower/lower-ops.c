@@ -129,6 +129,34 @@ vyre_op_info (guint op)
 }
 
 guint
+vyre_inst_sources (const VyreInst *inst, guint32 sources[3])
+{
+  guint flags = vyre_op_info (inst->op)->flags;
+  guint n = 0;
+
+  if ((flags & VYRE_F_A) && inst->a != VYRE_NONE)
+    sources[n++] = inst->a;
+  if ((flags & VYRE_F_B) && !inst->imm && inst->b != VYRE_NONE)
+    sources[n++] = inst->b;
+  if ((flags & VYRE_F_C) && inst->c != VYRE_NONE)
+    sources[n++] = inst->c;
+  return n;
+}
+
+void
+vyre_inst_rename (VyreInst *inst, guint32 from, guint32 to)
+{
+  guint flags = vyre_op_info (inst->op)->flags;
+
+  if ((flags & VYRE_F_A) && inst->a == from)
+    inst->a = to;
+  if ((flags & VYRE_F_B) && !inst->imm && inst->b == from)
+    inst->b = to;
+  if ((flags & VYRE_F_C) && inst->c == from)
+    inst->c = to;
+}
+
+guint
 vyre_op_inverse (guint op)
 {
   switch (op) {
