@@ -164,6 +164,8 @@ vyre_lowering_clean (VyreLowering *lw)
   GArray *code = merge (lw);
 
   vyre_lowering_drop_dead (lw, code);
+  vyre_lowering_drop_guards (lw, code);
+  vyre_lowering_drop_dead (lw, code);
   join_moves (code, lw->vregs->len);
   vyre_code_compact (code);
   if (code->len > 1 &&

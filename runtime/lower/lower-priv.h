@@ -381,6 +381,10 @@ G_GNUC_INTERNAL void vyre_lowering_drop_dead (VyreLowering *lw, GArray *code);
 /* Takes out what is marked VYRE_DROPPED. */
 G_GNUC_INTERNAL void vyre_code_compact (GArray *code);
 
+/* --- lower-guard.c --------------------------------------------------------- */
+
+G_GNUC_INTERNAL void vyre_lowering_drop_guards (VyreLowering *lw, GArray *code);
+
 /* --- lower-clean.c, lower-regalloc.c ------------------------------------- */
 
 /* The whole code with moved instructions in their places, without dead ones
