@@ -512,6 +512,9 @@ lower_id (
   else
     *value = vyre_value1 (VYRE_TAG_U32,
         vyre_emit_op0 (lw, VYRE_I_SPECIAL, special + expr->axis, VYRE_NONE));
+  if (special == VYRE_SPECIAL_LOCAL_ID)
+    vyre_simplify_bounded (
+        lw, value->w[0], lw->program->workgroup_size[expr->axis] - 1);
   return TRUE;
 }
 

@@ -241,8 +241,7 @@ pays (const Guards *g, const Region *region)
   if (length <= TEST_LENGTH)
     return TRUE;
   if (length >= TOO_LONG || index->op != VYRE_I_SPECIAL ||
-      index->x != VYRE_SPECIAL_INVOCATION_ID ||
-      !makes_grid (g, region->buffer))
+      index->x != VYRE_SPECIAL_INVOCATION_ID || !makes_grid (g, region->buffer))
     return FALSE;
   /* Of a length that is known, all that the last workgroup does in vain. */
   size = g->lw->program->workgroup_size[0];

@@ -213,6 +213,8 @@ vyre_lowering_loop_begin (VyreLowering *lw, VyreOperand from, VyreOperand to,
   inst->a = vyre_emit_vreg (lw, FALSE);
   /* Nothing that depends on the counter can leave the loop. */
   g_array_index (lw->vregs, VyreVreg, inst->a).depth = lw->loops->len + 1;
+  if (to.is_const && to.v != 0)
+    vyre_simplify_bounded (lw, VYRE_REG (inst->a), to.v - 1);
   inst->b = vyre_emit_reg (lw, to);
   vyre_emit_assign (lw, inst->a, from);
   vyre_emit (lw, *inst);

@@ -71,7 +71,7 @@ G_GNUC_INTERNAL void vyre_inst_rename (
  * after its operands have changed places, or 0. */
 G_GNUC_INTERNAL guint vyre_op_inverse (guint op);
 G_GNUC_INTERNAL guint vyre_op_mirror (guint op);
-/* What op makes of constants; FALSE if that is left to the device. */
+/* lower-fold.c: what op makes of constants; FALSE if that is left to the device. */
 G_GNUC_INTERNAL gboolean vyre_op_fold2 (
     guint op, guint32 a, guint32 b, guint32 *result);
 G_GNUC_INTERNAL gboolean vyre_op_fold1 (guint op, guint32 a, guint32 *result);
@@ -278,10 +278,14 @@ G_GNUC_INTERNAL void vyre_emit_fault_if (
 /* dst, a variable, becomes value. */
 G_GNUC_INTERNAL void vyre_emit_assign (
     VyreLowering *lw, guint32 dst, VyreOperand value);
-/* A register that is not zero exactly when the operand is not; for IF and
- * SELECT, where the value itself does not matter. */
-G_GNUC_INTERNAL VyreOperand vyre_emit_condition (
+/* The instruction that defines a register and still describes it, or NULL. */
+G_GNUC_INTERNAL const VyreKey *vyre_emit_definition (
     VyreLowering *lw, VyreOperand operand);
+/* Bits that the operand may have set. */
+G_GNUC_INTERNAL guint32 vyre_emit_mask (VyreLowering *lw, VyreOperand operand);
+/* vyre_emit_op2() without a look at what else would do. */
+G_GNUC_INTERNAL VyreOperand vyre_emit_plain2 (
+    VyreLowering *lw, guint op, VyreOperand a, VyreOperand b);
 /* The operand itself, or a copy if it is a variable that statements numbered
  * first to last - 1 assign. */
 G_GNUC_INTERNAL VyreOperand vyre_emit_lasting (
@@ -292,6 +296,23 @@ G_GNUC_INTERNAL void vyre_emit_forget (
     VyreLowering *lw, guint32 first, guint32 last);
 G_GNUC_INTERNAL void vyre_emit_memory_changed (VyreLowering *lw);
 G_GNUC_INTERNAL void vyre_emit_barrier (VyreLowering *lw);
+
+/* --- lower-simplify.c ----------------------------------------------------- */
+
+/* The result of an operation, if it needs no instruction or a cheaper one. */
+G_GNUC_INTERNAL gboolean vyre_simplify2 (VyreLowering *lw, guint op,
+    VyreOperand a, VyreOperand b, VyreOperand *result);
+/* Bits that the result of op may have set; a and b_mask: those of the
+ * operands. */
+G_GNUC_INTERNAL guint32 vyre_simplify_mask (
+    guint op, guint32 a, VyreOperand b, guint32 b_mask);
+/* The operand is never above max. */
+G_GNUC_INTERNAL void vyre_simplify_bounded (
+    VyreLowering *lw, VyreOperand operand, guint32 max);
+/* A register that is not zero exactly when the operand is not; for IF, SELECT
+ * and the like, where the value itself does not matter. */
+G_GNUC_INTERNAL VyreOperand vyre_emit_condition (
+    VyreLowering *lw, VyreOperand operand);
 
 /* --- lower-known.c: what variables hold ---------------------------------- */
 
