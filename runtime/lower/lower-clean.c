@@ -164,6 +164,7 @@ vyre_lowering_clean (VyreLowering *lw)
   GArray *code = merge (lw);
 
   vyre_lowering_drop_dead (lw, code);
+  code = vyre_lowering_select (lw, code);
   vyre_lowering_drop_guards (lw, code);
   vyre_lowering_drop_dead (lw, code);
   join_moves (code, lw->vregs->len);

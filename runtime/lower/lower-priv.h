@@ -402,6 +402,11 @@ G_GNUC_INTERNAL void vyre_lowering_drop_dead (VyreLowering *lw, GArray *code);
 /* Takes out what is marked VYRE_DROPPED. */
 G_GNUC_INTERNAL void vyre_code_compact (GArray *code);
 
+/* --- lower-select.c ------------------------------------------------------- */
+
+/* Takes code and returns what takes its place. */
+G_GNUC_INTERNAL GArray *vyre_lowering_select (VyreLowering *lw, GArray *code);
+
 /* --- lower-guard.c --------------------------------------------------------- */
 
 G_GNUC_INTERNAL void vyre_lowering_drop_guards (VyreLowering *lw, GArray *code);

@@ -274,9 +274,10 @@ simplify_right (
     case VYRE_I_SAR:
     case VYRE_I_ROTL:
     case VYRE_I_ROTR:
-      c &= 31;
-      if (c == 0) {
-        *result = a;
+      /* Counts below 32 from here on. */
+      if ((c & 31) == 0 || c > 31) {
+        *result =
+            (c & 31) == 0 ? a : vyre_emit_op2 (lw, op, a, VYRE_CONST (c & 31));
         return TRUE;
       }
       return op == VYRE_I_SHL   ? simplify_shl (lw, a, c, result)
@@ -511,7 +512,7 @@ vyre_emit_condition (VyreLowering *lw, VyreOperand operand)
       shifted = made_by (lw, VYRE_REG (key->a), VYRE_I_SHR);
       if (shifted == NULL)
         return operand;
-      return with_constant (lw, VYRE_I_AND, shifted->a, c << (shifted->x & 31));
+      return with_constant (lw, VYRE_I_AND, shifted->a, c << shifted->x);
     default:
       return operand;
   }
