@@ -3,7 +3,10 @@
 #include "lower-priv.h"
 
 #define MAX_UNROLLED_TURNS 16
-#define MAX_UNROLLED 512 /* statements and expressions, all turns together */
+/* Statements and expressions, all turns together; of loops without another in
+ * them, which run most often. */
+#define MAX_UNROLLED 512
+#define MAX_UNROLLED_INNER 1024
 
 static VyreInst
 control (guint op)
@@ -268,20 +271,36 @@ weigh_list (const VyreNodeList *list, guint bound)
   return weight;
 }
 
+static gboolean
+has_loop (const VyreNodeList *list)
+{
+  for (guint i = 0; i < list->n_nodes; i++) {
+    const VyreNode *node = list->nodes[i];
+
+    if (node->kind == VYRE_NODE_LOOP || has_loop (&node->body) ||
+        has_loop (&node->otherwise))
+      return TRUE;
+  }
+  return FALSE;
+}
+
 /* A few turns of a small loop are cheaper one after the other: no counting,
  * and the counter is a constant. */
 static gboolean
 should_unroll (
     VyreLowering *lw, const VyreNode *node, VyreOperand from, VyreOperand to)
 {
-  guint turns;
+  guint turns, limit;
 
   if (lw->frugal || !from.is_const || !to.is_const || from.v >= to.v ||
       to.v - from.v > MAX_UNROLLED_TURNS)
     return FALSE;
   turns = (to.v - from.v) * lw->copies;
-  return turns <= MAX_UNROLLED &&
-         weigh_list (&node->body, MAX_UNROLLED + 1) * turns <= MAX_UNROLLED;
+  limit = MAX_UNROLLED_INNER;
+  if (turns > limit || weigh_list (&node->body, limit + 1) * turns > limit)
+    return FALSE;
+  return weigh_list (&node->body, limit + 1) * turns <= MAX_UNROLLED ||
+         !has_loop (&node->body);
 }
 
 static gboolean
