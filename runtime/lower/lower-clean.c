@@ -6,22 +6,29 @@
 #define WINDOW 64 /* instructions looked back over, per move */
 #define WINDOW_AFTER 256 /* and ahead */
 
+/* An IF with a constant is never true: it goes with all that is in it. */
 static GArray *
 merge (VyreLowering *lw)
 {
   GArray *code =
       g_array_sized_new (FALSE, FALSE, sizeof (VyreInst), lw->code->len + 64);
-  guint n_loops = 0;
+  guint n_loops = 0, never = 0;
 
   for (guint i = 0; i < lw->code->len; i++) {
     VyreInst *inst = &g_array_index (lw->code, VyreInst, i);
 
+    if (inst->op == VYRE_I_IF && (inst->imm || never != 0))
+      never++;
     if (inst->op == VYRE_I_LOOP) {
       GArray *before = g_ptr_array_index (lw->moved, n_loops++);
 
-      g_array_append_vals (code, before->data, before->len);
+      if (never == 0)
+        g_array_append_vals (code, before->data, before->len);
     }
-    g_array_append_val (code, *inst);
+    if (never == 0)
+      g_array_append_val (code, *inst);
+    else if (inst->op == VYRE_I_ENDIF)
+      never--;
   }
   return code;
 }

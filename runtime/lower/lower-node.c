@@ -164,6 +164,30 @@ lower_scope (VyreLowering *lw, const VyreNodeList *list, const char *field,
   return TRUE;
 }
 
+/* A branch of a condition that is known. What is never executed is looked at
+ * all the same, as it may be wrong, and left out later. */
+static gboolean
+lower_known_branch (VyreLowering *lw, const VyreNodeList *list,
+    const char *field, gboolean executed)
+{
+  VyreInst never = control (VYRE_I_IF);
+  guint mark = vyre_known_mark (lw);
+
+  if (list->n_nodes == 0)
+    return TRUE;
+  if (executed)
+    return lower_scope (lw, list, field, FALSE);
+  never.imm = TRUE;
+  vyre_emit (lw, never);
+  lw->conditions++;
+  if (!lower_scope (lw, list, field, TRUE))
+    return FALSE;
+  lw->conditions--;
+  vyre_emit (lw, control (VYRE_I_ENDIF));
+  vyre_known_undo (lw, mark);
+  return TRUE;
+}
+
 static gboolean
 lower_if (VyreLowering *lw, const VyreNode *node)
 {
@@ -179,6 +203,10 @@ lower_if (VyreLowering *lw, const VyreNode *node)
     return TRUE;
 
   condition = vyre_lowering_truth (lw, &value);
+  /* Return must not come to stand before other statements. */
+  if (condition.is_const && !lw->scan.returns)
+    return lower_known_branch (lw, &node->body, "then", condition.v != 0) &&
+           lower_known_branch (lw, &node->otherwise, "else", condition.v == 0);
   if (!then)
     condition = vyre_emit_op2 (lw, VYRE_I_EQ, condition, VYRE_CONST (0));
   inst.a = vyre_emit_reg (lw, vyre_emit_condition (lw, condition));
