@@ -8,7 +8,8 @@
  * at its end too.
  *
  * Masked lanes keep their registers, so each lane by itself sees ordinary
- * structured control flow.
+ * structured control flow. Return and Trap count as going on: code behind them
+ * that nothing reaches has to find its operands made all the same.
  */
 #include <string.h>
 
@@ -123,11 +124,6 @@ pass (Live *l, gboolean drop)
     guint64 *head;
 
     switch (inst->op) {
-      case VYRE_I_RETURN:
-      case VYRE_I_TRAP:
-        if (l->words != 0)
-          memset (l->live, 0, l->words * sizeof *l->live);
-        break;
       case VYRE_I_ENDIF:
         begin_frame (l, frames, depth++);
         break;

@@ -213,6 +213,43 @@ convert (Selects *s, GArray *made, const Branch *branch, const Branch *other,
   }
 }
 
+/* What the condition compares with 0, if it is true for 0 alone and the value
+ * is there for good, else VYRE_NONE. */
+static guint32
+opposite_of (const Selects *s, guint32 at)
+{
+  guint32 condition = inst_at (s, at)->a;
+
+  for (guint32 i = at; i-- > 0 && at - i < MAX_LENGTH;) {
+    const VyreInst *inst = inst_at (s, i);
+
+    if (!(vyre_op_info (inst->op)->flags & VYRE_F_DST) ||
+        inst->dst != condition)
+      continue;
+    return inst->op == VYRE_I_EQ && inst->imm && inst->x == 0 &&
+                   !is_variable (s, condition) && !is_variable (s, inst->a)
+               ? inst->a
+               : VYRE_NONE;
+  }
+  return VYRE_NONE;
+}
+
+/* The comparison is not needed if the arms change places. */
+static void
+turn_selects (GArray *made, guint32 condition, guint32 tested)
+{
+  for (guint i = 0; i < made->len; i++) {
+    VyreInst *inst = &g_array_index (made, VyreInst, i);
+    guint32 b = inst->b;
+
+    if (inst->op != VYRE_I_SELECT || inst->a != condition)
+      continue;
+    inst->a = tested;
+    inst->b = inst->c;
+    inst->c = b;
+  }
+}
+
 /* The innermost open IF ends; TRUE: it is gone. */
 static gboolean
 try_select (Selects *s)
@@ -220,6 +257,7 @@ try_select (Selects *s)
   Open *open = &s->open[s->n_open];
   gboolean has_else = open->otherwise != VYRE_NONE;
   guint32 condition = inst_at (s, open->at)->a;
+  guint32 tested = opposite_of (s, open->at);
   Branch then = { open->at + 1, has_else ? open->otherwise : s->code->len, 0 };
   Branch otherwise = { open->otherwise + 1, s->code->len, 0 };
   g_autoptr (GArray) made = NULL;
@@ -233,6 +271,8 @@ try_select (Selects *s)
   convert (s, made, &then, has_else ? &otherwise : NULL, condition, FALSE);
   if (has_else)
     convert (s, made, &otherwise, &then, condition, TRUE);
+  if (tested != VYRE_NONE)
+    turn_selects (made, condition, tested);
   /* Never more than the shorter way took, or hardly. */
   limit = has_else ? 3 + MIN (then.cost, otherwise.cost) : MAX_ALONE;
   if (made->len > limit)
