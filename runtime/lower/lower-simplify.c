@@ -127,6 +127,41 @@ is_spread_bit (VyreLowering *lw, VyreOperand a, VyreOperand *bit)
   return zero != NULL && zero->x == 0 && vyre_emit_mask (lw, *bit) <= 1;
 }
 
+/* What has the same bits where wanted has some. */
+static VyreOperand
+without_mask (VyreLowering *lw, VyreOperand a, guint32 wanted)
+{
+  const VyreKey *key = made_by (lw, a, VYRE_I_AND);
+
+  return key != NULL && (wanted & ~key->x) == 0 ? VYRE_REG (key->a) : a;
+}
+
+/* The low bits of a sum and the like come from the low bits of its operands. */
+static gboolean
+simplify_low_bits (
+    VyreLowering *lw, VyreOperand a, guint32 c, VyreOperand *result)
+{
+  const VyreKey *key = vyre_emit_definition (lw, a);
+  VyreOperand x, y, left, right;
+  guint op;
+
+  if (key == NULL || (c & (c + 1)) != 0)
+    return FALSE;
+  op = key->op_imm & 0xff;
+  if (op != VYRE_I_ADD && op != VYRE_I_SUB && op != VYRE_I_MUL &&
+      op != VYRE_I_XOR && op != VYRE_I_OR)
+    return FALSE;
+  left = VYRE_REG (key->a);
+  right = key->op_imm & IMM ? VYRE_CONST (key->x) : VYRE_REG (key->b);
+  x = without_mask (lw, left, c);
+  y = without_mask (lw, right, c);
+  if (x.v == left.v && y.v == right.v)
+    return FALSE;
+  *result = vyre_emit_op2 (
+      lw, VYRE_I_AND, vyre_emit_op2 (lw, op, x, y), VYRE_CONST (c));
+  return TRUE;
+}
+
 static gboolean
 simplify_and (VyreLowering *lw, VyreOperand a, guint32 c, VyreOperand *result)
 {
@@ -144,7 +179,7 @@ simplify_and (VyreLowering *lw, VyreOperand a, guint32 c, VyreOperand *result)
     *result =
         vyre_emit_op3 (lw, VYRE_I_SELECT, bit, VYRE_CONST (c), VYRE_CONST (0));
   else
-    return FALSE;
+    return simplify_low_bits (lw, a, c, result);
   return TRUE;
 }
 

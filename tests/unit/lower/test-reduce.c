@@ -427,6 +427,15 @@ static const Case reductions[] = {
     "if x >= 4 { out[2] = 1; } if x > 3 { out[3] = 1; } if x > 2 { out[4] = 1; "
     "} if x & 4 == 4 { out[5] = 1; }",
       NULL },
+  /* and r1, r0, 255; and r2, r2, 255; sub; and */
+  { "let x = in[1]; out[x] = (x & 255) - (in[2] & 511) & 255;",
+      "mov r0, 1; load r0, `in`[r0].u32; mov r1, 2; load r1, `in`[r1].u32; "
+      "sub r1, r0, r1; and r1, r1, 255; store `out`[r0].u32, r1; end" },
+  { "let x = in[1]; let y = in[2] * 5; out[0] = (x & 254) + (y & 255) & 255; "
+    "out[1] = (x & 255) * (y & 65535) & 255; out[2] = ((x & 7) ^ 12) & 7; "
+    "out[3] = (x & 255 | y & 1023) & 255; out[4] = (x & 255) - (y & 255) & "
+    "510;",
+      NULL },
   { "let f = floats[1]; out[0] = u32((f * 1.0 / 1.0 - 0.0) * 8.0);", NULL },
 };
 
