@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Puts moved instructions in front of their loops, drops what nothing needs
- * and lets values arise in the variables they are assigned to. */
+/* Puts moved instructions in front of their loops, has dropped what nothing
+ * needs, and lets values arise in the variables they are assigned to. */
 #include "lower-priv.h"
 
 #define WINDOW 64 /* instructions looked back over, per move */

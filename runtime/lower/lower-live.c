@@ -16,12 +16,11 @@
 #include "lower-priv.h"
 
 #define MAX_PASSES 16
-#define MAX_WORK (64u * 1024 * 1024) /* words of sets, copied in one pass */
+#define MAX_WORK (4u * 1024 * 1024) /* words of sets, copied in one pass */
 
 typedef struct
 {
-  guint64
-      *after; /* needed where both ways, or the loop, have come to their end */
+  guint64 *after; /* needed behind the ENDIF or NEXT */
   guint64 *other; /* at the beginning of the else */
   gboolean has_else;
   guint loop; /* number of the loop */

@@ -9,9 +9,10 @@ G_BEGIN_DECLS
 /*
  * Lowering works in three steps. The program is walked once and becomes a list
  * of VyreInst over virtual registers (lower.c, lower-node.c, lower-expr.c,
- * lower-convert.c), which lower-emit.c folds and shares as they arrive. Dead
- * and needless instructions are then dropped (lower-clean.c), and what is left
- * gets real registers and is packed into words (lower-regalloc.c).
+ * lower-convert.c), which lower-emit.c folds, simplifies and shares as they
+ * arrive. What is dead or can be had for less is then dropped (lower-clean.c and
+ * what it calls), and what is left gets real registers and is packed into words
+ * (lower-regalloc.c).
  */
 
 #define VYRE_NONE G_MAXUINT32
