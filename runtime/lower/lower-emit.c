@@ -136,9 +136,8 @@ emit_shared (VyreLowering *lw, VyreInst inst)
   return VYRE_REG (inst.dst);
 }
 
-/* The instruction that defines a register and still describes it. */
-static const VyreKey *
-definition (VyreLowering *lw, VyreOperand operand)
+const VyreKey *
+vyre_emit_definition (VyreLowering *lw, VyreOperand operand)
 {
   const VyreVreg *vreg;
 
@@ -152,8 +151,8 @@ definition (VyreLowering *lw, VyreOperand operand)
   return &vreg->key;
 }
 
-static guint32
-mask_of (VyreLowering *lw, VyreOperand operand)
+guint32
+vyre_emit_mask (VyreLowering *lw, VyreOperand operand)
 {
   return operand.is_const ? operand.v : vreg_of (lw, operand.v)->mask;
 }
@@ -198,18 +197,22 @@ VyreOperand
 vyre_emit_op1 (VyreLowering *lw, guint op, VyreOperand a)
 {
   guint32 folded;
+  VyreOperand result;
 
   if (a.is_const && vyre_op_fold1 (op, a.v, &folded))
     return VYRE_CONST (folded);
-  return emit_shared (lw, (VyreInst){ .op = op,
-                              .a = vyre_emit_reg (lw, a),
-                              .b = VYRE_NONE,
-                              .c = VYRE_NONE,
-                              .buffer = VYRE_NONE });
+  result = emit_shared (lw, (VyreInst){ .op = op,
+                                .a = vyre_emit_reg (lw, a),
+                                .b = VYRE_NONE,
+                                .c = VYRE_NONE,
+                                .buffer = VYRE_NONE });
+  if (op == VYRE_I_POPCOUNT || op == VYRE_I_CLZ || op == VYRE_I_CTZ)
+    vyre_simplify_bounded (lw, result, 32);
+  return result;
 }
 
-static VyreOperand
-emit_op2 (VyreLowering *lw, guint op, VyreOperand a, VyreOperand b)
+VyreOperand
+vyre_emit_plain2 (VyreLowering *lw, guint op, VyreOperand a, VyreOperand b)
 {
   VyreInst inst = {
     .op = op, .b = VYRE_NONE, .c = VYRE_NONE, .buffer = VYRE_NONE
@@ -229,202 +232,6 @@ emit_op2 (VyreLowering *lw, guint op, VyreOperand a, VyreOperand b)
   return VYRE_REG (inst.dst);
 }
 
-static gboolean
-is_power_of_two (guint32 value)
-{
-  return value != 0 && (value & (value - 1)) == 0;
-}
-
-/* The result of an operation with a constant on the right, if it needs no
- * instruction or a cheaper one. */
-static gboolean
-simplify_right (
-    VyreLowering *lw, guint op, VyreOperand a, guint32 c, VyreOperand *result)
-{
-  guint32 mask = mask_of (lw, a);
-  const VyreKey *key;
-
-  switch (op) {
-    case VYRE_I_ADD:
-    case VYRE_I_SUB:
-    case VYRE_I_OR:
-    case VYRE_I_XOR:
-    case VYRE_I_ADDSATU:
-    case VYRE_I_SUBSATU:
-    case VYRE_I_ABSDIFFU:
-    case VYRE_I_MAXU:
-      if (c == 0) {
-        *result = a;
-        return TRUE;
-      }
-      if (op == VYRE_I_SUB) {
-        *result = vyre_emit_op2 (lw, VYRE_I_ADD, a, VYRE_CONST (-c));
-        return TRUE;
-      }
-      /* (y + k) + c */
-      key = op == VYRE_I_ADD ? definition (lw, a) : NULL;
-      if (key != NULL && key->op_imm == (VYRE_I_ADD | 0x100u)) {
-        *result = vyre_emit_op2 (
-            lw, VYRE_I_ADD, VYRE_REG (key->a), VYRE_CONST (key->x + c));
-        return TRUE;
-      }
-      return FALSE;
-    case VYRE_I_SHL:
-      /* Bits that leave on the left need no masking before. */
-      key = definition (lw, a);
-      if (key != NULL && key->op_imm == (VYRE_I_AND | 0x100u) &&
-          (~key->x & G_MAXUINT32 >> (c & 31)) == 0) {
-        *result =
-            vyre_emit_op2 (lw, op, VYRE_REG (key->a), VYRE_CONST (c & 31));
-        return TRUE;
-      }
-      G_GNUC_FALLTHROUGH;
-    case VYRE_I_SHR:
-    case VYRE_I_SAR:
-    case VYRE_I_ROTL:
-    case VYRE_I_ROTR:
-      if ((c & 31) == 0) {
-        *result = a;
-        return TRUE;
-      }
-      return FALSE;
-    case VYRE_I_AND:
-      if ((mask & ~c) == 0)
-        *result = a;
-      else if ((mask & c) == 0)
-        *result = VYRE_CONST (0);
-      else
-        return FALSE;
-      return TRUE;
-    case VYRE_I_MUL:
-      if (c == 0)
-        *result = VYRE_CONST (0);
-      else if (c == 1)
-        *result = a;
-      else if (is_power_of_two (c))
-        *result = vyre_emit_op2 (
-            lw, VYRE_I_SHL, a, VYRE_CONST ((guint32) __builtin_ctz (c)));
-      else
-        return FALSE;
-      return TRUE;
-    case VYRE_I_DIVU:
-      if (c == 0)
-        *result = VYRE_CONST (G_MAXUINT32);
-      else if (c == 1)
-        *result = a;
-      else if (is_power_of_two (c))
-        *result = vyre_emit_op2 (
-            lw, VYRE_I_SHR, a, VYRE_CONST ((guint32) __builtin_ctz (c)));
-      else
-        return FALSE;
-      return TRUE;
-    case VYRE_I_MODU:
-      if (c <= 1)
-        *result = VYRE_CONST (0);
-      else if (is_power_of_two (c))
-        *result = vyre_emit_op2 (lw, VYRE_I_AND, a, VYRE_CONST (c - 1));
-      else
-        return FALSE;
-      return TRUE;
-    case VYRE_I_LAND:
-      *result = c == 0 ? VYRE_CONST (0)
-                       : vyre_emit_op2 (lw, VYRE_I_NE, a, VYRE_CONST (0));
-      return TRUE;
-    case VYRE_I_LOR:
-      *result = c != 0 ? VYRE_CONST (1)
-                       : vyre_emit_op2 (lw, VYRE_I_NE, a, VYRE_CONST (0));
-      return TRUE;
-    case VYRE_I_NE:
-      if (c != 0 || mask > 1)
-        return FALSE;
-      *result = a;
-      return TRUE;
-    case VYRE_I_EQ:
-      key = c == 0 ? definition (lw, a) : NULL;
-      if (key == NULL || vyre_op_inverse (key->op_imm & 0xff) == 0)
-        return FALSE;
-      *result =
-          emit_op2 (lw, vyre_op_inverse (key->op_imm & 0xff), VYRE_REG (key->a),
-              key->op_imm & 0x100 ? VYRE_CONST (key->x) : VYRE_REG (key->b));
-      return TRUE;
-    default:
-      return FALSE;
-  }
-}
-
-/* Bits that the result may have set. */
-static guint32
-result_mask (guint op, guint32 a, VyreOperand b, guint32 b_mask)
-{
-  switch (op) {
-    case VYRE_I_AND:
-      return a & b_mask;
-    case VYRE_I_OR:
-    case VYRE_I_XOR:
-      return a | b_mask;
-    case VYRE_I_SHL:
-      return b.is_const ? a << (b.v & 31) : G_MAXUINT32;
-    case VYRE_I_SHR:
-      return b.is_const ? a >> (b.v & 31) : G_MAXUINT32;
-    case VYRE_I_MODU:
-      /* Below the divisor. */
-      return b.is_const && b.v > 1 ? G_MAXUINT32 >> __builtin_clz (b.v - 1)
-                                   : G_MAXUINT32;
-    default:
-      return G_MAXUINT32;
-  }
-}
-
-/* The unsigned interval outside (TRUE) or inside of which a comparison with a
- * constant is true on one side. */
-static gboolean
-bound (const VyreKey *key, gboolean negated, gboolean *lower, guint32 *value)
-{
-  guint op = key->op_imm & 0xff;
-
-  if (!(key->op_imm & 0x100))
-    return FALSE;
-  if (negated)
-    op = vyre_op_inverse (op);
-  *value = key->x;
-  *lower = op == VYRE_I_GEU || op == VYRE_I_GTU;
-  if (op == VYRE_I_GTU && key->x != G_MAXUINT32)
-    *value = key->x + 1;
-  else if (op == VYRE_I_LTU && key->x != 0)
-    *value = key->x - 1;
-  else if (op != VYRE_I_GEU && op != VYRE_I_LEU)
-    return FALSE;
-  return TRUE;
-}
-
-/* low <= x && x <= high is x - low <= high - low; and the opposite. */
-static gboolean
-join_bounds (VyreLowering *lw, gboolean outside, VyreOperand a, VyreOperand b,
-    VyreOperand *result)
-{
-  const VyreKey *first = definition (lw, a), *second = definition (lw, b);
-  gboolean a_lower, b_lower;
-  guint32 low, high;
-  VyreOperand x;
-
-  if (first == NULL || second == NULL || first->a != second->a ||
-      !bound (first, outside, &a_lower, &low) ||
-      !bound (second, outside, &b_lower, &high) || a_lower == b_lower)
-    return FALSE;
-  if (!a_lower) {
-    guint32 swapped = low;
-
-    low = high;
-    high = swapped;
-  }
-  if (low == 0 || low > high)
-    return FALSE;
-  x = vyre_emit_op2 (lw, VYRE_I_ADD, VYRE_REG (first->a), VYRE_CONST (-low));
-  *result = vyre_emit_op2 (
-      lw, outside ? VYRE_I_GTU : VYRE_I_LEU, x, VYRE_CONST (high - low));
-  return TRUE;
-}
-
 VyreOperand
 vyre_emit_op2 (VyreLowering *lw, guint op, VyreOperand a, VyreOperand b)
 {
@@ -440,11 +247,12 @@ vyre_emit_op2 (VyreLowering *lw, guint op, VyreOperand a, VyreOperand b)
     if (mirror != 0)
       return vyre_emit_op2 (lw, mirror, b, a);
   }
-  if (b.is_const && !a.is_const && simplify_right (lw, op, a, b.v, &result))
+  if (vyre_simplify2 (lw, op, a, b, &result))
     return result;
-  if ((op == VYRE_I_LAND || op == VYRE_I_LOR) && !a.is_const && !b.is_const &&
-      join_bounds (lw, op == VYRE_I_LOR, a, b, &result))
-    return result;
+  if (op == VYRE_I_LAND || op == VYRE_I_LOR) {
+    a = vyre_emit_condition (lw, a);
+    b = vyre_emit_condition (lw, b);
+  }
   /* One order for both, so that they are shared. */
   if ((flags & VYRE_F_SWAP) && !b.is_const && !a.is_const && a.v > b.v) {
     VyreOperand swapped = a;
@@ -453,9 +261,10 @@ vyre_emit_op2 (VyreLowering *lw, guint op, VyreOperand a, VyreOperand b)
     b = swapped;
   }
   if (flags & VYRE_F_BOOL)
-    return emit_op2 (lw, op, a, b);
-  return with_mask (lw, emit_op2 (lw, op, a, b),
-      result_mask (op, mask_of (lw, a), b, mask_of (lw, b)));
+    return vyre_emit_plain2 (lw, op, a, b);
+  return with_mask (lw, vyre_emit_plain2 (lw, op, a, b),
+      vyre_simplify_mask (
+          op, vyre_emit_mask (lw, a), b, vyre_emit_mask (lw, b)));
 }
 
 VyreOperand
@@ -471,12 +280,12 @@ vyre_emit_op3 (
       return a.v != 0 ? b : c;
     if (b.is_const == c.is_const && b.v == c.v)
       return b;
-    mask = mask_of (lw, b) | mask_of (lw, c);
+    mask = vyre_emit_mask (lw, b) | vyre_emit_mask (lw, c);
     if (b.is_const && c.is_const && b.v == 1 && c.v == 0)
       return vyre_emit_op2 (lw, VYRE_I_NE, a, VYRE_CONST (0));
     if (b.is_const && c.is_const && b.v == 0 && c.v == 1)
       return vyre_emit_op2 (lw, VYRE_I_EQ, a, VYRE_CONST (0));
-    key = definition (lw, a);
+    key = vyre_emit_definition (lw, a);
     if (key != NULL && key->op_imm == (VYRE_I_EQ | 0x100u) && key->x == 0)
       return vyre_emit_op3 (lw, op, VYRE_REG (key->a), c, b);
     a = vyre_emit_condition (lw, a);
@@ -485,16 +294,6 @@ vyre_emit_op3 (
   inst.b = vyre_emit_reg (lw, b);
   inst.c = vyre_emit_reg (lw, c);
   return with_mask (lw, emit_shared (lw, inst), mask);
-}
-
-VyreOperand
-vyre_emit_condition (VyreLowering *lw, VyreOperand operand)
-{
-  const VyreKey *key = definition (lw, operand);
-
-  if (key != NULL && key->op_imm == (VYRE_I_NE | 0x100u) && key->x == 0)
-    return VYRE_REG (key->a);
-  return operand;
 }
 
 VyreOperand
@@ -525,7 +324,7 @@ vyre_emit_store (VyreLowering *lw, guint32 buffer, guint log2_stride,
   const VyreKey *key;
 
   /* Only the low bytes are written. */
-  while (log2_width < 2 && (key = definition (lw, value)) != NULL &&
+  while (log2_width < 2 && (key = vyre_emit_definition (lw, value)) != NULL &&
          key->op_imm == (VYRE_I_AND | 0x100u) &&
          (key->x & ((1u << (8u << log2_width)) - 1)) ==
              (1u << (8u << log2_width)) - 1)
@@ -563,8 +362,12 @@ vyre_emit_assign (VyreLowering *lw, guint32 dst, VyreOperand value)
     .b = VYRE_NONE,
     .c = VYRE_NONE,
     .buffer = VYRE_NONE };
+  VyreOperand held;
 
   if (!value.is_const && value.v == dst)
+    return;
+  held = vyre_known (lw, VYRE_REG (dst));
+  if (held.is_const == value.is_const && held.v == value.v)
     return;
   if (value.is_const) {
     inst.imm = TRUE;
@@ -574,6 +377,7 @@ vyre_emit_assign (VyreLowering *lw, guint32 dst, VyreOperand value)
   }
   vyre_emit (lw, inst);
   vreg_of (lw, dst)->version = ++lw->next_version;
+  vyre_known_assign (lw, dst, &value);
 }
 
 VyreOperand

@@ -486,6 +486,8 @@ lower_var (VyreLowering *lw, const VyreExpr *expr, VyreValue *value)
 
   if (variable != NULL) {
     *value = variable->value;
+    for (guint i = 0; variable->assignable && i < value->n_words; i++)
+      value->w[i] = vyre_known (lw, value->w[i]);
     return TRUE;
   }
   name = vyre_string_display (expr->name);
@@ -510,6 +512,9 @@ lower_id (
   else
     *value = vyre_value1 (VYRE_TAG_U32,
         vyre_emit_op0 (lw, VYRE_I_SPECIAL, special + expr->axis, VYRE_NONE));
+  if (special == VYRE_SPECIAL_LOCAL_ID)
+    vyre_simplify_bounded (
+        lw, value->w[0], lw->program->workgroup_size[expr->axis] - 1);
   return TRUE;
 }
 

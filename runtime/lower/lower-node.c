@@ -3,7 +3,10 @@
 #include "lower-priv.h"
 
 #define MAX_UNROLLED_TURNS 16
-#define MAX_UNROLLED 512 /* statements and expressions, all turns together */
+/* Statements and expressions, all turns together; of loops without another in
+ * them, which run most often. */
+#define MAX_UNROLLED 512
+#define MAX_UNROLLED_INNER 1024
 
 static VyreInst
 control (guint op)
@@ -161,6 +164,30 @@ lower_scope (VyreLowering *lw, const VyreNodeList *list, const char *field,
   return TRUE;
 }
 
+/* A branch of a condition that is known. What is never executed is looked at
+ * all the same, as it may be wrong, and left out later. */
+static gboolean
+lower_known_branch (VyreLowering *lw, const VyreNodeList *list,
+    const char *field, gboolean executed)
+{
+  VyreInst never = control (VYRE_I_IF);
+  guint mark = vyre_known_mark (lw);
+
+  if (list->n_nodes == 0)
+    return TRUE;
+  if (executed)
+    return lower_scope (lw, list, field, FALSE);
+  never.imm = TRUE;
+  vyre_emit (lw, never);
+  lw->conditions++;
+  if (!lower_scope (lw, list, field, TRUE))
+    return FALSE;
+  lw->conditions--;
+  vyre_emit (lw, control (VYRE_I_ENDIF));
+  vyre_known_undo (lw, mark);
+  return TRUE;
+}
+
 static gboolean
 lower_if (VyreLowering *lw, const VyreNode *node)
 {
@@ -168,6 +195,7 @@ lower_if (VyreLowering *lw, const VyreNode *node)
   VyreOperand condition;
   VyreValue value;
   gboolean then = node->body.n_nodes != 0;
+  guint mark;
 
   if (!vyre_lowering_expr (lw, node->exprs[0], &value))
     return FALSE;
@@ -175,6 +203,10 @@ lower_if (VyreLowering *lw, const VyreNode *node)
     return TRUE;
 
   condition = vyre_lowering_truth (lw, &value);
+  /* Return must not come to stand before other statements. */
+  if (condition.is_const && !lw->scan.returns)
+    return lower_known_branch (lw, &node->body, "then", condition.v != 0) &&
+           lower_known_branch (lw, &node->otherwise, "else", condition.v == 0);
   if (!then)
     condition = vyre_emit_op2 (lw, VYRE_I_EQ, condition, VYRE_CONST (0));
   inst.a = vyre_emit_reg (lw, vyre_emit_condition (lw, condition));
@@ -182,14 +214,17 @@ lower_if (VyreLowering *lw, const VyreNode *node)
     return FALSE;
   vyre_emit (lw, inst);
   lw->conditions++;
+  mark = vyre_known_mark (lw);
   if (then && !lower_scope (lw, &node->body, "then", TRUE))
     return FALSE;
   if (node->otherwise.n_nodes != 0) {
     if (then)
       vyre_emit (lw, control (VYRE_I_ELSE));
+    vyre_known_undo (lw, mark);
     if (!lower_scope (lw, &node->otherwise, "else", TRUE))
       return FALSE;
   }
+  vyre_known_join (lw, mark);
   lw->conditions--;
   lw->depth--;
   vyre_emit (lw, control (VYRE_I_ENDIF));
@@ -209,6 +244,8 @@ vyre_lowering_loop_begin (VyreLowering *lw, VyreOperand from, VyreOperand to,
   inst->a = vyre_emit_vreg (lw, FALSE);
   /* Nothing that depends on the counter can leave the loop. */
   g_array_index (lw->vregs, VyreVreg, inst->a).depth = lw->loops->len + 1;
+  if (to.is_const && to.v != 0)
+    vyre_simplify_bounded (lw, VYRE_REG (inst->a), to.v - 1);
   inst->b = vyre_emit_reg (lw, to);
   vyre_emit_assign (lw, inst->a, from);
   vyre_emit (lw, *inst);
@@ -262,20 +299,36 @@ weigh_list (const VyreNodeList *list, guint bound)
   return weight;
 }
 
+static gboolean
+has_loop (const VyreNodeList *list)
+{
+  for (guint i = 0; i < list->n_nodes; i++) {
+    const VyreNode *node = list->nodes[i];
+
+    if (node->kind == VYRE_NODE_LOOP || has_loop (&node->body) ||
+        has_loop (&node->otherwise))
+      return TRUE;
+  }
+  return FALSE;
+}
+
 /* A few turns of a small loop are cheaper one after the other: no counting,
  * and the counter is a constant. */
 static gboolean
 should_unroll (
     VyreLowering *lw, const VyreNode *node, VyreOperand from, VyreOperand to)
 {
-  guint turns;
+  guint turns, limit;
 
   if (lw->frugal || !from.is_const || !to.is_const || from.v >= to.v ||
       to.v - from.v > MAX_UNROLLED_TURNS)
     return FALSE;
   turns = (to.v - from.v) * lw->copies;
-  return turns <= MAX_UNROLLED &&
-         weigh_list (&node->body, MAX_UNROLLED + 1) * turns <= MAX_UNROLLED;
+  limit = MAX_UNROLLED_INNER;
+  if (turns > limit || weigh_list (&node->body, limit + 1) * turns > limit)
+    return FALSE;
+  return weigh_list (&node->body, limit + 1) * turns <= MAX_UNROLLED ||
+         !has_loop (&node->body);
 }
 
 static gboolean

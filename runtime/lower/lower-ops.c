@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The opcodes of isa.h as lowering sees them, and their integer arithmetic. */
+/* The opcodes of isa.h as lowering sees them. */
 #include "lower-priv.h"
 
 #define ONE (VYRE_F_DST | VYRE_F_A | VYRE_F_PURE)
@@ -129,6 +129,34 @@ vyre_op_info (guint op)
 }
 
 guint
+vyre_inst_sources (const VyreInst *inst, guint32 sources[3])
+{
+  guint flags = vyre_op_info (inst->op)->flags;
+  guint n = 0;
+
+  if ((flags & VYRE_F_A) && inst->a != VYRE_NONE)
+    sources[n++] = inst->a;
+  if ((flags & VYRE_F_B) && !inst->imm && inst->b != VYRE_NONE)
+    sources[n++] = inst->b;
+  if ((flags & VYRE_F_C) && inst->c != VYRE_NONE)
+    sources[n++] = inst->c;
+  return n;
+}
+
+void
+vyre_inst_rename (VyreInst *inst, guint32 from, guint32 to)
+{
+  guint flags = vyre_op_info (inst->op)->flags;
+
+  if ((flags & VYRE_F_A) && inst->a == from)
+    inst->a = to;
+  if ((flags & VYRE_F_B) && !inst->imm && inst->b == from)
+    inst->b = to;
+  if ((flags & VYRE_F_C) && inst->c == from)
+    inst->c = to;
+}
+
+guint
 vyre_op_inverse (guint op)
 {
   switch (op) {
@@ -192,192 +220,5 @@ vyre_op_mirror (guint op)
       return VYRE_I_FLE;
     default:
       return 0;
-  }
-}
-
-static guint32
-rotate_left (guint32 value, guint32 count)
-{
-  count &= 31;
-  return count == 0 ? value : value << count | value >> (32 - count);
-}
-
-gboolean
-vyre_op_fold2 (guint op, guint32 a, guint32 b, guint32 *result)
-{
-  gint32 sa = (gint32) a, sb = (gint32) b;
-  guint64 product = (guint64) a * b;
-
-  switch (op) {
-    case VYRE_I_ADD:
-      *result = a + b;
-      return TRUE;
-    case VYRE_I_SUB:
-      *result = a - b;
-      return TRUE;
-    case VYRE_I_MUL:
-      *result = (guint32) product;
-      return TRUE;
-    case VYRE_I_DIVU:
-      *result = b == 0 ? G_MAXUINT32 : a / b;
-      return TRUE;
-    case VYRE_I_MODU:
-      *result = b == 0 ? 0 : a % b;
-      return TRUE;
-    case VYRE_I_DIVS:
-    case VYRE_I_MODS:
-      if (sb == 0 || (sa == G_MININT32 && sb == -1))
-        return FALSE; /* a fault, to be raised when it is reached */
-      *result = (guint32) (op == VYRE_I_DIVS ? sa / sb : sa % sb);
-      return TRUE;
-    case VYRE_I_AND:
-      *result = a & b;
-      return TRUE;
-    case VYRE_I_OR:
-      *result = a | b;
-      return TRUE;
-    case VYRE_I_XOR:
-      *result = a ^ b;
-      return TRUE;
-    case VYRE_I_SHL:
-      *result = a << (b & 31);
-      return TRUE;
-    case VYRE_I_SHR:
-      *result = a >> (b & 31);
-      return TRUE;
-    case VYRE_I_SAR:
-      *result = (guint32) (sa >> (b & 31));
-      return TRUE;
-    case VYRE_I_ROTL:
-      *result = rotate_left (a, b);
-      return TRUE;
-    case VYRE_I_ROTR:
-      *result = rotate_left (a, 32 - (b & 31));
-      return TRUE;
-    case VYRE_I_EQ:
-      *result = a == b;
-      return TRUE;
-    case VYRE_I_NE:
-      *result = a != b;
-      return TRUE;
-    case VYRE_I_LTU:
-      *result = a < b;
-      return TRUE;
-    case VYRE_I_LEU:
-      *result = a <= b;
-      return TRUE;
-    case VYRE_I_LTS:
-      *result = sa < sb;
-      return TRUE;
-    case VYRE_I_LES:
-      *result = sa <= sb;
-      return TRUE;
-    case VYRE_I_GTU:
-      *result = a > b;
-      return TRUE;
-    case VYRE_I_GEU:
-      *result = a >= b;
-      return TRUE;
-    case VYRE_I_GTS:
-      *result = sa > sb;
-      return TRUE;
-    case VYRE_I_GES:
-      *result = sa >= sb;
-      return TRUE;
-    case VYRE_I_MINU:
-      *result = MIN (a, b);
-      return TRUE;
-    case VYRE_I_MAXU:
-      *result = MAX (a, b);
-      return TRUE;
-    case VYRE_I_MINS:
-      *result = (guint32) MIN (sa, sb);
-      return TRUE;
-    case VYRE_I_MAXS:
-      *result = (guint32) MAX (sa, sb);
-      return TRUE;
-    case VYRE_I_ABSDIFFU:
-      *result = a > b ? a - b : b - a;
-      return TRUE;
-    case VYRE_I_ABSDIFFS:
-      *result = sa > sb ? a - b : b - a;
-      return TRUE;
-    case VYRE_I_ADDSATU:
-      *result = a + b < a ? G_MAXUINT32 : a + b;
-      return TRUE;
-    case VYRE_I_SUBSATU:
-      *result = a > b ? a - b : 0;
-      return TRUE;
-    case VYRE_I_MULSATU:
-      *result = product > G_MAXUINT32 ? G_MAXUINT32 : (guint32) product;
-      return TRUE;
-    case VYRE_I_MULHIU:
-      *result = (guint32) (product >> 32);
-      return TRUE;
-    case VYRE_I_LAND:
-      *result = a != 0 && b != 0;
-      return TRUE;
-    case VYRE_I_LOR:
-      *result = a != 0 || b != 0;
-      return TRUE;
-    default:
-      return FALSE;
-  }
-}
-
-static guint32
-canonical (guint32 bits)
-{
-  if ((bits & 0x7fffffffu) > 0x7f800000u)
-    return 0x7fc00000u;
-  if ((bits & 0x7f800000u) == 0)
-    return bits & 0x80000000u;
-  return bits;
-}
-
-gboolean
-vyre_op_fold1 (guint op, guint32 a, guint32 *result)
-{
-  guint32 reversed = 0;
-  union
-  {
-    float f;
-    guint32 u;
-  } pun;
-
-  switch (op) {
-    case VYRE_I_NOT:
-      *result = ~a;
-      return TRUE;
-    case VYRE_I_POPCOUNT:
-      *result = (guint32) __builtin_popcount (a);
-      return TRUE;
-    case VYRE_I_CLZ:
-      *result = a == 0 ? 32 : (guint32) __builtin_clz (a);
-      return TRUE;
-    case VYRE_I_CTZ:
-      *result = a == 0 ? 32 : (guint32) __builtin_ctz (a);
-      return TRUE;
-    case VYRE_I_REVERSE:
-      for (guint i = 0; i < 32; i++)
-        reversed |= (a >> i & 1) << (31 - i);
-      *result = reversed;
-      return TRUE;
-    case VYRE_I_FCANON:
-      *result = canonical (a);
-      return TRUE;
-    case VYRE_I_FTRUTH:
-      *result = (canonical (a) & 0x7fffffffu) != 0;
-      return TRUE;
-    case VYRE_I_U2F:
-      pun.f = (float) a;
-      *result = pun.u;
-      return TRUE;
-    case VYRE_I_S2F:
-      pun.f = (float) (gint32) a;
-      *result = pun.u;
-      return TRUE;
-    default:
-      return FALSE;
   }
 }

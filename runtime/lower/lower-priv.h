@@ -9,12 +9,22 @@ G_BEGIN_DECLS
 /*
  * Lowering works in three steps. The program is walked once and becomes a list
  * of VyreInst over virtual registers (lower.c, lower-node.c, lower-expr.c,
- * lower-convert.c), which lower-emit.c folds and shares as they arrive. Dead
- * and needless instructions are then dropped (lower-clean.c), and what is left
- * gets real registers and is packed into words (lower-regalloc.c).
+ * lower-convert.c), which lower-emit.c folds, simplifies and shares as they
+ * arrive. What is dead or can be had for less is then dropped (lower-clean.c and
+ * what it calls), and what is left gets real registers and is packed into words
+ * (lower-regalloc.c).
  */
 
 #define VYRE_NONE G_MAXUINT32
+
+typedef struct
+{
+  gboolean is_const;
+  guint32 v; /* the constant or the virtual register */
+} VyreOperand;
+
+#define VYRE_CONST(value) ((VyreOperand){ TRUE, (value) })
+#define VYRE_REG(vreg) ((VyreOperand){ FALSE, (vreg) })
 
 /* What a virtual instruction reads and writes; b and imm exclude each other.
  * STORE and FAULT_IF, which read the field called dst in isa.h, keep that
@@ -27,6 +37,8 @@ typedef struct
   guint32 x;
   guint32 buffer; /* index into the program, or VYRE_NONE */
 } VyreInst;
+
+#define VYRE_DROPPED 0xff /* no opcode: the instruction is to go */
 
 /* Fields of an opcode. */
 enum
@@ -50,11 +62,17 @@ typedef struct
 
 /* name is NULL for numbers that are no opcode. */
 G_GNUC_INTERNAL const VyreOpInfo *vyre_op_info (guint op);
+/* The registers that inst reads; returns how many. */
+G_GNUC_INTERNAL guint vyre_inst_sources (
+    const VyreInst *inst, guint32 sources[3]);
+/* Reads of one register become reads of another. */
+G_GNUC_INTERNAL void vyre_inst_rename (
+    VyreInst *inst, guint32 from, guint32 to);
 /* The comparison that is true when op is false, or 0; the one that is the same
  * after its operands have changed places, or 0. */
 G_GNUC_INTERNAL guint vyre_op_inverse (guint op);
 G_GNUC_INTERNAL guint vyre_op_mirror (guint op);
-/* What op makes of constants; FALSE if that is left to the device. */
+/* lower-fold.c: what op makes of constants; FALSE if that is left to the device. */
 G_GNUC_INTERNAL gboolean vyre_op_fold2 (
     guint op, guint32 a, guint32 b, guint32 *result);
 G_GNUC_INTERNAL gboolean vyre_op_fold1 (guint op, guint32 a, guint32 *result);
@@ -70,12 +88,6 @@ typedef enum
   VYRE_TAG_BLOB,
 } VyreTag;
 
-typedef struct
-{
-  gboolean is_const;
-  guint32 v; /* the constant or the virtual register */
-} VyreOperand;
-
 /* A run-time value with its tag of vir0-semantics.md section 24. Bytes of a
  * blob beyond its length are zero in w[]; a blob longer than 16 bytes is all
  * zeros. */
@@ -86,9 +98,6 @@ typedef struct
   guint n_words;
   VyreOperand w[4];
 } VyreValue;
-
-#define VYRE_CONST(value) ((VyreOperand){ TRUE, (value) })
-#define VYRE_REG(vreg) ((VyreOperand){ FALSE, (vreg) })
 
 /* How an element type is loaded and stored (section 9.5). */
 typedef struct
@@ -113,6 +122,8 @@ typedef struct
   guint32 depth; /* loops around its definition */
   gboolean variable; /* has more than one definition */
   const struct _VyreVariable *owner; /* of a variable */
+  gboolean known; /* a variable: holds what value says */
+  VyreOperand value; /* a constant, or a register that is written once */
   VyreKey key; /* its definition, if op_imm is not 0 */
 } VyreVreg;
 
@@ -142,6 +153,7 @@ typedef struct
 {
   GPtrArray *variables; /* VyreVariable */
   gboolean conditional;
+  guint mark; /* vyre_known_mark() at its beginning */
 } VyreScope;
 
 /* An asynchronous copy between its start and its wait. */
@@ -179,6 +191,7 @@ typedef struct
   GArray *loops; /* VyreLoop: open ones */
   GPtrArray *moved; /* per LOOP in code order: GArray of VyreInst */
   GHashTable *shared; /* VyreKey -> virtual register */
+  GArray *known; /* what variables held before each assignment */
   GPtrArray *scopes; /* open conditional scopes: GPtrArray of keys in shared */
   guint conditions; /* open IFs */
   guint depth; /* open IFs and LOOPs */
@@ -266,10 +279,14 @@ G_GNUC_INTERNAL void vyre_emit_fault_if (
 /* dst, a variable, becomes value. */
 G_GNUC_INTERNAL void vyre_emit_assign (
     VyreLowering *lw, guint32 dst, VyreOperand value);
-/* A register that is not zero exactly when the operand is not; for IF and
- * SELECT, where the value itself does not matter. */
-G_GNUC_INTERNAL VyreOperand vyre_emit_condition (
+/* The instruction that defines a register and still describes it, or NULL. */
+G_GNUC_INTERNAL const VyreKey *vyre_emit_definition (
     VyreLowering *lw, VyreOperand operand);
+/* Bits that the operand may have set. */
+G_GNUC_INTERNAL guint32 vyre_emit_mask (VyreLowering *lw, VyreOperand operand);
+/* vyre_emit_op2() without a look at what else would do. */
+G_GNUC_INTERNAL VyreOperand vyre_emit_plain2 (
+    VyreLowering *lw, guint op, VyreOperand a, VyreOperand b);
 /* The operand itself, or a copy if it is a variable that statements numbered
  * first to last - 1 assign. */
 G_GNUC_INTERNAL VyreOperand vyre_emit_lasting (
@@ -280,6 +297,38 @@ G_GNUC_INTERNAL void vyre_emit_forget (
     VyreLowering *lw, guint32 first, guint32 last);
 G_GNUC_INTERNAL void vyre_emit_memory_changed (VyreLowering *lw);
 G_GNUC_INTERNAL void vyre_emit_barrier (VyreLowering *lw);
+
+/* --- lower-simplify.c ----------------------------------------------------- */
+
+/* The result of an operation, if it needs no instruction or a cheaper one. */
+G_GNUC_INTERNAL gboolean vyre_simplify2 (VyreLowering *lw, guint op,
+    VyreOperand a, VyreOperand b, VyreOperand *result);
+/* Bits that the result of op may have set; a and b_mask: those of the
+ * operands. */
+G_GNUC_INTERNAL guint32 vyre_simplify_mask (
+    guint op, guint32 a, VyreOperand b, guint32 b_mask);
+/* The operand is never above max. */
+G_GNUC_INTERNAL void vyre_simplify_bounded (
+    VyreLowering *lw, VyreOperand operand, guint32 max);
+/* A register that is not zero exactly when the operand is not; for IF, SELECT
+ * and the like, where the value itself does not matter. */
+G_GNUC_INTERNAL VyreOperand vyre_emit_condition (
+    VyreLowering *lw, VyreOperand operand);
+
+/* --- lower-known.c: what variables hold ---------------------------------- */
+
+G_GNUC_INTERNAL GArray *vyre_known_new (void);
+/* The operand, or what it is known to hold. */
+G_GNUC_INTERNAL VyreOperand vyre_known (VyreLowering *lw, VyreOperand operand);
+/* A variable is assigned value; or NULL: who knows what. */
+G_GNUC_INTERNAL void vyre_known_assign (
+    VyreLowering *lw, guint32 vreg, const VyreOperand *value);
+/* A place in the order of assignments. */
+G_GNUC_INTERNAL guint vyre_known_mark (VyreLowering *lw);
+/* Ways meet of which not all have come by the assignments since the mark. */
+G_GNUC_INTERNAL void vyre_known_join (VyreLowering *lw, guint mark);
+/* A way begins that has not come by the assignments since the mark. */
+G_GNUC_INTERNAL void vyre_known_undo (VyreLowering *lw, guint mark);
 
 /* --- lower-convert.c: tags and conversions ------------------------------- */
 
@@ -347,6 +396,21 @@ G_GNUC_INTERNAL void vyre_lowering_touched (VyreLowering *lw, guint32 buffer);
 /* No copy that was started in the open list may be left. */
 G_GNUC_INTERNAL gboolean vyre_lowering_check_pending (
     VyreLowering *lw, gboolean all, const char *where, VyreSource at);
+
+/* --- lower-live.c --------------------------------------------------------- */
+
+G_GNUC_INTERNAL void vyre_lowering_drop_dead (VyreLowering *lw, GArray *code);
+/* Takes out what is marked VYRE_DROPPED. */
+G_GNUC_INTERNAL void vyre_code_compact (GArray *code);
+
+/* --- lower-select.c ------------------------------------------------------- */
+
+/* Takes code and returns what takes its place. */
+G_GNUC_INTERNAL GArray *vyre_lowering_select (VyreLowering *lw, GArray *code);
+
+/* --- lower-guard.c --------------------------------------------------------- */
+
+G_GNUC_INTERNAL void vyre_lowering_drop_guards (VyreLowering *lw, GArray *code);
 
 /* --- lower-clean.c, lower-regalloc.c ------------------------------------- */
 

@@ -171,9 +171,12 @@ vyre_emit_forget (VyreLowering *lw, guint32 first, guint32 last)
         lw, *(const VyreString *) g_ptr_array_index (scan->assigned, i));
     if (variable == NULL || !variable->assignable)
       continue;
-    for (guint w = 0; w < variable->value.n_words; w++)
-      g_array_index (lw->vregs, VyreVreg, variable->value.w[w].v).version =
-          ++lw->next_version;
+    for (guint w = 0; w < variable->value.n_words; w++) {
+      guint32 vreg = variable->value.w[w].v;
+
+      g_array_index (lw->vregs, VyreVreg, vreg).version = ++lw->next_version;
+      vyre_known_assign (lw, vreg, NULL);
+    }
   }
   vyre_emit_memory_changed (lw);
 }

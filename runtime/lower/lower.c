@@ -103,7 +103,8 @@ vyre_lowering_fail (VyreLowering *lw, VyreLowerError code, const char *id,
 void
 vyre_lowering_open (VyreLowering *lw, gboolean conditional)
 {
-  VyreScope scope = { g_ptr_array_new_with_free_func (g_free), conditional };
+  VyreScope scope = { g_ptr_array_new_with_free_func (g_free), conditional,
+    vyre_known_mark (lw) };
 
   g_array_append_val (lw->name_scopes, scope);
   if (conditional)
@@ -122,6 +123,7 @@ vyre_lowering_close (VyreLowering *lw)
     for (guint i = 0; i < keys->len; i++)
       g_hash_table_remove (lw->shared, g_ptr_array_index (keys, i));
     g_ptr_array_set_size (lw->scopes, (gint) lw->scopes->len - 1);
+    vyre_known_join (lw, scope.mark);
   }
   for (guint i = 0; i < scope.variables->len; i++) {
     VyreVariable *variable = g_ptr_array_index (scope.variables, i);
@@ -424,6 +426,7 @@ attempt (VyreProgram *program, const VyreLowerOptions *options, gboolean frugal,
   lw.loops = g_array_new (FALSE, FALSE, sizeof (VyreLoop));
   lw.moved = g_ptr_array_new_with_free_func ((GDestroyNotify) g_array_unref);
   lw.shared = g_hash_table_new_full (key_hash, key_equal, g_free, NULL);
+  lw.known = vyre_known_new ();
   lw.scopes =
       g_ptr_array_new_with_free_func ((GDestroyNotify) g_ptr_array_unref);
   lw.memory = g_new0 (guint32, program->n_buffers + 1);
@@ -449,6 +452,7 @@ attempt (VyreProgram *program, const VyreLowerOptions *options, gboolean frugal,
   g_array_unref (lw.loops);
   g_ptr_array_unref (lw.moved);
   g_hash_table_unref (lw.shared);
+  g_array_unref (lw.known);
   g_ptr_array_unref (lw.scopes);
   g_free (lw.memory);
   g_hash_table_unref (lw.buffers);

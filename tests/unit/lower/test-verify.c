@@ -30,7 +30,7 @@ static const char text[] =
     "  } else {\n"
     "    trap(i, \"beyond\");\n"
     "  }\n"
-    "  out[i + 1] = u32(fma(f32(n), 2.0, 1.5)) + sh[7 - local_id.x]\n"
+    "  out[i + 1] = u32(fma(f32(n), 2.0, 1.5)) + sh[6 - local_id.x]\n"
     "    + (a ^ b ^ c ^ d ^ e ^ f ^ g ^ h);\n"
     "}\n";
 
