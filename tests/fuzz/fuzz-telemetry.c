@@ -62,6 +62,11 @@ check_telemetry (VyreTelemetry *telemetry, const guint8 *control,
   FUZZ_ASSERT (report.stalled == (now.runnable_slots > 0));
   vyre_watchdog_done_delta (&now, &before, &delta, NULL);
   FUZZ_ASSERT (vyre_watchdog_feed (&watchdog, &now) == VYRE_WATCHDOG_QUIET);
+  FUZZ_ASSERT (
+      vyre_watchdog_look (&watchdog, telemetry, 1000) == VYRE_WATCHDOG_QUIET);
+  vyre_watchdog_look (&watchdog, telemetry, 1010);
+  FUZZ_ASSERT (watchdog.report.stuck_slots == telemetry->occupancy.claimed);
+  vyre_watchdog_clear (&watchdog);
   vyre_priority_from_telemetry (&accounting, telemetry);
   FUZZ_ASSERT (vyre_priority_drain_reason (&accounting) != NULL);
   vyre_evidence_init (&evidence);
