@@ -177,6 +177,7 @@ struct _VyreRuntime
   guint n_cancelling;           /* [lock] windows in flight, told to end */
   guint n_tenants;              /* [lock] */
   VyreTenantUse uses[VYRE_TENANTS];     /* [lock] by tenant id */
+  gint64 reaped_at;             /* [lock] time of what is reaped under it now; 0 */
   guint n_sleepers;             /* [lock] threads that wait for windows asleep */
   GPtrArray *compiled;          /* [lock] VyreKernel, in use by executables */
   guint32 n_compiled;           /* [lock] so far, for their ids */

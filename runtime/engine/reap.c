@@ -171,6 +171,7 @@ vyre_runtime_reap (VyreRuntime *runtime)
 {
   gboolean any = FALSE;
 
+  runtime->reaped_at = 0;
   if (runtime->n_asking > 0)
     vyre_runtime_take_requests (runtime);
   if (runtime->log != NULL)
@@ -205,6 +206,7 @@ vyre_runtime_unlock (VyreRuntime *runtime)
 {
   GQueue finished = runtime->finished;
 
+  runtime->reaped_at = 0;
   if (g_queue_is_empty (&finished)) {
     g_mutex_unlock (&runtime->lock);
     return;

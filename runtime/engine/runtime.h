@@ -98,6 +98,13 @@ VYRE_API void vyre_tenant_set_priority (VyreTenant *tenant, guint level);
  * default, which is no limit in practice. At once, from any thread. */
 VYRE_API void vyre_tenant_set_quota (VyreTenant *tenant, guint slots);
 
+/* Waits until everything that the tenant has published has ended, or end_time
+ * (monotonic, µs; 0: only looks) has come: BUSY then, with how much is left.
+ * Nothing keeps other threads from publishing more meanwhile. Counted in the
+ * tenant's reading (engine/tenant-stats.h). */
+VYRE_API gboolean vyre_tenant_quiesce (VyreTenant *tenant, gint64 end_time,
+    GError **error);
+
 /* --- executables -------------------------------------------------------- */
 
 /* Validates, lowers, verifies and uploads a program; compiles no pipeline.

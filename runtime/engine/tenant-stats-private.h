@@ -45,6 +45,8 @@ guint vyre_tenant_stats_read (
 
 /* What the engine calls, with the runtime's lock: whenever a window has been
  * published, and before its state becomes a final one. */
+void vyre_tenant_stats_quiesced (
+    VyreTenantStats *stats, guint id, gboolean in_time, guint64 wait_ns);
 void vyre_window_note_published (VyreWindow *window);
 void vyre_window_note_ended (VyreWindow *window, VyreWindowState state);
 

@@ -132,6 +132,20 @@ vyre_tenant_stats_finished (
   g_mutex_unlock (&stats->lock);
 }
 
+void
+vyre_tenant_stats_quiesced (
+    VyreTenantStats *stats, guint id, gboolean in_time, guint64 wait_ns)
+{
+  g_mutex_lock (&stats->lock);
+  Entry *entry = find_entry (stats, id);
+  if (entry != NULL) {
+    entry->reading.quiesce_calls++;
+    entry->reading.quiesce_timeouts += !in_time;
+    entry->reading.quiesce_wait_ns += wait_ns;
+  }
+  g_mutex_unlock (&stats->lock);
+}
+
 guint
 vyre_tenant_stats_read (
     VyreTenantStats *stats, VyreTenantReading *readings, guint n)
@@ -163,7 +177,12 @@ vyre_window_note_published (VyreWindow *window)
 void
 vyre_window_note_ended (VyreWindow *window, VyreWindowState state)
 {
-  gint64 latency = g_get_monotonic_time () - window->published_at;
+  VyreRuntime *runtime = window->runtime;
+
+  /* The clock costs as much as all the rest. */
+  if (runtime->reaped_at == 0)
+    runtime->reaped_at = g_get_monotonic_time ();
+  gint64 latency = runtime->reaped_at - window->published_at;
   const VyreTenantEnd end = {
     .state = state,
     .latency_ns = (guint64) MAX (latency, 0) * 1000,
@@ -174,7 +193,7 @@ vyre_window_note_ended (VyreWindow *window, VyreWindowState state)
     .compiled = (window->kernel->id & VYRE_KERNEL_COMPILED) != 0,
   };
 
-  vyre_tenant_stats_finished (window->runtime->stats, window->tenant, &end);
+  vyre_tenant_stats_finished (runtime->stats, window->tenant, &end);
   vyre_replay_note_ended (window, state);
 }
 

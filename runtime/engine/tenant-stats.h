@@ -21,6 +21,7 @@ typedef struct
   guint64 compiled;             /* of those that ended: did not interpret */
   guint64 tiles, bytes;         /* of the windows submitted */
   guint64 steps, slices;        /* of the windows that ended */
+  guint64 quiesce_calls, quiesce_timeouts, quiesce_wait_ns;
   /* From publishing to when the runtime saw the end, windows of all ends. */
   guint64 latency_sum_ns, latency_max_ns;
   guint64 latency[VYRE_LATENCY_BUCKETS];

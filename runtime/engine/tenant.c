@@ -115,6 +115,33 @@ vyre_tenant_free (VyreTenant *tenant)
   g_free (tenant);
 }
 
+gboolean
+vyre_tenant_quiesce (VyreTenant *tenant, gint64 end_time, GError **error)
+{
+  VyreRuntime *runtime = tenant->runtime;
+  const VyreTenantUse *use = &runtime->uses[tenant->id];
+  gint64 start = g_get_monotonic_time ();
+  gboolean in_time = end_time != 0;
+
+  g_mutex_lock (&runtime->lock);
+  vyre_runtime_reap (runtime);
+  runtime->n_sleepers++;
+  g_cond_signal (&runtime->work);
+  while (use->windows > 0 && in_time)
+    in_time = g_cond_wait_until (&runtime->ended, &runtime->lock, end_time);
+  runtime->n_sleepers--;
+  guint left = use->windows;
+  vyre_runtime_unlock (runtime);
+
+  vyre_tenant_stats_quiesced (runtime->stats, tenant->id, left == 0,
+      (guint64) (g_get_monotonic_time () - start) * 1000);
+  if (left > 0)
+    g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY,
+        "tenant %u has %u windows in flight; wait longer, or cancel them",
+        tenant->id, left);
+  return left == 0;
+}
+
 guint
 vyre_tenant_get_id (VyreTenant *tenant)
 {

@@ -55,6 +55,8 @@ reap_all (VyreWindow *const *windows, guint n)
 {
   guint done = 0;
 
+  if (n > 0)
+    windows[0]->runtime->reaped_at = 0;
   while (done < n && vyre_window_reap (windows[done]))
     done++;
   return done;

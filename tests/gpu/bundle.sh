@@ -47,7 +47,8 @@ if not counts:
     sys.exit("the build has no conformance tests; set it up with -Dfixtures=")
 json.dump(counts, sys.stdout)' > "$content/conform.json"
 for file in runtime/cli/vyre tests/fuzz/differ tests/unit/device/copy \
-  tests/unit/engine/test-engine tests/unit/engine/test-hostile \
+  tests/unit/engine/test-engine tests/unit/engine/test-builtins \
+  tests/unit/engine/test-devices tests/unit/engine/test-hostile \
   tests/unit/engine/test-endless tests/unit/engine/test-workgroups \
   tests/unit/engine/test-snapshot; do
   strip -o "$content/bin/$(basename "$file")" "$build/$file"

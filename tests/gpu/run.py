@@ -30,7 +30,7 @@ FUZZ = {
     "replay": (1500000, 2),
 }
 PROGRAMS_TEXT = ("text", "canonical")  # targets that a dictionary helps
-TAP = ("copy", "test-engine", "test-hostile", "test-endless",
+TAP = ("copy", "test-engine", "test-builtins", "test-hostile", "test-endless",
        "test-workgroups", "test-snapshot")
 LIMITS = {"conform": 60, "conform jit": 200, "functions": 60, "tap": 60,
           "differ": 120, "fuzz": 200}

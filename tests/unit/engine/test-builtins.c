@@ -493,12 +493,26 @@ test_fence_waits (void)
   /* Another tenant's does not. */
   g_autoptr (VyreWindow) elsewhere = publish (other, &item, 1);
   finish (elsewhere, 0);
+  g_assert_false (vyre_tenant_quiesce (tenant, 0, &error));
+  g_assert_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY);
+  g_clear_error (&error);
+  g_assert_true (vyre_tenant_quiesce (tenant, deadline (), &error));
+  g_assert_cmpint (vyre_window_wait (fence, 0, NULL), ==, VYRE_WINDOW_DONE);
   VyreItemResult result = finish (fence, 0);
   assert_yields (result, vyre_peek (runtime->control, VYRE_C_EPOCH));
   g_assert_cmpint (vyre_window_wait (slow, 0, NULL), ==, VYRE_WINDOW_DONE);
   guint32 n;
   memcpy (&n, block->data, 4);
   g_assert_cmpuint (n, ==, 200000);
+
+  VyreTenantReading readings[8];
+  guint n_readings = vyre_runtime_read_tenants (runtime, readings, 8);
+  for (guint i = 0; i < n_readings; i++) {
+    if (readings[i].id != vyre_tenant_get_id (tenant))
+      continue;
+    g_assert_cmpuint (readings[i].quiesce_calls, ==, 2);
+    g_assert_cmpuint (readings[i].quiesce_timeouts, ==, 1);
+  }
 }
 
 /* --- the debug log --------------------------------------------------------------------- */
