@@ -207,6 +207,17 @@ gboolean gst_vyre_interp_answer_context (GstVyreInterp *self, GstQuery *query);
 
 /* gstvyreinterpsink.c */
 void gst_vyre_interp_setup_sink (GstVyreInterp *self);
+/* Of the sink pad: the frame that the stream has begun will not be filled. */
+GstFlowReturn gst_vyre_interp_finish_frames (GstVyreInterp *self);
+void gst_vyre_interp_clear_frames (GstVyreInterp *self);
+
+/* gstvyreinterpevents.c, of the sink pad. */
+GstFlowReturn gst_vyre_interp_sink_event (
+    GstPad *pad, GstObject *parent, GstEvent *event);
+gboolean gst_vyre_interp_sink_query (
+    GstPad *pad, GstObject *parent, GstQuery *query);
+/* With the stream lock: drops what is queued and the frame that has begun. */
+void gst_vyre_interp_reset_stream (GstVyreInterp *self, gboolean keep_sticky);
 
 /* gstvyreinterpsrc.c */
 void gst_vyre_interp_setup_src (GstVyreInterp *self);

@@ -478,9 +478,10 @@ gst_vyre_interp_install_properties (GObjectClass *klass)
   /**
    * GstVyreInterp:priority:
    *
-   * Whose buffers the GPU takes first, among all elements that share it. Lower
-   * levels still get a turn now and then. Default: normal. Changes at any time,
-   * for buffers yet to come.
+   * Whose buffers the GPU takes first, among all elements that share it. Those
+   * of a level have equal shares; lower levels that wait get about a sixteenth
+   * of what those above them use. Default: normal. Changes at any time, for
+   * buffers yet to come.
    *
    * Since: 0.1
    */

@@ -407,11 +407,13 @@ gst_vyre_job_prepare (GstVyreJob *job, guint64 max_steps, GError **error)
   GstVyreLengths lengths;
   VyreBlock *in_place;
   GstVyreProgress progress;
+  GError *inner = NULL;
   gsize offset = 0;
 
   if (!gst_vyre_plan_measure (
           plan, gst_buffer_get_size (job->input), &lengths, error))
     return GST_VYRE_FAILED;
+  job->copied = job->in_place = 0;
   in_place = usable_in_place (job, &lengths, &offset);
   progress = alloc_all (job, &lengths, in_place == NULL, error);
   if (progress != GST_VYRE_READY)
@@ -423,11 +425,23 @@ gst_vyre_job_prepare (GstVyreJob *job, guint64 max_steps, GError **error)
   else if (!copy_input (job, job->blocks[plan->input], &lengths))
     goto unreadable;
   job->bytes += job->in_place;
-  if (!bind_window (job, max_steps, error))
-    return GST_VYRE_FAILED;
+  if (!bind_window (job, max_steps, &inner))
+    goto not_bound;
   choose_output (job, &lengths);
   drop_blocks (job);
   return GST_VYRE_READY;
+
+not_bound:
+  /* Whoever waits holds nothing that others could be waiting for: neither
+   * memory nor windows that are only kept for later. */
+  drop_blocks (job);
+  gst_vyre_workload_trim (workload);
+  if (g_error_matches (inner, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY)) {
+    g_error_free (inner);
+    return GST_VYRE_BUSY;
+  }
+  g_propagate_error (error, inner);
+  return GST_VYRE_FAILED;
 
 unreadable:
   g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BINDING,

@@ -132,7 +132,21 @@ gst_vyre_incident_post (const GstVyreIncident *i, GstElement *element)
 {
   const VyreWatchdogReport *r = &i->report;
 
-  if (i->stalled)
+  if (i->stalled && r->stuck_slots > 0 && !r->stalled)
+    GST_ELEMENT_WARNING_WITH_DETAILS (element, RESOURCE, FAILED,
+        ("The GPU does not go on with a part of its work."),
+        ("%u slots of %s taken without a step, slot %u of tenant %u for "
+         "%" GST_TIME_FORMAT " (watchdog %" GST_TIME_FORMAT "): a program, "
+         "driver or device that hangs",
+            r->stuck_slots, i->device_name, r->stuck_slot, r->stuck_tenant,
+            GST_TIME_ARGS (r->stuck_ns), GST_TIME_ARGS (i->timeout)),
+        ("device-index", G_TYPE_UINT, i->device_index, "device-name",
+            G_TYPE_STRING, i->device_name, "runnable-slots", G_TYPE_UINT,
+            r->runnable_slots, "masked-slots", G_TYPE_UINT, r->masked_slots,
+            "stuck-slots", G_TYPE_UINT, r->stuck_slots, "stuck-slot",
+            G_TYPE_UINT, r->stuck_slot, "stuck-tenant", G_TYPE_UINT,
+            r->stuck_tenant, "elapsed-ns", G_TYPE_UINT64, r->stuck_ns, NULL));
+  else if (i->stalled)
     GST_ELEMENT_WARNING_WITH_DETAILS (element, RESOURCE, FAILED,
         ("The GPU makes no progress with the work that waits for it."),
         ("%u slots of %s, nothing done for %" GST_TIME_FORMAT " (watchdog "

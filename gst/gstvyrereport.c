@@ -16,6 +16,7 @@ gst_vyre_report_new (guint64 serial)
 void
 gst_vyre_report_free (GstVyreReport *report)
 {
+  vyre_watchdog_clear (&report->watchdog);
   vyre_telemetry_clear (&report->telemetry);
   vyre_runtime_snapshot_clear (&report->snapshot);
   g_free (report);
@@ -72,16 +73,13 @@ gboolean
 gst_vyre_report_sample (GstVyreReport *report, VyreRuntime *runtime,
     GstClockTime timeout, GError **error)
 {
-  VyreWatchdogSnapshot mark;
-
   vyre_runtime_snapshot_again (runtime, &report->snapshot);
   if (!decode (&report->telemetry, &report->snapshot, error))
     return FALSE;
   count (&report->counters, &report->telemetry.control);
-  vyre_watchdog_snapshot (&mark, &report->telemetry,
-      (guint64) report->snapshot.taken_at * GST_USECOND);
   report->watchdog.timeout_ns = timeout;
-  vyre_watchdog_feed (&report->watchdog, &mark);
+  vyre_watchdog_look (&report->watchdog, &report->telemetry,
+      (guint64) report->snapshot.taken_at * GST_USECOND);
   return TRUE;
 }
 
@@ -257,8 +255,9 @@ watchdog_group (const VyreWatchdog *watchdog)
       "done-delta", G_TYPE_UINT, r->done_delta, "queue-depth", G_TYPE_UINT,
       r->queue_depth, "runnable-slots", G_TYPE_UINT, r->runnable_slots,
       "masked-slots", G_TYPE_UINT, r->masked_slots, "fault-slots", G_TYPE_UINT,
-      r->fault_slots, "requeue-slots", G_TYPE_UINT, r->requeue_slots,
-      "ring-idle-ppm", G_TYPE_UINT, r->ring_idle_ppm, NULL);
+      r->fault_slots, "stuck-slots", G_TYPE_UINT, r->stuck_slots, "stuck-ns",
+      G_TYPE_UINT64, r->stuck_ns, "requeue-slots", G_TYPE_UINT,
+      r->requeue_slots, "ring-idle-ppm", G_TYPE_UINT, r->ring_idle_ppm, NULL);
 }
 
 static GstStructure *

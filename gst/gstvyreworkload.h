@@ -109,14 +109,16 @@ struct _GstVyreJob
 typedef enum
 {
   GST_VYRE_READY,
-  GST_VYRE_NO_ROOM, /* try again once a block or a slot is free */
+  GST_VYRE_NO_ROOM, /* try again once a block of the arena is free */
+  GST_VYRE_BUSY, /* try again once a run of anybody has ended */
   GST_VYRE_FAILED,
 } GstVyreProgress;
 
 /* input: (transfer full), not empty, at most one frame long. */
 GstVyreJob *gst_vyre_job_new (GstVyreWorkload *workload, GstBuffer *input);
 /* Finds memory, copies what must be copied, binds the window and makes the
- * output buffer. */
+ * output buffer. The job holds no memory and its input is untouched unless that
+ * has worked. */
 GstVyreProgress gst_vyre_job_prepare (
     GstVyreJob *job, guint64 max_steps, GError **error);
 /* Publishes prepared jobs of one runtime in this order, at most

@@ -18,6 +18,7 @@
 #extension GL_EXT_shader_explicit_arithmetic_types_int16 : require
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #extension GL_KHR_memory_scope_semantics : require
+#extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_vote : require
 #extension GL_KHR_shader_subgroup_ballot : require
@@ -547,6 +548,7 @@ serve (inout uint passes, inout uint idle)
     idle = 0u;
     if (which != NONE && lane == 0u)
       store_relaxed (ring, slot * VYRE_SLOT_WORDS + VYRE_A_IO, which);
+    claim_steps = total_steps;
     if (status == VYRE_ST_WAIT_IO)
       put_back (status);
     else
@@ -571,7 +573,8 @@ main ()
   waiting_before = 0u;
   tail_before = 0u;
   urgent_run = 0u;
-  served = NONE;
+  owing = 0u;
+  claim_steps = 0u;
   seen_slot = 0u;
   fetched_descriptor = NONE;
   slices = 0u;
@@ -599,6 +602,7 @@ main ()
       slot = got;
       spread += 7u;
       total_steps = 0u;
+      claim_steps = 0u;
       count_claim ();
       serve (passes, idle);
     } else {

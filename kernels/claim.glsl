@@ -18,7 +18,7 @@ uint ticket_level, ticket;
 uint waiting_before; /* levels that had work at the look before, a bit each */
 uint tail_before;    /* of the ticket's level */
 uint urgent_run;     /* claims of the two highest levels in a row */
-uint served;         /* the tenant whose tile was claimed last, or NONE */
+uint owing;          /* fuel used that others have not been credited with yet */
 
 #ifdef VYRE_PARALLEL
 
@@ -309,17 +309,69 @@ is_cancelled (uint base)
       load_relaxed (ring, base + VYRE_A_WINDOW_GENERATION);
 }
 
-/* What scan() looks for first: tiles of anybody, of other tenants than the one
- * served last, or of cancelled windows. */
+/*
+ * Turns, where few workgroups serve many tiles: what a tile uses until it ends
+ * or is suspended counts for its tenant's TIME, and the next turn is that of a
+ * tenant whose TIME is before the CLOCK of its level. When all that wait are
+ * beyond, the clock moves to a turn behind the first of them. A level that waits
+ * while others above it run is owed a part of what they use, and comes first
+ * as long as it is owed something; what it uses more than that it owes. All of it is in memory that outlives launches, or
+ * short ones would begin with the same tenant again and again. Readings may be
+ * a little old; what one turn gets too much the next ones get less.
+ */
+
+/* Who has had nothing to do for long may not make up for more than this. */
+#define LONGEST_LAG (4u * VYRE_TURN_FUEL)
+
+/* TIME of the tenant less the clock. */
+int
+lead_of (uint owner, uint clock)
+{
+  return max (int (load_relaxed (Words (tenant_table ()), VYRE_T_TIME + owner) -
+          clock), -int (LONGEST_LAG));
+}
+
+/* By one lane: charges the tile's tenant and level for a turn. */
+void
+charge (uint owner, uint used)
+{
+  Words words = Words (launch.door);
+  Words table = Words (tenant_table ());
+  add_relaxed (table, VYRE_T_FUEL + owner, used);
+  if (PARALLEL)
+    return;
+  uint clock = load_relaxed (words, VYRE_DOOR_CLOCK + level);
+  if (int (clock - load_relaxed (table, VYRE_T_TIME + owner)) >
+      int (LONGEST_LAG))
+    store_relaxed (table, VYRE_T_TIME + owner, clock - LONGEST_LAG);
+  add_relaxed (table, VYRE_T_TIME + owner, used);
+  if ((waiting_before & (1u << level) - 1u) != 0u &&
+      int (load_relaxed (words, VYRE_DOOR_OWED + level)) >
+      -int (VYRE_OWED_MOST))
+    add_relaxed (words, VYRE_DOOR_OWED + level, -used);
+  uint below = waiting_before >> level >> 1u;
+  if (below == 0u)
+    return;
+  owing += used;
+  for (uint p = level + 1u; p < VYRE_PRI_LEVELS; p++) {
+    if ((waiting_before & 1u << p) != 0u &&
+        int (load_relaxed (words, VYRE_DOOR_OWED + p)) < int (VYRE_OWED_MOST))
+      add_relaxed (words, VYRE_DOOR_OWED + p, owing >> VYRE_OWED_SHIFT);
+  }
+  owing &= (1u << VYRE_OWED_SHIFT) - 1u;
+}
+
+/* What scan() looks for first: tiles of anybody, of tenants whose turn it is, or
+ * of cancelled windows. */
 #define WISH_ANY 0u
-#define WISH_OTHER 1u
+#define WISH_TURN 1u
 #define WISH_CANCELLED 2u
 
 /* Looks through the slots in flight of a level, a lane group's width at a time,
  * and claims one that this kernel may run. Oldest first: slots are taken back
  * in order, so one that waits long would block the ring. But fresh: only tiles
- * that have not begun, so that suspended ones, however long, leave some
- * workgroups to the others; suspended: only those, for want of a save area.
+ * that have not begun, or those first, so that suspended ones, however long,
+ * leave some workgroups to the others; suspended: only those, for want of a save area.
  * wish: what is taken before anything else, but for cancelled tiles, which
  * others do not stand in for. passes: loop passes used. Returns the slot, with
  * the highest bit set if it was suspended. */
@@ -340,8 +392,10 @@ scan (uint p, inout uint passes, uint spread, bool fresh, bool suspended,
   bool newest = !PARALLEL && fresh && (way & 2u) != 0u;
   uint rows = (span + LANES - 1u) / LANES;
   uint first = turning ? launch.generation * 5u + spread : 0u;
-  uint turns = wish == WISH_OTHER ? 2u * rows : rows;
+  uint turns = rows;
   uint got = NONE;
+  uint clock = door (VYRE_DOOR_CLOCK + p);
+  int limit = 0, least = 0x7fffffff;
   [[dont_unroll]]
   for (uint k = 0u; k < turns && got == NONE; k++) {
     passes++;
@@ -354,7 +408,7 @@ scan (uint p, inout uint passes, uint spread, bool fresh, bool suspended,
     uint owner = 0u;
     if (ready) {
       status = load_relaxed (ring, base + VYRE_W_STATUS);
-      ready = status == VYRE_ST_YIELD ? !fresh :
+      ready = status == VYRE_ST_YIELD ? !fresh || wish == WISH_TURN :
           (status == VYRE_ST_PUBLISHED || status == VYRE_ST_REQUEUE) &&
           !suspended;
 #ifdef VYRE_BUILTINS
@@ -367,8 +421,11 @@ scan (uint p, inout uint passes, uint spread, bool fresh, bool suspended,
       ready = suits (load_relaxed (ring, base + VYRE_W_OPCODE),
           load_relaxed (ring, base + VYRE_A_RESIDENCY),
           load_relaxed (ring, base + VYRE_A_KERNEL)) && may_hold (owner);
-      if (wish == WISH_OTHER && k < rows)
-        ready = ready && owner != served;
+      if (wish == WISH_TURN && ready) {
+        int lead = lead_of (owner, clock);
+        least = min (least, lead);
+        ready = lead < limit && (!fresh || status != VYRE_ST_YIELD || k >= rows);
+      }
       if (wish == WISH_CANCELLED)
         ready = ready && is_cancelled (base);
     }
@@ -384,6 +441,18 @@ scan (uint p, inout uint passes, uint spread, bool fresh, bool suspended,
       owner = subgroupBroadcast (owner, chosen);
       if (take (candidate, status, owner))
         got = candidate | (status == VYRE_ST_YIELD ? 0x80000000u : 0u);
+    }
+    if (wish == WISH_TURN && k + 1u == rows && got == NONE) {
+      /* Suspended ones are looked at again. If it is nobody's turn although
+       * some wait, it becomes that of the first of them. */
+      least = subgroupMin (least);
+      turns = least != 0x7fffffff ? 2u * rows : rows;
+      if (least >= 0 && least != 0x7fffffff) {
+        limit = least + int (VYRE_TURN_FUEL);
+        if (lane == 0u)
+          store_relaxed (Words (launch.door), VYRE_DOOR_CLOCK + p,
+              clock + uint (limit));
+      }
     }
   }
   return got;
@@ -482,30 +551,28 @@ find_work (inout uint passes, uint spread, bool fresh, bool suspended,
     patient = eager ? waiting & ~home | later & home : later;
   }
   bool starving = urgent_run >= VYRE_STARVATION_THRESHOLD;
-  uint start = starving ? VYRE_PRI_LEVELS : 2u * VYRE_PRI_LEVELS;
+  uint start = starving || !PARALLEL ? VYRE_PRI_LEVELS : 2u * VYRE_PRI_LEVELS;
   start = some_cancelled () ? 0u : start;
-  /* What is cancelled comes first; then what starves, once; then from the
-   * highest level down. */
+  /* What is cancelled comes first; then what starves or is owed something; then
+   * from the highest level down. */
   [[dont_unroll]]
   for (uint k = start; k < 3u * VYRE_PRI_LEVELS && got == NONE; k++) {
     passes++;
     uint p = k % VYRE_PRI_LEVELS;
     bool cancelling = k < VYRE_PRI_LEVELS;
     bool last = k >= 2u * VYRE_PRI_LEVELS;
-    if (!cancelling && !last && (!starving || p < VYRE_PRI_NORMAL) ||
+    if (!cancelling && !last && (PARALLEL ? !starving || p < VYRE_PRI_NORMAL :
+            (waiting & 1u << p) == 0u || int (door (VYRE_DOOR_OWED + p)) <= 0) ||
         p > lowest)
       continue;
     if (PARALLEL && have_ticket && p == ticket_level && !suspended && last)
       got = try_ticket ();
     if (got == NONE && (patient & 1u << p) != 0u)
       got = scan (p, passes, spread, fresh && !cancelling, suspended,
-          cancelling ? WISH_CANCELLED : PARALLEL || served == NONE ? WISH_ANY :
-          WISH_OTHER);
+          cancelling ? WISH_CANCELLED : PARALLEL ? WISH_ANY : WISH_TURN);
     if (got != NONE)
       level = p;
   }
-  if (got != NONE)
-    served = claimed_tenant;
   if (got != NONE)
     urgent_run = level <= VYRE_PRI_HIGH ? urgent_run + 1u : 0u;
   waiting_before = waiting;

@@ -6,6 +6,7 @@
 void
 count_end (uint tenant_id)
 {
+  charge (tenant_id, claim_steps);
   add_relaxed (Words (tenant_table ()), VYRE_T_HELD + tenant_id, 0xffffffffu);
   add_relaxed (Words (launch.door), VYRE_DOOR_LAUNCH +
       launch.index * VYRE_LAUNCH_WORDS + VYRE_LAUNCH_ACTIVE, 0xffffffffu);
@@ -36,7 +37,6 @@ complete (uint status, uint code, uint address, uint tag)
       store_relaxed (ring, base + VYRE_A_ERROR, code);
       add_relaxed (control, VYRE_C_FAULTED, 1u);
     }
-    add_relaxed (Words (tenant_table ()), VYRE_T_FUEL + tenant, total_steps);
     count_end (tenant);
     /* DONE first, then the count, then the host's record. */
     store_relaxed (ring, base + VYRE_W_STATUS, status);

@@ -276,7 +276,8 @@ turn_is_over (uint looks)
   look_at_all (slot);
   uint waiting = waiting_levels ();
   bool urgent = (waiting & (1u << level) - 1u) != 0u || some_cancelled ();
-  return (waiting & (2u << level) - 1u) != 0u &&
+  waiting_before = PARALLEL ? waiting_before : waiting;
+  return (PARALLEL ? (waiting & (2u << level) - 1u) != 0u : waiting != 0u) &&
       looks >= (urgent ? ROTATE_LOOKS_URGENT : ROTATE_LOOKS);
 }
 
@@ -369,6 +370,7 @@ main ()
   bool have_tile = false;
   bool leaving = false;
   bool eager = false;
+  bool ran = false; /* some tile, since the last look at the host */
 
   have_ticket = false;
   ticket = 0u;
@@ -376,7 +378,8 @@ main ()
   waiting_before = 0u;
   tail_before = 0u;
   urgent_run = 0u;
-  served = NONE;
+  owing = 0u;
+  claim_steps = 0u;
   seen_slot = 0u;
   fetched_descriptor = NONE;
 
@@ -420,6 +423,7 @@ main ()
         bool resumed = (got & 0x80000000u) != 0u;
         idle = 0u;
         looks = 0u;
+        claim_steps = 0u;
         spread += 7u;
         if (lane == 0u) {
           add_relaxed (words, VYRE_DOOR_CLAIMED + level, 1u);
@@ -520,6 +524,8 @@ main ()
 
         uint used = before - allowance;
         fuel -= used;
+        ran = ran || used != 0u;
+        claim_steps += used;
         total_steps = total_steps + used < total_steps ? NONE :
             total_steps + used;
       }
@@ -583,8 +589,12 @@ main ()
       /* Short lane groups, and turns between barriers, never use a slice up:
        * together they do. */
       bool look = event == EV_SLICE || looked - fuel >= launch.slice;
-      if (look)
+      if (look && ran && lane == 0u)
+        note_progress ();
+      if (look) {
         looked = fuel;
+        ran = false;
+      }
       if (finished) {
         end = VYRE_ST_DONE;
       } else if (end == VYRE_ST_CLAIMED) {

@@ -30,6 +30,7 @@ go_on (uint passes)
   if (passes_made < next_look)
     return !stopped;
   next_look = passes_made + LOOK_PASSES;
+  note_progress ();
   if (step_limit != 0UL && uint64_t (steps_done) > step_limit) {
     fault_code = VYRE_FAULT_STEP_LIMIT;
     stopped = true;

@@ -32,6 +32,7 @@ uint tenant, window_generation;
 uvec3 size, grid;
 uint64_t step_limit;
 uint done_groups, warp, phase, active_warps, total_steps, slices;
+uint claim_steps; /* of total_steps, since the tile was claimed */
 uint64_t steps;
 uint64_t area_address;
 
@@ -47,6 +48,14 @@ wide ()
 {
   return PARALLEL && (flags & VYRE_XF_WIDE) != 0u && grid.y == 1u &&
       grid.z == 1u;
+}
+
+/* Tells the host that the tile in hand goes on. */
+void
+note_progress ()
+{
+  add_relaxed (Words (launch.ring), slot * VYRE_SLOT_WORDS + VYRE_A_PROGRESS,
+      1u);
 }
 
 uint

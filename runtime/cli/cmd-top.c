@@ -39,6 +39,9 @@ typedef struct
 
   /* A terminal that is drawn on; all of it is undone by leave_terminal(). */
   gboolean on_terminal, keys;
+  guint escape; /* of a key: characters of its sequence so far ... */
+  char parameter; /* ... and the digit in it */
+  guint first, page; /* line of the table shown first, lines shown */
   struct termios saved;
   int signals; /* signalfd */
 } TopRun;
@@ -93,6 +96,53 @@ leave_terminal (TopRun *run)
   close (run->signals);
 }
 
+static gboolean
+is_head (const char *line)
+{
+  return g_str_has_prefix (line, " ID ");
+}
+
+/* Tenants among these lines: some have a second one. */
+static guint
+count_tenants (const GPtrArray *lines, guint from, guint to)
+{
+  guint n = 0;
+
+  for (guint i = from; i < to; i++)
+    n += !g_str_has_prefix (g_ptr_array_index (lines, i), "    last");
+  return n;
+}
+
+/* Leaves the part of the table that is to be seen, if not all of it fits, and
+ * says what does not. */
+static void
+scroll (TopRun *run, GPtrArray *lines, guint rows, guint columns)
+{
+  guint head = 0, above, below, last;
+  char *more;
+
+  while (head < lines->len && !is_head (g_ptr_array_index (lines, head)))
+    head++;
+  head++;
+  if (lines->len <= rows || head + 2 > rows) {
+    run->first = run->page = 0;
+    return;
+  }
+  run->page = rows - head - 1;
+  run->first = MIN (run->first, lines->len - head - run->page);
+  last = head + run->first + run->page;
+  above = count_tenants (lines, head, head + run->first);
+  below = count_tenants (lines, last, lines->len);
+  more = g_strdup_printf ("and %u more: %u above, %u below (arrows, page keys)",
+      above + below, above, below);
+  if (g_utf8_strlen (more, -1) > columns)
+    more[columns] = '\0';
+  g_ptr_array_remove_range (lines, last, lines->len - last);
+  g_ptr_array_add (lines, more);
+  if (run->first > 0)
+    g_ptr_array_remove_range (lines, head, run->first);
+}
+
 static void
 draw (TopRun *run)
 {
@@ -103,6 +153,7 @@ draw (TopRun *run)
       size.ws_col == 0)
     size = (struct winsize){ 24, 80, 0, 0 };
   lines = top_view_lines (run->view, size.ws_col);
+  scroll (run, lines, size.ws_row, size.ws_col);
   fputs ("\033[H", stdout);
   for (guint i = 0; i < MIN (lines->len, size.ws_row); i++) {
     const char *line = g_ptr_array_index (lines, i);
@@ -110,8 +161,7 @@ draw (TopRun *run)
     /* The table's head stands out; no newline behind the last line, which would
      * scroll. */
     fprintf (stdout, "%s%s%s%s\033[K", i > 0 ? "\r\n" : "",
-        g_str_has_prefix (line, " ID ") ? "\033[7m" : "", line,
-        g_str_has_prefix (line, " ID ") ? "\033[0m" : "");
+        is_head (line) ? "\033[7m" : "", line, is_head (line) ? "\033[0m" : "");
   }
   fputs ("\033[J", stdout);
   fflush (stdout);
@@ -207,9 +257,74 @@ take_signals (TopRun *run)
   return FALSE;
 }
 
+/* Lines that a key moves the table by; 0: none. */
+static gint
+move_of (TopRun *run, char key)
+{
+  gint page = (gint) MAX (run->page, 1);
+
+  if (run->escape == 1 && (key == '[' || key == 'O')) {
+    run->escape = 2;
+    run->parameter = '\0';
+    return 0;
+  }
+  if (run->escape == 2 && key >= '0' && key <= '9') {
+    run->parameter = key;
+    return 0;
+  }
+  if (run->escape == 2) {
+    run->escape = 0;
+    if (key == '~')
+      key = run->parameter == '5' ? 'P' : run->parameter == '6' ? 'N' : key;
+    switch (key) {
+      case 'A':
+        return -1;
+      case 'B':
+        return 1;
+      case 'P':
+        return -page;
+      case 'N':
+        return page;
+      case 'H':
+        return -G_MAXINT;
+      case 'F':
+        return G_MAXINT;
+      default:
+        return 0;
+    }
+  }
+  run->escape = key == '\033';
+  switch (key) {
+    case 'k':
+      return -1;
+    case 'j':
+      return 1;
+    case 'b':
+      return -page;
+    case ' ':
+      return page;
+    default:
+      return 0;
+  }
+}
+
+/* draw() knows where the end is. */
+static gboolean
+move_table (TopRun *run, gint lines)
+{
+  guint before = run->first;
+
+  if (lines < 0)
+    run->first -= MIN (run->first, (guint) -lines);
+  else
+    run->first = (guint) MIN ((guint64) run->first + (guint) lines, G_MAXINT);
+  return run->first != before;
+}
+
 static gboolean
 take_keys (TopRun *run)
 {
+  gboolean moved = FALSE;
   char keys[64];
   gssize n = read (STDIN_FILENO, keys, sizeof keys);
 
@@ -217,9 +332,12 @@ take_keys (TopRun *run)
   if (n < 0 && errno != EAGAIN && errno != EINTR)
     return TRUE;
   for (gssize i = 0; i < n; i++) {
-    if (keys[i] == 'q' || keys[i] == 'Q')
+    if (run->escape == 0 && (keys[i] == 'q' || keys[i] == 'Q'))
       return TRUE;
+    moved = move_table (run, move_of (run, keys[i])) || moved;
   }
+  if (moved && run->view != NULL)
+    draw (run);
   return FALSE;
 }
 
@@ -382,7 +500,7 @@ cli_top (int argc, char **argv)
   if (!cli_parse ("top", &argc, &argv, options, "[PID[-DEVICE] | SOCKET]",
           "Shows what a running pipeline that was started with VYRE_TOP=1 in\n"
           "its environment does: tenants, ring, throughput, latency, faults.\n"
-          "The key q ends it.",
+          "Arrows and page keys move the table; the key q ends it.",
           0, 1))
     return CLI_USAGE;
   if (!(args.interval >= MIN_INTERVAL && args.interval <= MAX_INTERVAL)) {

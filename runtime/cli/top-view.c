@@ -3,16 +3,19 @@
 
 #include "top-source.h"
 
+#include "ring/words.h"
 #include "telemetry/latency.h"
 
 #include <string.h>
 
-#define MAX_TENANTS 64
+/* More than there can be is not believed. */
+#define MAX_TENANTS VYRE_TENANTS
 
 struct _TopView
 {
   JsonObject *hello;
   JsonObject *sample, *before; /* or NULL */
+  GHashTable *ids; /* of before: gint64 to JsonObject, not owned */
 };
 
 typedef struct
@@ -35,6 +38,7 @@ top_view_new (JsonObject *hello)
   TopView *view = g_new0 (TopView, 1);
 
   view->hello = json_object_ref (hello);
+  view->ids = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
   return view;
 }
 
@@ -42,17 +46,41 @@ void
 top_view_free (TopView *view)
 {
   json_object_unref (view->hello);
+  g_hash_table_unref (view->ids);
   g_clear_pointer (&view->sample, json_object_unref);
   g_clear_pointer (&view->before, json_object_unref);
   g_free (view);
 }
 
+static JsonObject *
+tenant_at (JsonObject *sample, guint i)
+{
+  JsonArray *tenants = top_get_array (sample, "tenants");
+  JsonNode *node;
+
+  if (tenants == NULL ||
+      i >= MIN (json_array_get_length (tenants), MAX_TENANTS))
+    return NULL;
+  node = json_array_get_element (tenants, i);
+  return JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
+}
+
 void
 top_view_set_sample (TopView *view, JsonObject *sample)
 {
+  JsonObject *tenant;
+
   g_clear_pointer (&view->before, json_object_unref);
   view->before = view->sample;
   view->sample = json_object_ref (sample);
+  g_hash_table_remove_all (view->ids);
+  for (guint i = 0;
+       view->before != NULL && (tenant = tenant_at (view->before, i)) != NULL;
+       i++) {
+    gint64 id = (gint64) top_get_uint (tenant, "id");
+
+    g_hash_table_insert (view->ids, g_memdup2 (&id, sizeof id), tenant);
+  }
 }
 
 gboolean
@@ -104,31 +132,17 @@ find_rates (const TopView *view)
   };
 }
 
-static JsonObject *
-tenant_at (JsonObject *sample, guint i)
-{
-  JsonArray *tenants = top_get_array (sample, "tenants");
-  JsonNode *node;
-
-  if (tenants == NULL ||
-      i >= MIN (json_array_get_length (tenants), MAX_TENANTS))
-    return NULL;
-  node = json_array_get_element (tenants, i);
-  return JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
-}
-
 /* The same one in the sample before: ids are given again. */
 static JsonObject *
 tenant_before (const TopView *view, JsonObject *tenant)
 {
-  JsonObject *other;
+  gint64 id = (gint64) top_get_uint (tenant, "id");
+  JsonObject *other = g_hash_table_lookup (view->ids, &id);
 
-  for (guint i = 0; (other = tenant_at (view->before, i)) != NULL; i++) {
-    if (top_get_uint (other, "id") == top_get_uint (tenant, "id") &&
-        top_get_uint (other, "since-us") == top_get_uint (tenant, "since-us"))
-      return other;
-  }
-  return NULL;
+  return other != NULL && top_get_uint (other, "since-us") ==
+                              top_get_uint (tenant, "since-us")
+             ? other
+             : NULL;
 }
 
 static void
@@ -347,7 +361,12 @@ add_ring (const TopView *view, GPtrArray *lines)
       top_get_uint (ring, "claimed"),
       top_get_uint (ring, "yield") + top_get_uint (ring, "requeue"),
       top_get_uint (ring, "fault"));
-  if (top_get_boolean (watchdog, "stalled"))
+  if (top_get_uint (watchdog, "stuck-slots") > 0)
+    add_line (lines,
+        "Watchdog STUCK: %" G_GUINT64_FORMAT
+        " slots are taken and do not go on",
+        top_get_uint (watchdog, "stuck-slots"));
+  else if (top_get_boolean (watchdog, "stalled"))
     add_line (lines,
         "Watchdog STALLED: %" G_GUINT64_FORMAT
         " slots could run, and nothing moves",

@@ -73,6 +73,13 @@ typedef struct
   gboolean touched;             /* [lock] the doorbell is to be rung */
 } VyreLevel;
 
+/* Of a slot: since when its tile has stood where it stands. */
+typedef struct
+{
+  gint64 since;                 /* monotonic, µs; 0: it is not claimed */
+  guint32 sequence, progress;
+} VyreSlotClaim;
+
 /* What a tenant has in flight. */
 typedef struct
 {
@@ -169,6 +176,9 @@ struct _VyreRuntime
   GQueue windows;               /* [lock] in flight, as published; references */
   guint n_releasing; /* [lock] threads that drop such references */
   GQueue finished;              /* [lock] references to drop after unlocking */
+  GQueue idle;                  /* [lock] prepared windows with descriptors that
+                                   are not in flight, the longest first; no
+                                   references */
   guint32 *descriptor_generation;       /* [lock] by descriptor */
   guint32 *free_descriptors;    /* [lock] a stack */
   guint n_free_descriptors;
@@ -200,10 +210,18 @@ struct _VyreRuntime
   guint n_launches;             /* [lock] to write */
   gint64 unattended_since;      /* [lock] work waits without a kernel; or 0 */
 
+  /* recover.c. [lock] */
+  gint64 hang_us;               /* without a step until a slot is suspected */
+  VyreSlotClaim *claims;        /* by slot */
+  guint next_claim;             /* slot to look at next */
+  gint64 next_suspicion;        /* when, monotonic */
+  gint64 draining_since;        /* no launch until all have ended; or 0 */
+  gint64 drain_pause_us;        /* after they have not */
+
   /* Statistics [lock]. */
   guint64 n_launched, n_generations, n_idle_exits, unattended_us;
   guint64 windows_submitted, windows_done, windows_faulted, windows_cancelled;
-  guint64 tiles_published, tiles_done, bytes_bound, steps;
+  guint64 tiles_published, tiles_done, tiles_lost, bytes_bound, steps;
   guint64 copied, avoided;
 };
 
@@ -240,6 +258,8 @@ struct _VyreWindow
   gint refs;
   GList link;                   /* [lock] in runtime->windows or ->finished */
   gboolean is_finished;         /* [lock] in the latter */
+  GList idle_link;              /* [lock] in runtime->idle */
+  gboolean is_idle;             /* [lock] there */
   VyreRuntime *runtime;         /* a reference */
   VyreExecutable *executable;   /* a reference; NULL: builtins */
   guint32 (*items)[1 + VYRE_ARGS_PER_SLOT]; /* builtins: opcode and arguments */
@@ -257,8 +277,8 @@ struct _VyreWindow
   guint32 group_size;           /* invocations of one */
   guint32 warps;                /* lane groups of one, or 1 if flat */
   gboolean fixed_grid;          /* asked for, not computed */
-  gboolean kept;                /* prepared: keeps its descriptor */
-  gboolean has_descriptor, described;
+  gboolean kept;                /* prepared: keeps its descriptor, if it may */
+  gboolean has_descriptor, described;   /* [lock] */
   guint descriptor;
   guint32 descriptor_generation;
   VyreKernel *kernel;           /* [lock] that it was published for */
@@ -327,8 +347,12 @@ void vyre_runtime_fail (VyreRuntime *runtime, const char *why);
 void vyre_window_cancel_locked (VyreWindow *window);
 /* Gives the descriptor back. Lock held. */
 void vyre_window_release_descriptor (VyreWindow *window);
+/* A prepared window that has a descriptor is not in flight: others may have
+ * it. Lock held. */
+void vyre_window_note_idle (VyreWindow *window);
 
-/* publish.c, lock held. Gives the window a descriptor, unless it has one. */
+/* publish.c, lock held. Gives the window a descriptor, unless it has one; that
+ * of another window which is not in flight if need be. */
 gboolean vyre_window_reserve (VyreWindow *window, GError **error);
 /* publish.c, lock held. Makes a slot for each tile of the window, to be
  * published by vyre_runtime_ring_bell() with so many windows in all. On error nothing has changed. */
@@ -433,6 +457,11 @@ VyreExecutable *vyre_executable_new_lowered (VyreRuntime *runtime,
  * it or not; NONE for the CPU. For tests. */
 gboolean vyre_runtime_use_copy_method (VyreRuntime *runtime,
     VyreCopyMethod method, GError **error);
+
+/* recover.c, lock held, by the supervisor: may it launch kernels? Not while
+ * those that run are to end, so that tiles which nobody has can be told; turns
+ * these into faults. */
+gboolean vyre_runtime_may_launch (VyreRuntime *runtime);
 
 /* supervisor.c */
 void vyre_runtime_launch_constants (VyreRuntime *runtime, guint64 generation,

@@ -15,8 +15,6 @@
 #define PROTOCOL_VERSION 1
 #define PERIOD_MS 250
 #define PATIENCE_MS 5000
-/* So many tenants are told of, the first by id: a line stays below a MiB. */
-#define MAX_TENANTS 64
 /* Work without progress for this long is a stall. */
 #define WATCH_NS (500 * G_GINT64_CONSTANT (1000000))
 
@@ -25,7 +23,7 @@ struct _VyreRuntimeMonitor
 {
   VyreRuntime *runtime; /* which owns this: not a reference */
   VyreMonitor *monitor;
-  VyreTenantReading *readings; /* MAX_TENANTS */
+  VyreTenantReading *readings; /* VYRE_TENANTS */
   VyreTelemetry current;
   VyreWatchdog watchdog;
 };
@@ -188,16 +186,15 @@ static void
 add_watchdog (JsonBuilder *builder, VyreRuntimeMonitor *self, gint64 now)
 {
   const VyreWatchdogReport *report = &self->watchdog.report;
-  VyreWatchdogSnapshot snapshot;
 
   self->watchdog.timeout_ns = WATCH_NS;
-  vyre_watchdog_snapshot (&snapshot, &self->current, (guint64) now * 1000);
-  vyre_watchdog_feed (&self->watchdog, &snapshot);
+  vyre_watchdog_look (&self->watchdog, &self->current, (guint64) now * 1000);
   begin_group (builder, "watchdog");
   add_boolean (builder, "stalled", self->watchdog.stalled);
   add_int (builder, "runnable-slots", report->runnable_slots);
   add_int (builder, "masked-slots", report->masked_slots);
   add_int (builder, "fault-slots", report->fault_slots);
+  add_int (builder, "stuck-slots", report->stuck_slots);
   json_builder_end_object (builder);
 }
 
@@ -274,7 +271,7 @@ make_sample (gpointer user_data)
   guint n;
 
   vyre_runtime_snapshot (self->runtime, &snapshot);
-  n = vyre_runtime_read_tenants (self->runtime, self->readings, MAX_TENANTS);
+  n = vyre_runtime_read_tenants (self->runtime, self->readings, VYRE_TENANTS);
 
   json_builder_begin_object (builder);
   add_string (builder, "type", "sample");
@@ -306,6 +303,7 @@ monitor_free (VyreRuntimeMonitor *self)
   if (self == NULL)
     return;
   vyre_monitor_free (self->monitor);
+  vyre_watchdog_clear (&self->watchdog);
   vyre_telemetry_clear (&self->current);
   g_free (self->readings);
   g_free (self);
@@ -321,7 +319,7 @@ monitor_new (VyreRuntime *runtime, GError **error)
       vyre_runtime_get_device_info (runtime)->index);
 
   self->runtime = runtime;
-  self->readings = g_new (VyreTenantReading, MAX_TENANTS);
+  self->readings = g_new (VyreTenantReading, VYRE_TENANTS);
   self->monitor = vyre_monitor_new (name, &source, error);
   if (self->monitor == NULL)
     g_clear_pointer (&self, monitor_free);

@@ -60,9 +60,11 @@ vyre_level_find_room (VyreRuntime *runtime, guint tenant, VyreLevel *level,
         runtime->info->name);
     return FALSE;
   }
-  /* A tenant that has a quarter of the ring leaves a quarter to others: what it
-   * runs may never end. */
-  if (runtime->uses[tenant].slots >= level->slots / 4)
+  /* A tenant that has its part, and at most a quarter, of the ring leaves a
+   * quarter to others: what it runs may never end, and whoever has nothing could
+   * not get in between those who publish again at once. */
+  if (runtime->uses[tenant].slots >=
+      level->slots / MAX (runtime->n_tenants + 1, 4))
     kept = level->slots / 4;
   if (level->used + n + kept > level->slots)
     vyre_runtime_reap (runtime);
@@ -89,6 +91,16 @@ check_compiling (VyreExecutable *executable, GError **error)
   return FALSE;
 }
 
+/* Takes descriptors of windows that are not in flight, from those that have not
+ * been for longest, until more than n are free. They get another one when they
+ * are published, as long as there is one. */
+static void
+recall_descriptors (VyreRuntime *runtime, guint n)
+{
+  while (runtime->n_free_descriptors <= n && !g_queue_is_empty (&runtime->idle))
+    vyre_window_release_descriptor (g_queue_peek_head (&runtime->idle));
+}
+
 gboolean
 vyre_window_reserve (VyreWindow *window, GError **error)
 {
@@ -103,11 +115,11 @@ vyre_window_reserve (VyreWindow *window, GError **error)
     kept = runtime->n_descriptors / 4;
   if (runtime->n_free_descriptors <= kept)
     vyre_runtime_reap (runtime);
+  recall_descriptors (runtime, kept);
   if (runtime->n_free_descriptors <= kept) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY,
-        "all window descriptors are taken: the tenant has %u, %u of %u are "
-        "free, of which %u are for other tenants; let go of prepared windows, "
-        "or wait for a submitted one to end",
+        "all window descriptors are in use: the tenant has %u, %u of %u are "
+        "free, of which %u are for other tenants; wait for a window to end",
         use->descriptors, runtime->n_free_descriptors, runtime->n_descriptors,
         kept);
     return FALSE;
@@ -115,6 +127,8 @@ vyre_window_reserve (VyreWindow *window, GError **error)
   window->descriptor = runtime->free_descriptors[--runtime->n_free_descriptors];
   window->has_descriptor = TRUE;
   use->descriptors++;
+  if (window->kept)
+    vyre_window_note_idle (window);
   return TRUE;
 }
 
@@ -234,6 +248,7 @@ write_slots (VyreWindow *window, guint32 groups_per_tile, guint32 residency,
     slot[VYRE_A_SEQUENCE] = (guint32) (sequence + 1);
     slot[VYRE_A_KERNEL] = kernel;
     slot[VYRE_A_SAVE_AREA] = 0;
+    slot[VYRE_A_PROGRESS] = 0;
     slot[VYRE_A_ERROR] = 0;
     runtime->owners[at] = window;
     runtime->publishing[runtime->n_publishing++] = at;
@@ -304,6 +319,10 @@ vyre_window_enqueue (VyreWindow *window, guint with, gint64 now, GError **error)
     return FALSE;
   }
 
+  if (window->is_idle) {
+    window->is_idle = FALSE;
+    g_queue_unlink (&runtime->idle, &window->idle_link);
+  }
   window->kernel =
       vyre_executable_choose_kernel (window->executable, window->n_bytes);
   if (window->kernel->id != 0)

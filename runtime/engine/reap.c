@@ -102,7 +102,9 @@ leave_flight (VyreRuntime *runtime, VyreWindow *window)
     window->executable->n_in_flight--;
   if (window->cancel_asked)
     count_cancelling (runtime, -1);
-  if (!window->kept)
+  if (window->kept)
+    vyre_window_note_idle (window);
+  else
     vyre_window_release_descriptor (window);
   vyre_tenant_retire_locked (runtime, window->tenant);
   /* The kernels need not know exactly, and telling them costs. */
@@ -186,6 +188,13 @@ vyre_runtime_reap (VyreRuntime *runtime)
 }
 
 void
+vyre_window_note_idle (VyreWindow *window)
+{
+  g_queue_push_tail_link (&window->runtime->idle, &window->idle_link);
+  window->is_idle = TRUE;
+}
+
+void
 vyre_window_release_descriptor (VyreWindow *window)
 {
   VyreRuntime *runtime = window->runtime;
@@ -193,6 +202,10 @@ vyre_window_release_descriptor (VyreWindow *window)
 
   if (!window->has_descriptor)
     return;
+  if (window->is_idle) {
+    window->is_idle = FALSE;
+    g_queue_unlink (&runtime->idle, &window->idle_link);
+  }
   window->has_descriptor = FALSE;
   window->described = FALSE;
   runtime->free_descriptors[runtime->n_free_descriptors++] = window->descriptor;

@@ -9,6 +9,9 @@
 #define CODE_BYTES (8 * 1024 * 1024)
 /* Instructions a lane group runs between two looks at what the host wants. */
 #define SLICE 4096
+/* Without a step until a tile is suspected to be nobody's: longer than a busy
+ * machine keeps a thread from running. */
+#define HANG_US (2 * G_USEC_PER_SEC)
 /* Looks at an empty ring before a kernel leaves. */
 #define IDLE_POLLS_SLICED 4
 #define IDLE_POLLS_RESIDENT 4000
@@ -79,6 +82,7 @@ choose_sizes (VyreRuntime *runtime)
       info->device_local_bytes / AREA_SHARE / (runtime->area_words * 4);
   runtime->n_areas = CLAMP (room, 32, areas);
   runtime->slice = SLICE;
+  runtime->hang_us = HANG_US;
 }
 
 static gboolean
@@ -219,6 +223,7 @@ make_tables (VyreRuntime *runtime)
 
   runtime->shadow = g_new0 (guint32, runtime->slots * VYRE_SLOT_WORDS);
   runtime->owners = g_new0 (VyreWindow *, runtime->slots);
+  runtime->claims = g_new0 (VyreSlotClaim, runtime->slots);
   runtime->publishing = g_new (guint32, runtime->slots);
   runtime->compiled = g_ptr_array_new ();
   runtime->resources = g_ptr_array_new ();
@@ -266,6 +271,7 @@ destroy (VyreRuntime *runtime)
   g_clear_pointer (&runtime->device, vyre_device_unref);
   g_free (runtime->shadow);
   g_free (runtime->owners);
+  g_free (runtime->claims);
   g_free (runtime->publishing);
   g_clear_pointer (&runtime->compiled, g_ptr_array_unref);
   g_clear_pointer (&runtime->resources, g_ptr_array_unref);
@@ -304,6 +310,7 @@ runtime_new (
   g_cond_init (&runtime->ended);
   g_queue_init (&runtime->windows);
   g_queue_init (&runtime->finished);
+  g_queue_init (&runtime->idle);
   runtime->tenants = vyre_ring_tenants_new ();
   runtime->stats = vyre_tenant_stats_new ();
   choose_sizes (runtime);

@@ -28,7 +28,7 @@ typedef enum
 {
   VYRE_RUNTIME_ERROR_BINDING,   /* a buffer is missing, too short or too long */
   VYRE_RUNTIME_ERROR_LIMIT,     /* larger than the device or the ring allows */
-  VYRE_RUNTIME_ERROR_BUSY,      /* ring or descriptors full: reap, then retry */
+  VYRE_RUNTIME_ERROR_BUSY,      /* ring or descriptors full: wait, then retry */
   VYRE_RUNTIME_ERROR_LOST,      /* the runtime has failed; message says why */
   VYRE_RUNTIME_ERROR_RESIDENCY, /* residency=resident cannot be had */
   VYRE_RUNTIME_ERROR_SHUTDOWN,  /* the runtime is being shut down */
@@ -90,8 +90,11 @@ VYRE_API VyreTenant *vyre_tenant_new (VyreRuntime *runtime, const char *name,
 VYRE_API void vyre_tenant_free (VyreTenant *tenant);
 VYRE_API guint vyre_tenant_get_id (VyreTenant *tenant);
 /* VYRE_PRI_CRITICAL to VYRE_PRI_IDLE (ring/words.h), NORMAL at first; for what
- * is published from now on. Higher levels are served first, but every
- * VYRE_STARVATION_THRESHOLD claims of the two highest the others come first
+ * is published from now on. Higher levels are served first. Where few workgroups
+ * take turns (CPU devices), tenants of a level that have enough to do get equal
+ * shares of fuel, steps of programs, and a level that waits a sixteenth of what
+ * those above it use. Where many run at once, turns are by claims: every
+ * VYRE_STARVATION_THRESHOLD of the two highest levels the others come first
  * once. Any thread. */
 VYRE_API void vyre_tenant_set_priority (VyreTenant *tenant, guint level);
 /* How many of its slots may be claimed at once; what is more waits. 0: the
@@ -184,8 +187,9 @@ VYRE_API VyreWindow *vyre_tenant_submit (VyreTenant *tenant,
 
 /* A window that is described but not published: IDLE. It may be published, and
  * once it has ended be published again, any number of times: nothing is
- * allocated, checked or described anew. It has a descriptor from the beginning
- * until the last reference goes; BUSY when there is none. Other errors as
+ * allocated, checked or described anew. It keeps its descriptor, unless others
+ * are out of them while it is not in flight; then it is given another one when
+ * it is published. BUSY when windows in flight have them all. Other errors as
  * vyre_tenant_submit(). Returns a reference. */
 VYRE_API VyreWindow *vyre_window_prepare (VyreTenant *tenant,
     VyreExecutable *executable, const VyreBinding *bindings, guint n_bindings,

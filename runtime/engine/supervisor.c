@@ -474,8 +474,9 @@ vyre_supervisor_run (gpointer data)
       vyre_poke (runtime->door, VYRE_DOOR_SHUTDOWN, 1);
       vyre_ring_store_fence ();
     }
-    VyreKernel *kernel =
-        choose_kernel (runtime, is_stalled (runtime, &progress));
+    VyreKernel *kernel = NULL;
+    if (vyre_runtime_may_launch (runtime))
+      kernel = choose_kernel (runtime, is_stalled (runtime, &progress));
     guint64 generation = 0;
     guint index = 0;
     if (kernel != NULL) {

@@ -17,6 +17,16 @@ poke_tenant (VyreRuntime *runtime, guint32 id, guint array, guint32 value)
     vyre_poke (runtime->control, VYRE_C_TENANT_QUOTA + id, value);
 }
 
+/* Lock held. The tenant's next turn comes as soon as anybody's of its level. */
+static void
+join_level (VyreRuntime *runtime, guint32 id)
+{
+  guint level = runtime->uses[id].level;
+
+  poke_tenant (runtime, id, VYRE_T_TIME,
+      vyre_peek (runtime->door, VYRE_DOOR_CLOCK + level));
+}
+
 VyreTenant *
 vyre_tenant_new (VyreRuntime *runtime, const char *name, GError **error)
 {
@@ -38,6 +48,7 @@ vyre_tenant_new (VyreRuntime *runtime, const char *name, GError **error)
   use->rights = INITIAL_RIGHTS;
   poke_tenant (runtime, id, VYRE_T_MASK, INITIAL_RIGHTS);
   poke_tenant (runtime, id, VYRE_T_QUOTA, VYRE_TENANT_INITIAL_QUOTA);
+  join_level (runtime, id);
   vyre_ring_store_fence ();
   runtime->n_tenants++;
   vyre_runtime_unlock (runtime);
@@ -51,7 +62,11 @@ vyre_tenant_set_priority (VyreTenant *tenant, guint level)
 
   g_return_if_fail (level < VYRE_PRI_LEVELS);
   g_mutex_lock (&runtime->lock);
-  runtime->uses[tenant->id].level = level;
+  if (runtime->uses[tenant->id].level != level) {
+    runtime->uses[tenant->id].level = level;
+    join_level (runtime, tenant->id);
+    vyre_ring_store_fence ();
+  }
   vyre_runtime_unlock (runtime);
 }
 

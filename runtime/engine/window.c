@@ -52,7 +52,7 @@ window_new (VyreTenant *tenant, VyreExecutable *executable,
 
   VyreWindow *window = g_new0 (VyreWindow, 1);
   window->refs = 1;
-  window->link.data = window;
+  window->link.data = window->idle_link.data = window;
   window->runtime = vyre_runtime_ref (tenant->runtime);
   window->executable = vyre_executable_ref (executable);
   window->tenant = tenant->id;
@@ -107,7 +107,9 @@ vyre_window_rebind (VyreWindow *window, const VyreBinding *bindings,
   if (!vyre_window_plan (window, bindings, error))
     return FALSE;
   take_bindings (window, bindings);
+  g_mutex_lock (&window->runtime->lock);
   window->described = FALSE;
+  g_mutex_unlock (&window->runtime->lock);
   return TRUE;
 }
 
@@ -185,7 +187,8 @@ vyre_window_unref (VyreWindow *window)
   if (window == NULL || !g_atomic_int_dec_and_test (&window->refs))
     return;
   vyre_replay_forget (window);
-  if (window->has_descriptor) {
+  /* That of a prepared one may be taken from it at any time. */
+  if (window->kept || window->has_descriptor) {
     g_mutex_lock (&window->runtime->lock);
     vyre_window_release_descriptor (window);
     g_mutex_unlock (&window->runtime->lock);
@@ -245,6 +248,8 @@ vyre_fault_name (guint code)
       return "an argument is out of range";
     case VYRE_FAULT_IO:
       return "reading a resource failed";
+    case VYRE_FAULT_LOST:
+      return "the program hangs, or the device has dropped it";
     default:
       return "unknown fault code";
   }

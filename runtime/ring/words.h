@@ -75,6 +75,7 @@
 #define VYRE_A_SEQUENCE 11         /* goes into the completion record */
 #define VYRE_A_SAVE_AREA 12        /* written by the kernel: area + 1 of a YIELD */
 #define VYRE_A_KERNEL 13           /* VYRE_KERNEL_* features, or a compiled kernel */
+#define VYRE_A_PROGRESS 14         /* kernel: looks at the host after steps, wraps */
 #define VYRE_A_ERROR 15            /* written by the kernel: code of a FAULT */
 
 /* --- control block ------------------------------------------------------ */
@@ -127,10 +128,18 @@
 #define VYRE_T_TABLE_LO 8192 /* its transition table for DFA_STEP: address */
 #define VYRE_T_TABLE_HI 9216
 #define VYRE_T_TABLE_STATES 10240 /* of 256 words each */
-#define VYRE_TENANT_TABLE_WORDS 11264
+#define VYRE_T_TIME 11264 /* kernel: fuel for its turn, wraps */
+#define VYRE_TENANT_TABLE_WORDS 12288
 #define VYRE_CONTROL_OBSERVABLES 1024 /* of a runtime's control block */
 #define VYRE_CONTROL_TABLE (VYRE_C_OBSERVABLE + VYRE_CONTROL_OBSERVABLES)
 #define VYRE_CONTROL_WORDS (VYRE_CONTROL_TABLE + VYRE_TENANT_TABLE_WORDS)
+
+/* Where few workgroups take turns at many tiles (claim.glsl). A level that
+ * waits is owed this part of the fuel that levels above it use, as a shift, and
+ * not more than so much at a time; tenants of a level take turns of so much. */
+#define VYRE_OWED_SHIFT 4
+#define VYRE_OWED_MOST 65536
+#define VYRE_TURN_FUEL 16384
 
 #define VYRE_TENANT_INITIAL_QUOTA 1000000
 /* Bits of a tenant's mask word. */
@@ -158,9 +167,11 @@
 #define VYRE_DOOR_YIELDED 37   /* kernel: tiles suspended with state */
 #define VYRE_DOOR_RESUMED 42   /* kernel: suspended tiles claimed */
 #define VYRE_DOOR_CANCELLING 48 /* host: windows in flight that are cancelled */
-#define VYRE_DOOR_LOG_READ 49    /* host: records of the debug log taken */
-#define VYRE_DOOR_LOG_CURSOR 50  /* kernel: records begun */
-#define VYRE_DOOR_LOG_DROPPED 51 /* kernel: records without room */
+#define VYRE_DOOR_OWED 49      /* kernel, by level: fuel that those above owe it */
+#define VYRE_DOOR_CLOCK 54     /* kernel, by level: whose TIME is before has a turn */
+#define VYRE_DOOR_LOG_READ 59    /* host: records of the debug log taken */
+#define VYRE_DOOR_LOG_CURSOR 60  /* kernel: records begun */
+#define VYRE_DOOR_LOG_DROPPED 61 /* kernel: records without room */
 #define VYRE_DOOR_LAUNCH 64    /* + launch * VYRE_LAUNCH_WORDS */
 #define VYRE_LAUNCH_WORDS 8
 #define VYRE_LAUNCH_TICKETS 0  /* by level: next sequence to wait for */
@@ -260,6 +271,7 @@
 #define VYRE_FAULT_BAD_DESCRIPTOR 66  /* index, generation or tenant mismatch */
 #define VYRE_FAULT_BAD_CODE 67        /* instruction outside the verified set */
 #define VYRE_FAULT_CANCELLED 68
+#define VYRE_FAULT_LOST 76            /* host: its kernel ended without it */
 /* Of builtins. */
 #define VYRE_FAULT_DENIED 69        /* the tenant's mask does not allow it */
 #define VYRE_FAULT_CONTROL_INDEX 70 /* no word of the tenant's window */

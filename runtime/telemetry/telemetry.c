@@ -213,6 +213,16 @@ count_in_window (VyreWindowSnapshot *window, const VyreSlotSnapshot *slot)
       kind != VYRE_ST_EMPTY && kind != UNKNOWN;
 }
 
+/* What the project's kernels count in the slot of a tile. */
+static inline guint32
+progress_of (guint32 opcode, const guint8 *words)
+{
+  return opcode >= VYRE_TENANT_OP_BASE && opcode < VYRE_OP_SYSTEM_MASK &&
+                 opcode % VYRE_TENANT_OP_WINDOW == VYRE_TENANT_OP_RUN_TILE
+             ? vyre_get_word (words, VYRE_A_PROGRESS)
+             : 0;
+}
+
 /*
  * One pass over the ring: slots, occupancy, and, in the row scratch, a window
  * for each run of slots that share one, with its key. A window's slots mostly
@@ -224,7 +234,7 @@ decode_slots (VyreTelemetry *t, MaskTable *masks, const guint8 *ring,
 {
   OpcodeSet set = { opcodes, n_opcodes, 0, FALSE };
   guint32 counts[UNKNOWN + 1] = { 0 };
-  guint32 runnable = 0, masked = 0;
+  guint32 runnable = 0, masked = 0, progress = 0;
   guint64 order = 0;
   gsize n_rows = 0;
   gsize i;
@@ -242,8 +252,10 @@ decode_slots (VyreTelemetry *t, MaskTable *masks, const guint8 *ring,
     slot->args_prefix[0] = vyre_get_word (words, VYRE_W_ARG0);
     slot->args_prefix[1] = vyre_get_word (words, VYRE_W_ARG0 + 1);
     slot->args_prefix[2] = vyre_get_word (words, VYRE_W_ARG0 + 2);
+    slot->progress = progress_of (slot->opcode, words);
     counts[MIN (slot->status, UNKNOWN)]++;
     if (slot->status <= VYRE_ST_FAULT && (1u << slot->status & ACTIVE) != 0) {
+      progress += slot->progress;
       /* A CLAIMED one has been taken already. */
       if (slot->status == VYRE_ST_CLAIMED ||
           tenant_may_execute (masks, slot->tenant))
@@ -269,6 +281,7 @@ decode_slots (VyreTelemetry *t, MaskTable *masks, const guint8 *ring,
   t->n_slots = n_slots;
   t->runnable_slots = runnable;
   t->masked_slots = masked;
+  t->progress = progress;
   t->occupancy = (VyreRingOccupancy){ .empty = counts[VYRE_ST_EMPTY],
     .published = counts[VYRE_ST_PUBLISHED],
     .claimed = counts[VYRE_ST_CLAIMED],

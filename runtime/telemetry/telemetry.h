@@ -31,6 +31,7 @@ typedef struct
   guint32 status; /* raw: VYRE_ST_*, or a value that means nothing here */
   guint32 tenant, opcode;
   guint32 args_prefix[3]; /* old words for an empty slot */
+  guint32 progress; /* of a tile: rises while it makes steps, wraps; else 0 */
 } VyreSlotSnapshot;
 
 /* Slots that share ticket and opcode. EMPTY slots are no part of a window,
@@ -85,6 +86,7 @@ typedef struct
   VyreRingOccupancy occupancy;
   guint32 runnable_slots; /* active and not waiting for a masked tenant */
   guint32 masked_slots; /* waiting for a tenant that may not execute */
+  guint32 progress; /* of all active slots together, wraps */
   VyreSlotSnapshot *slots; /* in slot order */
   gsize n_slots, slots_capacity;
   VyreWindowSnapshot *windows; /* by ticket, then opcode */

@@ -16,7 +16,7 @@ typedef struct
   guint64 taken_ns; /* monotonic; of the capture, not of the decoding */
   guint32 done_count; /* wraps */
   /* The project's own counters; they stand still on another's ring. */
-  guint32 claimed, yielded, faulted; /* wrap */
+  guint32 faulted, oldest, progress; /* wrap */
   guint64 steps;
   guint32 queue_depth, fault_slots, requeue_slots, ring_idle_ppm;
   guint32 runnable_slots, masked_slots; /* as in VyreTelemetry */
@@ -34,16 +34,22 @@ typedef struct
   guint32 done_delta; /* wrapping */
   guint32 runnable_slots, masked_slots; /* now */
   guint64 elapsed_ns; /* between the two; 0 if they are in the wrong order */
-  gboolean
-      progressed; /* slots done, claimed, suspended, failed, or steps made */
+  gboolean progressed; /* slots done, dropped or failed, or steps made */
   gboolean measured; /* the interval was long enough to tell */
   gboolean stalled; /* measured, runnable work both times, no progress */
   gboolean faulted; /* slots stand in FAULT */
+
+  /* Of vyre_watchdog_look(): slots that have been claimed for the timeout
+   * without a step, whatever others do; which one for longest, and its tenant. */
+  guint32 stuck_slots, stuck_slot, stuck_tenant;
+  guint64 stuck_ns;
 } VyreWatchdogReport;
 
 /* Compares two snapshots; less than @minimum_ns between them is too short to
- * call a stall. A long program that is suspended and resumed, or makes steps,
- * progresses; only the project's own kernels count those. */
+ * call a stall. A long program progresses as long as it makes steps, within a
+ * slice or from one to the next; only the project's own kernels count those.
+ * Claims and suspensions alone are no progress: a tile that is handed to and fro
+ * without a step is stuck. */
 VYRE_API void vyre_watchdog_check (VyreWatchdogReport *report,
     const VyreWatchdogSnapshot *previous, const VyreWatchdogSnapshot *current,
     guint64 minimum_ns);
@@ -61,20 +67,36 @@ typedef enum
   VYRE_WATCHDOG_RECOVERED, /* goes on, or nothing waits any more */
 } VyreWatchdogEvent;
 
+/* Of a slot: since when its tile has stood where it stands. */
+typedef struct
+{
+  guint64 since_ns;
+  guint32 ticket, progress;
+  gboolean claimed;
+} VyreWatchdogClaim;
+
 /* Watches a series of snapshots. Zero it and set the timeout; to start anew,
- * do so again. */
+ * clear it and do so again. */
 typedef struct
 {
   guint64 timeout_ns; /* without progress until it is a stall */
-  gboolean stalled;
+  gboolean stalled; /* all work, or slots are stuck */
   VyreWatchdogReport report; /* since the last progress */
 
   /* Private: when work last went on, or was nowhere. */
   VyreWatchdogSnapshot since;
   gboolean has_since;
+  VyreWatchdogClaim *claims; /* by slot */
+  gsize n_claims;
 } VyreWatchdog;
 
+/* Looks at all work together. */
 VYRE_API VyreWatchdogEvent vyre_watchdog_feed (
     VyreWatchdog *watchdog, const VyreWatchdogSnapshot *snapshot);
+/* And at each slot: one that hangs is seen although others go on. */
+VYRE_API VyreWatchdogEvent vyre_watchdog_look (
+    VyreWatchdog *watchdog, const VyreTelemetry *telemetry, guint64 taken_ns);
+/* Frees what it keeps of the slots, and zeroes it. */
+VYRE_API void vyre_watchdog_clear (VyreWatchdog *watchdog);
 
 G_END_DECLS

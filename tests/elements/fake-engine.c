@@ -17,7 +17,7 @@ struct _VyreRuntime
                      until it has ended */
   FakeEngineCounts counts;
   gboolean hold, idle, fault, lost;
-  guint slots, waiters;
+  guint slots, windows_most, waiters;
   guint64 copied, avoided;
 };
 
@@ -142,6 +142,7 @@ fake_engine_reset_counts (void)
   runtime->counts.publishes = runtime->counts.published = 0;
   runtime->counts.most = 0;
   runtime->counts.prepared = runtime->counts.rebound = 0;
+  runtime->counts.refused = 0;
   g_mutex_unlock (&runtime->lock);
 }
 
@@ -174,6 +175,16 @@ fake_engine_set_slots (guint slots)
 
   g_mutex_lock (&runtime->lock);
   runtime->slots = slots;
+  g_mutex_unlock (&runtime->lock);
+}
+
+void
+fake_engine_set_windows (guint windows)
+{
+  VyreRuntime *runtime = fake_engine ();
+
+  g_mutex_lock (&runtime->lock);
+  runtime->windows_most = windows;
   g_mutex_unlock (&runtime->lock);
 }
 
@@ -406,11 +417,25 @@ vyre_window_prepare (VyreTenant *tenant, VyreExecutable *executable,
     const VyreBinding *bindings, guint n_bindings,
     const VyreSubmitOptions *options, GError **error)
 {
-  VyreWindow *window = g_new0 (VyreWindow, 1);
+  VyreRuntime *runtime = tenant->runtime;
+  VyreWindow *window;
+  gboolean busy;
 
+  g_mutex_lock (&runtime->lock);
+  busy = runtime->windows_most != 0 &&
+         runtime->counts.windows >= runtime->windows_most;
+  runtime->counts.refused += busy;
+  g_mutex_unlock (&runtime->lock);
+  if (busy) {
+    g_set_error_literal (
+        error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY, "no window");
+    return NULL;
+  }
+
+  window = g_new0 (VyreWindow, 1);
   window->refs = 1;
   window->link.data = window;
-  window->runtime = vyre_runtime_ref (tenant->runtime);
+  window->runtime = vyre_runtime_ref (runtime);
   window->state = VYRE_WINDOW_IDLE;
   window->n_bindings = n_bindings;
   window->bindings = g_new0 (VyreBinding, n_bindings);

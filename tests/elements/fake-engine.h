@@ -16,6 +16,7 @@ typedef struct
   guint published; /* windows, over all calls */
   guint most; /* of one call */
   guint prepared, rebound;
+  guint refused; /* for want of a window */
   guint in_flight; /* published, not ended */
   guint windows; /* that exist */
   guint tenants; /* that exist */
@@ -34,6 +35,8 @@ void fake_engine_hold (gboolean hold);
 void fake_engine_end (guint n);
 /* So many windows may be in flight; 0: any number. */
 void fake_engine_set_slots (guint slots);
+/* So many windows may exist; 0: any number. */
+void fake_engine_set_windows (guint windows);
 /* Without it runs write nothing: what is left is the cost of the elements. */
 void fake_engine_set_work (gboolean work);
 /* The next run that ends fails with a trap. */

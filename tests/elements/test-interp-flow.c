@@ -211,6 +211,30 @@ test_busy (void)
   assert_nothing_left ();
 }
 
+/* Nor do too few windows for all that is in flight: whoever finds none waits,
+ * also for those that others keep. */
+static void
+test_few_windows (void)
+{
+  Interp *self = interp_new ("invert", NULL);
+  Interp *other = interp_new ("invert", NULL);
+
+  fake_engine_reset_counts ();
+  fake_engine_set_windows (5);
+  for (guint i = 0; i < 60; i++) {
+    push_numbered (self, i * 10, 10, 512);
+    push_numbered (other, i, 1, 512);
+    pull_numbered (self, i * 10, 10, 512);
+    pull_numbered (other, i, 1, 512);
+  }
+  g_assert_cmpuint (counts ().refused, >, 0);
+  g_assert_cmpuint (counts ().published, ==, 660);
+  fake_engine_set_windows (0);
+  interp_free (self);
+  interp_free (other);
+  assert_nothing_left ();
+}
+
 static gpointer
 flush_later (gpointer data)
 {
@@ -233,6 +257,7 @@ test_flush (void)
   for (guint round = 0; round < 10; round++) {
     fake_engine_hold (TRUE);
     fake_engine_set_slots (round % 2 == 0 ? 0 : 3);
+    fake_engine_set_windows (round % 3 == 0 ? 0 : 4);
     thread = g_thread_new ("flush", flush_later, self);
     while (ret == GST_FLOW_OK)
       ret = gst_harness_push (self->harness, noise_buffer (4096));
@@ -243,12 +268,46 @@ test_flush (void)
     gst_harness_push_event (self->harness, gst_event_new_segment (&segment));
     fake_engine_hold (FALSE);
     fake_engine_set_slots (0);
+    fake_engine_set_windows (0);
     push_numbered (self, round, 3, 100);
     pull_numbered (self, round, 3, 100);
     ret = GST_FLOW_OK;
   }
   interp_free (self);
   assert_nothing_left ();
+}
+
+static gpointer
+stop_later (gpointer data)
+{
+  Interp *self = data;
+
+  g_usleep (20000);
+  gst_element_set_state (self->element, GST_STATE_READY);
+  return NULL;
+}
+
+/* A chain that waits for a window does not hold up a state change. */
+static void
+test_stop_without_windows (void)
+{
+  for (guint round = 0; round < 5; round++) {
+    Interp *self = interp_new ("invert", NULL);
+    GstFlowReturn ret = GST_FLOW_OK;
+    GThread *thread;
+
+    fake_engine_hold (TRUE);
+    fake_engine_set_windows (round);
+    thread = g_thread_new ("stop", stop_later, self);
+    while (ret == GST_FLOW_OK)
+      ret = gst_harness_push (self->harness, noise_buffer (4096));
+    g_assert_cmpint (ret, ==, GST_FLOW_FLUSHING);
+    g_thread_join (thread);
+    fake_engine_hold (FALSE);
+    fake_engine_set_windows (0);
+    interp_free (self);
+    assert_nothing_left ();
+  }
 }
 
 static void
@@ -491,7 +550,10 @@ main (int argc, char **argv)
   g_test_add_func ("/interp-flow/together", test_together);
   g_test_add_func ("/interp-flow/reuse", test_reuse);
   g_test_add_func ("/interp-flow/busy", test_busy);
+  g_test_add_func ("/interp-flow/few-windows", test_few_windows);
   g_test_add_func ("/interp-flow/flush", test_flush);
+  g_test_add_func (
+      "/interp-flow/stop-without-windows", test_stop_without_windows);
   g_test_add_func ("/interp-flow/fault", test_fault);
   g_test_add_func ("/interp-flow/engine", test_engine);
   g_test_add_func ("/interp-flow/properties", test_properties);

@@ -331,7 +331,9 @@ assert_groups (const GstStructure *s)
   g_assert_cmpuint (u32 (g, "fault-slots"), ==, 1);
   g_assert_cmpuint (u32 (g, "runnable-slots"), ==, 5);
   g_assert_cmpuint (u32 (g, "masked-slots"), ==, 0);
-  g_assert_cmpint (gst_structure_n_fields (g), ==, 12);
+  g_assert_cmpuint (u32 (g, "stuck-slots"), ==, 0);
+  g_assert_cmpuint (u64 (g, "stuck-ns"), ==, 0);
+  g_assert_cmpint (gst_structure_n_fields (g), ==, 14);
 
   g = group (s, "priority");
   g_assert_cmpuint (u64 (g, "requeue-count"), ==, 1);

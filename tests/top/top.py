@@ -109,6 +109,26 @@ class Folder(unittest.TestCase):
 
 
 class Pretenders(Folder):
+    def test_all_tenants(self):
+        """As many as a runtime can have, with all that they can say."""
+        buckets = [[1024 * (i + 1), 10 ** 9] for i in range(126)]
+
+        def all_of(n):
+            value = sample(n)
+            first = value["tenants"][0]
+            value["tenants"] = [
+                dict(first, id=i, name="n" * 60,
+                     latency=dict(first["latency"], buckets=buckets))
+                for i in range(1, 1024)]
+            return line(value)
+
+        self.serve([line(HELLO), all_of], pause=0.3)
+        out = self.top("--once").stdout
+        for i in (1, 64, 65, 1023):
+            self.assertRegex(out, rf"(?m)^ *{i} n+ ")
+        value = json.loads(self.top("--once", "--json").stdout)
+        self.assertEqual(len(value["tenants"]), 1023)
+
     def test_numbers(self):
         self.serve([line(HELLO), lambda n: line(sample(n))], pause=0.1)
         out = self.top("--once").stdout
@@ -189,7 +209,7 @@ class Pretenders(Folder):
             "no object": [b"[1]\n"],
             "no line of text": [b"\xff\xfe\n"],
             "nested too deeply": [b"[" * 100000 + b"\n"],
-            "more than 1048576 bytes": [b"x" * 1100000],
+            "more than 8388608 bytes": [b"x" * 8500000],
             "no socket of a pipeline's": [b"{}\n"],
             "version 99": [line(dict(HELLO, version=99))],
             "ended before": [line(HELLO)],
@@ -299,6 +319,44 @@ class Terminal(Folder):
         self.assertNotIn("NAME", frame)
         screen.resize(40, 120)
         screen.read_until(r"last fault 0:01:01 ago: R15: trap, address 12$")
+
+    def test_scrolls(self):
+        def many(n):
+            value = sample(n)
+            first = value["tenants"][0]
+            value["tenants"] = [
+                dict(first, id=i, name=f"t{i}") for i in range(1, 101)]
+            for tenant in value["tenants"][1:]:
+                tenant.pop("last-fault")
+            return line(value)
+
+        self.serve([line(HELLO), many])
+        screen = Screen(["--interval=0.25"], self.env, 24, 100)
+        self.addCleanup(screen.close)
+        frame = screen.read_until(r"and \d+ more: 0 above, \d+ below")
+        self.assertIn(" t1 ", frame)
+        self.assertEqual(len(frame.split("\n")), 24)
+        shown = len(re.findall(r"^ *\d+ t\d+ ", frame, re.M))
+        self.assertIn(f"and {100 - shown} more", frame)
+        os.write(screen.master, b"\x1b[6~")
+        frame = screen.read_until(r"more: 1[0-9] above")
+        self.assertNotIn(" t1 ", frame)
+        # A sequence may come in pieces.
+        os.write(screen.master, b"\x1b")
+        time.sleep(0.3)
+        os.write(screen.master, b"[F")
+        frame = screen.read_until(r"below \(")
+        frame = screen.read_until(r"more: \d+ above, 0 below")
+        self.assertIn(" t100 ", frame)
+        os.write(screen.master, b"k")
+        screen.read_until(r"more: \d+ above, 1 below")
+        os.write(screen.master, b"\x1b[H")
+        screen.read_until(r"more: 0 above, \d+ below")
+        screen.resize(140, 100)
+        frame = screen.read_until(r"^100 t100 ")
+        self.assertNotIn("more:", frame)
+        os.write(screen.master, b"q")
+        self.check_end(screen, "q")
 
     def check_end(self, screen, wanted):
         self.assertEqual(screen.process.wait(LIMIT), 0)

@@ -411,7 +411,8 @@ test_random (void)
         (i >= VYRE_C_STARVATION && i < VYRE_C_OBSERVABLE) ||
         i == VYRE_C_OBSERVABLE /* tags of fences that were packed */ ||
         (i >= VYRE_CONTROL_TABLE + VYRE_T_HELD &&
-            i < VYRE_CONTROL_TABLE + VYRE_T_OBSERVABLE_FIRST);
+            i < VYRE_CONTROL_TABLE + VYRE_T_OBSERVABLE_FIRST) ||
+        i >= VYRE_CONTROL_TABLE + VYRE_T_TIME;
 
     if (!counts && (i < first || i >= first + WINDOW) &&
         vyre_peek (runtime->control, i) != before[i])

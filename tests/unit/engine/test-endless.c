@@ -4,6 +4,7 @@
  * cancelling ends them soon, and another tenant goes on meanwhile. */
 
 #include "engine/engine-private.h"
+#include "telemetry/watchdog.h"
 #include "vir0/text.h"
 
 #include <string.h>
@@ -335,6 +336,55 @@ test_full_ring (void)
       cancel ((VyreWindow **) windows->pdata, windows->len) / 1e3);
 }
 
+/* What a snapshot says of all tiles' progress. */
+static guint32
+read_progress (VyreWatchdog *watchdog)
+{
+  VyreTelemetry telemetry = VYRE_TELEMETRY_INIT;
+  VyreRuntimeSnapshot snapshot;
+  guint32 progress;
+
+  vyre_runtime_snapshot (runtime, &snapshot);
+  g_assert_true (vyre_telemetry_decode (&telemetry, snapshot.control,
+      snapshot.control_words * 4, snapshot.ring,
+      (gsize) snapshot.ring_slots * VYRE_SLOT_BYTES, NULL, 0, NULL));
+  vyre_watchdog_look (watchdog, &telemetry, (guint64) snapshot.taken_at * 1000);
+  progress = telemetry.progress;
+  vyre_telemetry_clear (&telemetry);
+  vyre_runtime_snapshot_clear (&snapshot);
+  return progress;
+}
+
+/* A program without an end is no stall, as long as it goes on. */
+static void
+test_progress (void)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (shapes); i++) {
+    VyreWatchdog watchdog = { .timeout_ns =
+                                  LIMIT_US * G_GUINT64_CONSTANT (1000) };
+    g_autoptr (VyreExecutable) executable = compile (shapes[i].text);
+    g_autoptr (VyreWindow) window =
+        submit (tenant, executable, shapes[i].groups, 0);
+    gint64 end = g_get_monotonic_time () + LIMIT_US;
+    guint32 last = read_progress (&watchdog);
+    guint rises = 0;
+
+    while (rises < 5) {
+      guint32 now = read_progress (&watchdog);
+
+      rises += now != last;
+      if (now != last)
+        g_assert_true (watchdog.report.progressed);
+      last = now;
+      g_assert_cmpint (g_get_monotonic_time (), <, end);
+      g_usleep (500);
+    }
+    g_assert_false (watchdog.stalled);
+    vyre_watchdog_clear (&watchdog);
+    cancel (&window, 1);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -362,6 +412,7 @@ main (int argc, char **argv)
   g_test_add_func ("/endless/cancel", test_cancel);
   g_test_add_func ("/endless/cancel-together", test_cancel_together);
   g_test_add_func ("/endless/full-ring", test_full_ring);
+  g_test_add_func ("/endless/progress", test_progress);
   status = g_test_run ();
   g_print ("# longest cancellation %.1f ms, longest wait of a neighbour %.1f "
            "ms\n",

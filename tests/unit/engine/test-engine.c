@@ -590,111 +590,6 @@ test_ring_full (void)
   vyre_block_unref (block);
 }
 
-/* Prepared windows keep their descriptors; when all are taken, the next one is
- * told so when it is prepared, and other tenants still get some. */
-static void
-test_descriptors (void)
-{
-  g_autoptr (VyreExecutable) forever =
-      make_executable (&forever_shape, forever_code, sizeof forever_code);
-  VyreBlock *block = make_block (4);
-  VyreBinding bindings[1] = { { block, 0, 4 } };
-  guint32 grid[3] = { 1, 1, 1 };
-  VyreSubmitOptions options = { grid, 1000 };
-  g_autoptr (GPtrArray) windows =
-      g_ptr_array_new_with_free_func ((GDestroyNotify) vyre_window_unref);
-  g_autoptr (GError) error = NULL;
-  guint n_free = runtime->n_free_descriptors;
-
-  for (guint i = 0; i <= n_free && error == NULL; i++) {
-    VyreWindow *window =
-        vyre_window_prepare (tenant, forever, bindings, 1, &options, &error);
-    if (window != NULL)
-      g_ptr_array_add (windows, window);
-  }
-  g_assert_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY);
-  g_assert_nonnull (strstr (error->message, "descriptors"));
-  g_test_message ("%u windows; %s", windows->len, error->message);
-  g_assert_cmpuint (windows->len, >=, n_free / 2);
-  g_assert_cmpuint (windows->len, <, n_free);
-  g_clear_error (&error);
-  g_assert_null (
-      vyre_tenant_submit (tenant, forever, bindings, 1, &options, &error));
-  g_assert_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY);
-  g_assert_nonnull (strstr (error->message, "descriptors"));
-  g_clear_error (&error);
-
-  VyreTenant *other = vyre_tenant_new (runtime, "other", &error);
-  g_assert_no_error (error);
-  g_autoptr (VyreWindow) window =
-      vyre_tenant_submit (other, forever, bindings, 1, &options, &error);
-  g_assert_no_error (error);
-  g_assert_cmpint (
-      vyre_window_wait (window, deadline (), NULL), ==, VYRE_WINDOW_FAULT);
-  g_clear_pointer (&window, vyre_window_unref);
-  vyre_tenant_free (other);
-  g_ptr_array_set_size (windows, 0);
-  g_assert_cmpuint (runtime->n_free_descriptors, ==, n_free);
-  g_assert_cmpuint (
-      runtime->uses[vyre_tenant_get_id (tenant)].descriptors, ==, 0);
-  vyre_block_unref (block);
-}
-
-/* Prepared windows are published over and over, with other memory now and then,
- * and without being waited for: those in flight are BUSY, all others run. */
-static void
-test_publish_again (void)
-{
-  g_autoptr (VyreExecutable) invert =
-      make_executable (&invert_shape, invert_code, sizeof invert_code);
-  VyreBlock *blocks[6];
-  VyreWindow *windows[4];
-  guint published = 0, busy = 0;
-
-  for (guint i = 0; i < G_N_ELEMENTS (blocks); i++) {
-    blocks[i] = make_block (256);
-    memset (blocks[i]->data, 0, 256);
-    vyre_block_note_write (blocks[i]);
-  }
-  for (guint i = 0; i < G_N_ELEMENTS (windows); i++) {
-    VyreBinding bindings[2] = { { blocks[0], 0, 256 }, { blocks[1], 0, 256 } };
-    windows[i] = vyre_window_prepare (tenant, invert, bindings, 2, NULL, NULL);
-    g_assert_nonnull (windows[i]);
-    g_assert_cmpint (
-        vyre_window_wait (windows[i], 0, NULL), ==, VYRE_WINDOW_IDLE);
-  }
-  for (guint round = 0; round < 3000 || published < 200; round++) {
-    guint k = round % G_N_ELEMENTS (windows);
-    guint n = MIN (1 + round % 3, G_N_ELEMENTS (windows) - k);
-    g_autoptr (GError) error = NULL;
-    guint got = vyre_windows_publish (windows + k, n, &error);
-
-    published += got;
-    if (got < n) {
-      g_assert_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY);
-      busy++;
-      if (busy % 64 == 0)
-        g_usleep (500);
-    }
-    if (round % 7 == 0) {
-      VyreBlock *out = blocks[1 + round % 5];
-      VyreBinding bindings[2] = { { blocks[0], 0, 256 }, { out, 0, 256 } };
-      g_autoptr (GError) refused = NULL;
-      if (!vyre_window_rebind (windows[k], bindings, 2, &refused))
-        g_assert_error (refused, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY);
-    }
-  }
-  g_assert_cmpuint (
-      vyre_windows_wait (windows, G_N_ELEMENTS (windows), deadline ()), ==,
-      G_N_ELEMENTS (windows));
-  g_test_message ("%u published, %u times busy", published, busy);
-  g_assert_cmphex (((guint32 *) blocks[1]->data)[0], ==, 0xffffffff);
-  for (guint i = 0; i < G_N_ELEMENTS (windows); i++)
-    vyre_window_unref (windows[i]);
-  for (guint i = 0; i < G_N_ELEMENTS (blocks); i++)
-    vyre_block_unref (blocks[i]);
-}
-
 static void
 test_snapshot (void)
 {
@@ -752,8 +647,6 @@ main (int argc, char **argv)
   g_test_add_func ("/engine/tenants-share", test_tenants_share);
   g_test_add_func ("/engine/binding-errors", test_binding_errors);
   g_test_add_func ("/engine/ring-full", test_ring_full);
-  g_test_add_func ("/engine/descriptors", test_descriptors);
-  g_test_add_func ("/engine/publish-again", test_publish_again);
   g_test_add_func ("/engine/snapshot", test_snapshot);
   int status = g_test_run ();
   vyre_tenant_free (tenant);

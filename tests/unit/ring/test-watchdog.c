@@ -167,12 +167,15 @@ large_table (void)
   vyre_telemetry_clear (&t);
 }
 
-/* A long program makes steps, is suspended, claimed again: no stall. */
+/* Whatever ends, fails or makes steps is no stall; what is only handed to and
+ * fro is. */
 static void
 progress (void)
 {
-  static const guint words[] = { VYRE_C_DONE_COUNT, VYRE_C_CLAIMED,
-    VYRE_C_YIELDED, VYRE_C_FAULTED, VYRE_C_STEPS_LO, VYRE_C_STEPS_HI };
+  static const guint words[] = { VYRE_C_DONE_COUNT, VYRE_C_OLDEST,
+    VYRE_C_FAULTED, VYRE_C_STEPS_LO, VYRE_C_STEPS_HI };
+  static const guint nothing[] = { VYRE_C_CLAIMED, VYRE_C_YIELDED, VYRE_C_TAIL,
+    VYRE_C_IDLE_POLLS };
   VyreWatchdogSnapshot before, after;
   VyreWatchdogReport report;
   Words w = WORDS_INIT;
@@ -189,6 +192,15 @@ progress (void)
     vyre_watchdog_check (&report, &before, &after, 10);
     g_assert_true (report.progressed);
     g_assert_false (report.stalled);
+  }
+  for (i = 0; i < G_N_ELEMENTS (nothing); i++) {
+    Words next = w;
+
+    next.control[nothing[i]]++;
+    after = snapshot (&next, 10);
+    vyre_watchdog_check (&report, &before, &after, 10);
+    g_assert_false (report.progressed);
+    g_assert_true (report.stalled);
   }
 
   /* A fault hides no stall, and alone is none. */
@@ -256,6 +268,107 @@ series (void)
   g_assert_cmpint (feed (&dog, &w, 20102), ==, VYRE_WATCHDOG_STALLED);
   w.control[VYRE_C_TENANT_MASK + 1] = 0;
   g_assert_cmpint (feed (&dog, &w, 20103), ==, VYRE_WATCHDOG_RECOVERED);
+}
+
+static VyreWatchdogEvent
+look (VyreWatchdog *watchdog, const Words *w, guint64 taken_ns)
+{
+  VyreTelemetry t = VYRE_TELEMETRY_INIT;
+  g_autoptr (GError) error = NULL;
+  VyreWatchdogEvent event;
+
+  vyre_telemetry_decode (&t, w->control, sizeof w->control, w->ring,
+      sizeof w->ring, NULL, 0, &error);
+  g_assert_no_error (error);
+  event = vyre_watchdog_look (watchdog, &t, taken_ns);
+  vyre_telemetry_clear (&t);
+  return event;
+}
+
+static guint32 *
+tile (Words *w, guint slot, guint32 tenant, guint32 status)
+{
+  guint32 *words = w->ring + slot * VYRE_SLOT_WORDS;
+
+  w->control[VYRE_C_TENANT_MASK + tenant] = VYRE_TENANT_MAY_EXECUTE;
+  set_slot (w, slot, status, tenant);
+  words[VYRE_W_OPCODE] = VYRE_TENANT_OP_BASE + tenant * VYRE_TENANT_OP_WINDOW;
+  return words;
+}
+
+/* A program that runs for long makes steps, in one slice or from slice to
+ * slice. One that is taken and put back without a step does not. */
+static void
+long_program (void)
+{
+  VyreWatchdog dog = { .timeout_ns = 100 };
+  Words w = WORDS_INIT;
+  guint32 *words = tile (&w, 3, 1, VYRE_ST_CLAIMED);
+  guint64 now = 0;
+
+  for (guint i = 0; i < 20; i++, now += 60) {
+    g_assert_cmpint (look (&dog, &w, now), ==, VYRE_WATCHDOG_QUIET);
+    words[VYRE_A_PROGRESS]++;
+  }
+  for (guint i = 0; i < 20; i++, now += 40) {
+    words[VYRE_W_STATUS] = i % 2 == 0 ? VYRE_ST_YIELD : VYRE_ST_CLAIMED;
+    words[VYRE_A_PROGRESS] += i % 2;
+    g_assert_cmpint (look (&dog, &w, now), ==, VYRE_WATCHDOG_QUIET);
+  }
+  for (guint i = 0; i < 2; i++, now += 40) {
+    words[VYRE_W_STATUS] = i % 2 == 0 ? VYRE_ST_YIELD : VYRE_ST_CLAIMED;
+    w.control[VYRE_C_CLAIMED]++;
+    w.control[VYRE_C_YIELDED]++;
+    g_assert_cmpint (look (&dog, &w, now), ==, VYRE_WATCHDOG_QUIET);
+  }
+  w.control[VYRE_C_CLAIMED]++;
+  g_assert_cmpint (look (&dog, &w, now), ==, VYRE_WATCHDOG_STALLED);
+  g_assert_cmpuint (dog.report.stuck_slots, ==, 0);
+  words[VYRE_A_PROGRESS]++;
+  g_assert_cmpint (look (&dog, &w, now + 1), ==, VYRE_WATCHDOG_RECOVERED);
+  vyre_watchdog_clear (&dog);
+}
+
+/* One that hangs is told of while others go on, and for each tile anew. */
+static void
+stuck_slot (void)
+{
+  VyreWatchdog dog = { .timeout_ns = 100 };
+  Words w = WORDS_INIT;
+  guint32 *hung = tile (&w, 2, 1, VYRE_ST_CLAIMED);
+  guint32 *other = tile (&w, 5, 2, VYRE_ST_CLAIMED);
+
+  hung[VYRE_A_TICKET] = 7;
+  for (guint64 now = 0; now < 100; now += 20) {
+    other[VYRE_A_PROGRESS]++;
+    w.control[VYRE_C_DONE_COUNT]++;
+    g_assert_cmpint (look (&dog, &w, now), ==, VYRE_WATCHDOG_QUIET);
+  }
+  other[VYRE_A_PROGRESS]++;
+  g_assert_cmpint (look (&dog, &w, 101), ==, VYRE_WATCHDOG_STALLED);
+  g_assert_false (dog.report.stalled);
+  g_assert_cmpuint (dog.report.stuck_slots, ==, 1);
+  g_assert_cmpuint (dog.report.stuck_slot, ==, 2);
+  g_assert_cmpuint (dog.report.stuck_tenant, ==, 1);
+  g_assert_cmpuint (dog.report.stuck_ns, ==, 101);
+  other[VYRE_A_PROGRESS]++;
+  g_assert_cmpint (look (&dog, &w, 150), ==, VYRE_WATCHDOG_QUIET);
+  g_assert_true (dog.stalled);
+
+  /* It is given up. */
+  hung[VYRE_W_STATUS] = VYRE_ST_FAULT;
+  w.control[VYRE_C_FAULTED]++;
+  g_assert_cmpint (look (&dog, &w, 160), ==, VYRE_WATCHDOG_RECOVERED);
+
+  /* The next tile in that slot has its own time. */
+  hung[VYRE_W_STATUS] = VYRE_ST_CLAIMED;
+  g_assert_cmpint (look (&dog, &w, 170), ==, VYRE_WATCHDOG_QUIET);
+  hung[VYRE_A_TICKET] = 8;
+  other[VYRE_A_PROGRESS]++;
+  g_assert_cmpint (look (&dog, &w, 265), ==, VYRE_WATCHDOG_QUIET);
+  other[VYRE_A_PROGRESS]++;
+  g_assert_cmpint (look (&dog, &w, 280), ==, VYRE_WATCHDOG_QUIET);
+  vyre_watchdog_clear (&dog);
 }
 
 static void
@@ -336,6 +449,8 @@ main (int argc, char **argv)
   g_test_add_func ("/watchdog/large-table", large_table);
   g_test_add_func ("/watchdog/progress", progress);
   g_test_add_func ("/watchdog/series", series);
+  g_test_add_func ("/watchdog/long-program", long_program);
+  g_test_add_func ("/watchdog/stuck-slot", stuck_slot);
   g_test_add_func ("/priority/accounting", priority);
   g_test_add_func ("/priority/edges", priority_edges);
   return g_test_run ();
