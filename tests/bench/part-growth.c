@@ -7,6 +7,8 @@
 
 #define ITEM_BYTES 4096
 #define PIPELINED 16
+/* Of all tenants together: a runtime has no descriptors for many more. */
+#define MOST_WINDOWS 256
 #define MAX_BYTES_IN_FLIGHT (64 << 20) /* of inputs */
 
 static const BenchMetric metrics[] = {
@@ -144,6 +146,12 @@ tenant_run (gpointer data)
   return NULL;
 }
 
+static guint
+windows_each (guint n_tenants)
+{
+  return MIN (PIPELINED, MOST_WINDOWS / n_tenants);
+}
+
 static GArray *
 make_tenants (Bench *bench, guint n, GError **error)
 {
@@ -160,7 +168,7 @@ make_tenants (Bench *bench, guint n, GError **error)
     if (tenant->work == NULL)
       return NULL;
     tenant->items = bench_items_new (tenant->work, VYRE_ENGINE_INTERP,
-        VYRE_ARENA_HOST, ITEM_BYTES, 4, PIPELINED, error);
+        VYRE_ARENA_HOST, ITEM_BYTES, 4, windows_each (n), error);
     if (tenant->items == NULL)
       return NULL;
   }
@@ -215,8 +223,8 @@ fill_tenants (
       return FALSE;
   }
   for (guint n = 1; n <= most; n *= 2) {
-    BenchRow *row = bench_table_row (
-        table, BENCH_MEASURED, "%u tenant%s", n, n == 1 ? "" : "s");
+    BenchRow *row = bench_table_row (table, BENCH_MEASURED,
+        "%u tenant%s, %u windows each", n, n == 1 ? "" : "s", windows_each (n));
     GError *refused = NULL;
     g_autoptr (GArray) tenants = make_tenants (bench, n, &refused);
     double rate;
@@ -313,9 +321,8 @@ bench_growth (Bench *bench, GError **error)
     goto no_windows;
   bench_table_finish (bench, windows);
 
-  BenchTable *tenants =
-      bench_table_new ("growth", metrics, G_N_ELEMENTS (metrics),
-          "tenants, a thread and %u windows of 4 KiB each", PIPELINED);
+  BenchTable *tenants = bench_table_new ("growth", metrics,
+      G_N_ELEMENTS (metrics), "tenants, a thread each, windows of 4 KiB");
   if (!fill_tenants (bench, jobs, tenants, error))
     goto no_tenants;
   bench_table_finish (bench, tenants);
