@@ -105,9 +105,12 @@ typedef struct
  * generator. */
 VYRE_API void vyre_jit_key_spirv (const VyreLowered *lowered,
     const VyreJitOptions *options, const char *frame, VyreJitKey *key);
-/* device_uuid: 16 bytes. spirv is the key of the module. */
-VYRE_API void vyre_jit_key_pipeline (const VyreJitKey *spirv,
-    const guint8 *device_uuid, guint32 driver_version, VyreJitKey *key);
+/* Everything that shapes a driver's code for a module: it and its n
+ * specialisation constants, the device and the driver. driver is what tells
+ * these apart, as bytes. */
+VYRE_API void vyre_jit_key_pipeline (const guint32 *spirv, gsize spirv_bytes,
+    const guint32 *constants, guint n, gconstpointer driver, gsize driver_bytes,
+    VyreJitKey *key);
 
 /* folder %NULL: jit in $VYRE_CACHE_DIR, else in vyre in the user's cache
  * folder. It is made with mode 0700; one that is not the user's own, or that
@@ -126,6 +129,9 @@ VYRE_API GBytes *vyre_jit_cache_load (
 VYRE_API gboolean vyre_jit_cache_store (VyreJitCache *cache,
     VyreJitCacheKind kind, const VyreJitKey *key, GBytes *content,
     GError **error);
+/* For what can be read and is of no use all the same. */
+VYRE_API void vyre_jit_cache_remove (
+    VyreJitCache *cache, VyreJitCacheKind kind, const VyreJitKey *key);
 
 typedef struct
 {

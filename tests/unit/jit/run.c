@@ -77,7 +77,7 @@ make_pipeline (const VyreJitSource *source)
   spent.compile_ns += now_ns () - start;
   pipeline = vyre_pipeline_new (device, g_bytes_get_data (spirv, NULL),
       g_bytes_get_size (spirv), constants, G_N_ELEMENTS (constants),
-      sizeof (Push), TRUE, "jit test", &pipeline_ns, &error);
+      sizeof (Push), TRUE, NULL, "jit test", &pipeline_ns, &error);
   if (pipeline == NULL)
     g_error ("%s", error->message);
   spent.pipeline_ns += pipeline_ns;
