@@ -106,6 +106,7 @@ typedef struct
   /* BOOL: true (or false, if guard_false) where all these assumptions hold. */
   guint64 guard;
   gboolean guard_false;
+  gboolean known; /* the driver can compute it, from constants */
 } VyreJitValue;
 
 /* Which of the K invocations execute. */
