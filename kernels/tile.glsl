@@ -35,10 +35,15 @@ uint done_groups, warp, phase, active_warps, total_steps, slices;
 uint64_t steps;
 uint64_t area_address;
 
+/* Compiled code has its barriers within. */
 bool
 grouped ()
 {
+#ifdef VYRE_COMPILED
+  return false;
+#else
   return (flags & VYRE_XF_GROUPED) != 0u;
+#endif
 }
 
 /* Do lanes run several invocations at once? */

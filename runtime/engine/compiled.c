@@ -64,6 +64,7 @@ build_pipeline (VyreExecutable *executable, VyreJitTimes *times,
   /* Where loops are cut, a batch is as long as a slice at most. */
   if (runtime->pass_budget < G_MAXINT32)
     options.max_passes = runtime->slice / 2;
+  options.lanes = runtime->lanes;
   g_autoptr (GBytes) spirv = vyre_jit_build (executable->lowered, &options,
       frame_of (runtime), shared_cache (), times, error);
   if (spirv == NULL)
