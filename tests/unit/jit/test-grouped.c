@@ -178,7 +178,6 @@ test_varying (void)
   g_autoptr (VyreLowered) lowered = jit_lower_text (whole, 64);
   VyreJitOptions jit = VYRE_JIT_OPTIONS_DEFAULT;
   g_autoptr (GError) error = NULL;
-  g_autoptr (VyreJitSource) source = NULL;
   guint changed = 0;
 
   for (guint32 i = 0; i < lowered->n_instructions; i++) {
