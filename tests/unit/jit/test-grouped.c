@@ -3,6 +3,8 @@
  * than their workgroups, compared with the reference executor. */
 #include "oracle.h"
 
+#include "compiled-frame-parallel.comp.h"
+#include "compiled-frame.comp.h"
 #include "lower/isa.h"
 
 #include <string.h>
@@ -167,6 +169,34 @@ test_case (gconstpointer data)
   }
 }
 
+/* The engine's frames, also that of devices which run no tests, have what
+ * generated code calls. */
+static void
+test_frames (void)
+{
+  static const char *const frames[] = { vyre_compiled_frame_text,
+    vyre_compiled_frame_parallel_text };
+  VyreJitOptions jit = VYRE_JIT_OPTIONS_DEFAULT;
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autofree char *head = g_strdup_printf (HEAD, "48", 48, 48, 48, 1);
+    g_autofree char *text = g_strconcat (head, cases[i].body, NULL);
+    g_autoptr (VyreLowered) lowered = jit_lower_text (text, 64);
+    g_autoptr (GError) error = NULL;
+    g_autoptr (VyreJitSource) source =
+        vyre_jit_generate (lowered, &jit, &error);
+
+    g_assert_no_error (error);
+    for (guint k = 0; k < G_N_ELEMENTS (frames); k++) {
+      g_autoptr (GBytes) spirv =
+          vyre_jit_compile (source->text, frames[k], &error);
+
+      g_assert_no_error (error);
+      g_assert_nonnull (spirv);
+    }
+  }
+}
+
 /* What differs between invocations decides about no barrier: lowering refuses
  * that, and so does the generator where code did not come from there. */
 static void
@@ -274,6 +304,7 @@ main (int argc, char **argv)
 
     g_test_add_data_func (g_strdelimit (path, " ", '-'), &cases[i], test_case);
   }
+  g_test_add_func ("/jit/grouped/frames", test_frames);
   g_test_add_func ("/jit/grouped/varying", test_varying);
   g_test_add_func ("/jit/grouped/passes", test_passes);
   g_test_add_func ("/jit/grouped/stops", test_stops);
