@@ -12,8 +12,9 @@
  * of any later launch goes on with it.
  *
  * With VYRE_COMPILED it runs one program, which is compiled in place of the
- * interpreter (runtime/jit/), and claims nothing else. Such a program is flat
- * and is suspended between two batches only.
+ * interpreter (runtime/jit/), and claims nothing else. Such a program has its
+ * barriers within, a batch is then a workgroup, and it is suspended between two
+ * batches only.
  */
 #extension GL_EXT_buffer_reference : require
 #extension GL_EXT_control_flow_attributes : require
@@ -253,6 +254,10 @@ open_tile (inout uint passes)
   n_warps = header_word (VYRE_X_WARPS);
   step_limit = uint64_t (header_word (VYRE_X_MAX_STEPS_LO)) |
       uint64_t (header_word (VYRE_X_MAX_STEPS_HI)) << 32;
+#ifdef VYRE_COMPILED
+  /* Of all lane groups together; compiled code counts for one. */
+  step_limit /= uint64_t (max (n_warps, 1u));
+#endif
 #if defined VYRE_PARALLEL && !defined VYRE_COMPILED
   code_base = pc - CODE_CACHE; /* nothing */
   cache_code ();

@@ -45,7 +45,7 @@ VYRE_COMPILED_PROGRAM
 uint
 batch_width ()
 {
-  return LANES * COMPILED_UNROLL;
+  return COMPILED_GROUP != 0u ? COMPILED_GROUP : LANES * COMPILED_UNROLL;
 }
 
 /* Nothing is kept between batches. */

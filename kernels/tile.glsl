@@ -36,10 +36,15 @@ uint claim_steps; /* of total_steps, since the tile was claimed */
 uint64_t steps;
 uint64_t area_address;
 
+/* Compiled code has its barriers within. */
 bool
 grouped ()
 {
+#ifdef VYRE_COMPILED
+  return false;
+#else
   return (flags & VYRE_XF_GROUPED) != 0u;
+#endif
 }
 
 /* Do lanes run several invocations at once? */

@@ -56,7 +56,7 @@ vyre_copier_new (
   if (method == VYRE_COPY_KERNEL) {
     copier->pipeline = vyre_pipeline_new (device,
         (const guint32 *) vyre_copy_spv, sizeof vyre_copy_spv, &lanes, 1,
-        sizeof (CopyConstants), TRUE, NAME, NULL, error);
+        sizeof (CopyConstants), TRUE, NULL, NAME, NULL, error);
     if (!copier->pipeline)
       goto failed;
   }

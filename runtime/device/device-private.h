@@ -48,6 +48,7 @@ typedef struct
   gboolean has_spare_queue;
   uint32_t max_groups; /* maxComputeWorkGroupCount[0] */
   uint32_t max_push_constant_bytes;
+  VyreDriverId driver_id;
   gboolean is_1_3;
   gboolean has_external_memory_host;
   gboolean has_device_scope; /* vulkanMemoryModelDeviceScope */
@@ -97,6 +98,7 @@ GArray *vyre_instance_probe (VyreInstance *instance, GError **error);
   X (GetBufferMemoryRequirements) \
   X (GetDeviceQueue) \
   X (GetFenceStatus) \
+  X (GetPipelineCacheData) \
   X (MapMemory) \
   X (QueueSubmit) \
   X (ResetFences) \
@@ -173,6 +175,18 @@ struct _VyrePipeline
 };
 
 VyrePipeline *vyre_pipeline_ref (VyrePipeline *pipeline);
+
+/* --- pipeline-cache.c --------------------------------------------------- */
+
+struct _VyrePipelineCache
+{
+  VyreDevice *device; /* a reference */
+  VkPipelineCache handle;
+  gsize known; /* bytes that the driver was given */
+};
+
+/* Was it made by this driver for this device? */
+gboolean vyre_pipeline_cache_is_for (VyreDevice *device, GBytes *known);
 
 /* --- launch.c ----------------------------------------------------------- */
 

@@ -120,17 +120,44 @@ VyreMemory *vyre_memory_import (VyreDevice *device, gpointer pointer,
     gsize size, const char *debug_name, GError **error);
 void vyre_memory_free (VyreMemory *memory);
 
+/* Whose machine code, and what driver's. */
+typedef struct
+{
+  guint32 vendor, device, driver_version, subgroup_size;
+  guint8 cache_uuid[16];        /* pipelineCacheUUID */
+} VyreDriverId;
+
+void vyre_device_get_driver_id (VyreDevice *device, VyreDriverId *id);
+
+/* What a driver keeps of a pipeline to have it sooner next time. One thread at
+ * a time. */
+typedef struct _VyrePipelineCache VyrePipelineCache;
+
+/* known: what another one has given, in this process or an earlier one, or
+ * %NULL. It must be unchanged, or drivers may crash: keep it where nobody else
+ * writes, with a digest. Bytes of another device or driver are left out. */
+VyrePipelineCache *vyre_pipeline_cache_new (VyreDevice *device, GBytes *known,
+    GError **error);
+/* Bytes of known that the driver was given: all, or 0. */
+gsize vyre_pipeline_cache_get_known (const VyrePipelineCache *cache);
+/* %NULL: the driver keeps nothing. */
+GBytes *vyre_pipeline_cache_dup_data (VyrePipelineCache *cache);
+void vyre_pipeline_cache_free (VyrePipelineCache *cache);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VyrePipelineCache, vyre_pipeline_cache_free)
+
 typedef struct _VyrePipeline VyrePipeline;
 
 /* A compute pipeline without descriptor sets: everything by push constants and
  * device addresses. spec_constants[i] is specialisation constant i. With
  * full_subgroups the workgroup's x size is a multiple of info.subgroup_size and
- * that size is required where the device can. compile_ns: time the driver
- * took, or %NULL. */
+ * that size is required where the device can. cache: of this pipeline alone, or
+ * %NULL for the one that all others of the device share. compile_ns: time the
+ * driver took, or %NULL. */
 VyrePipeline *vyre_pipeline_new (VyreDevice *device, const guint32 *spirv,
     gsize spirv_bytes, const guint32 *spec_constants, guint n_spec_constants,
-    guint push_constant_bytes, gboolean full_subgroups, const char *debug_name,
-    guint64 *compile_ns, GError **error);
+    guint push_constant_bytes, gboolean full_subgroups,
+    VyrePipelineCache *cache, const char *debug_name, guint64 *compile_ns,
+    GError **error);
 void vyre_pipeline_free (VyrePipeline *pipeline);
 
 /* A launch in flight: owns its command buffer and fence. */

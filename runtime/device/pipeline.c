@@ -46,8 +46,9 @@ vyre_pipeline_free (VyrePipeline *pipeline)
 VyrePipeline *
 vyre_pipeline_new (VyreDevice *device, const guint32 *spirv, gsize spirv_bytes,
     const guint32 *spec_constants, guint n_spec_constants,
-    guint push_constant_bytes, gboolean full_subgroups, const char *debug_name,
-    guint64 *compile_ns, GError **error)
+    guint push_constant_bytes, gboolean full_subgroups,
+    VyrePipelineCache *cache, const char *debug_name, guint64 *compile_ns,
+    GError **error)
 {
   const VyreDeviceInfo *device_info = &device->physical.info;
   const char *name = debug_name ? debug_name : "pipeline";
@@ -128,7 +129,8 @@ vyre_pipeline_new (VyreDevice *device, const guint32 *spirv, gsize spirv_bytes,
   info.stage.module = module;
   info.layout = pipeline->layout;
   VYRE_VK_TRY (device, name, CreateComputePipelines, device->handle,
-      device->pipeline_cache, 1, &info, NULL, &pipeline->handle);
+      cache ? cache->handle : device->pipeline_cache, 1, &info, NULL,
+      &pipeline->handle);
   if (compile_ns)
     *compile_ns = now_ns () - start;
   vyre_device_name_object (

@@ -212,6 +212,11 @@ probe_properties (VyrePhysical *physical, GHashTable *extensions)
                                     cores.shaderArraysPerEngineCount *
                                     cores.computeUnitsPerShaderArray;
 
+  physical->driver_id = (VyreDriverId){ all.properties.vendorID,
+    all.properties.deviceID, all.properties.driverVersion, v11.subgroupSize };
+  memcpy (physical->driver_id.cache_uuid, all.properties.pipelineCacheUUID,
+      sizeof physical->driver_id.cache_uuid);
+
   physical->max_groups = limits->maxComputeWorkGroupCount[0];
   physical->max_push_constant_bytes = limits->maxPushConstantsSize;
   info->max_shared_bytes = limits->maxComputeSharedMemorySize;

@@ -39,26 +39,22 @@ frame_of (const VyreRuntime *runtime)
 static VyreJitCache *
 shared_cache (void)
 {
-  static VyreJitCache *cache;
-  static gsize once;
+  static gsize said;
+  const char *reason;
+  VyreJitCache *cache = vyre_code_cache (&reason);
 
-  if (g_once_init_enter (&once)) {
-    g_autoptr (GError) error = NULL;
-
-    cache = vyre_jit_cache_open (NULL, 0, &error);
-    if (cache == NULL)
-      g_message ("compiled programs are not kept: %s", error->message);
-    g_once_init_leave (&once, 1);
+  if (cache == NULL && g_once_init_enter (&said)) {
+    g_message ("compiled programs are not kept: %s", reason);
+    g_once_init_leave (&said, 1);
   }
   return cache;
 }
 
 static VyrePipeline *
-build_pipeline (VyreExecutable *executable, guint64 *ns, VyreJitTimes *times,
-    GError **error)
+build_pipeline (VyreExecutable *executable, VyreJitTimes *times,
+    VyrePipelineTimes *driver, GError **error)
 {
   VyreRuntime *runtime = executable->runtime;
-  guint32 constants[] = { runtime->lanes, VYRE_KERNEL_ALL };
   VyreJitOptions options = VYRE_JIT_OPTIONS_DEFAULT;
   gsize size;
 
@@ -68,18 +64,14 @@ build_pipeline (VyreExecutable *executable, guint64 *ns, VyreJitTimes *times,
   /* Where loops are cut, a batch is as long as a slice at most. */
   if (runtime->pass_budget < G_MAXINT32)
     options.max_passes = runtime->slice / 2;
+  options.lanes = runtime->lanes;
   g_autoptr (GBytes) spirv = vyre_jit_build (executable->lowered, &options,
       frame_of (runtime), shared_cache (), times, error);
   if (spirv == NULL)
     return NULL;
   const guint32 *words = g_bytes_get_data (spirv, &size);
-  VyrePipeline *pipeline = vyre_pipeline_new (runtime->device, words, size,
-      constants, G_N_ELEMENTS (constants), sizeof (VyreLaunchConstants), TRUE,
-      "vyre compiled program", ns, error);
-  if (pipeline != NULL &&
-      !vyre_kernel_first_launch (runtime, pipeline, ns, error))
-    g_clear_pointer (&pipeline, vyre_pipeline_free);
-  return pipeline;
+  return vyre_runtime_build_pipeline (runtime, words, size, VYRE_KERNEL_ALL,
+      "vyre compiled program", driver, error);
 }
 
 static void
@@ -90,12 +82,12 @@ compile (gpointer data, gpointer unused)
   g_autoptr (GError) error = NULL;
   VyrePipeline *pipeline = NULL;
   VyreJitTimes times = { 0 };
-  guint64 ns = 0;
+  VyrePipelineTimes driver = { 0 };
 
   /* Only we refer to it: nobody wants the result any more. */
   gboolean wanted = g_atomic_int_get (&executable->refs) > 1;
   if (wanted)
-    pipeline = build_pipeline (executable, &ns, &times, &error);
+    pipeline = build_pipeline (executable, &times, &driver, &error);
 
   g_mutex_lock (&runtime->lock);
   if (pipeline != NULL) {
@@ -107,9 +99,10 @@ compile (gpointer data, gpointer unused)
     g_ptr_array_add (runtime->compiled, kernel);
     executable->compiled = kernel;
     executable->tier = VYRE_TIER_COMPILED;
-    runtime->kernel_compile_ns += ns;
-    g_info ("a program was compiled: %s, driver %.0f ms",
-        times.cached ? "from the cache" : "generated and translated", ns / 1e6);
+    runtime->kernel_compile_ns += driver.ns;
+    g_info ("a program was compiled: %s, driver %.0f ms%s",
+        times.cached ? "from the cache" : "generated and translated",
+        driver.ns / 1e6, driver.cached ? " from the cache" : "");
   } else if (wanted) {
     executable->tier = VYRE_TIER_REFUSED;
     executable->refusal = g_strdup (error->message);

@@ -444,10 +444,20 @@ void vyre_executable_drop_compiled (VyreExecutable *executable);
  * the pipeline. */
 VyreKernel *vyre_kernel_ref (VyreKernel *kernel);
 void vyre_kernel_unref (VyreKernel *kernel);
-/* kernel.c: some drivers compile at the first launch: has that done, and its
- * time counted. */
-gboolean vyre_kernel_first_launch (VyreRuntime *runtime,
-    VyrePipeline *pipeline, guint64 *ns, GError **error);
+
+typedef struct
+{
+  guint64 ns; /* of the driver, its first launch included */
+  gboolean cached; /* it was given what it had kept */
+} VyrePipelineTimes;
+
+/* build.c: for a kernel's module. Takes seconds on some devices. */
+VyrePipeline *vyre_runtime_build_pipeline (VyreRuntime *runtime,
+    const guint32 *spirv, gsize spirv_bytes, guint features, const char *name,
+    VyrePipelineTimes *times, GError **error);
+/* The process's folder of compiled code, or %NULL where there cannot be one;
+ * reason, if not %NULL, then says why. */
+struct _VyreJitCache *vyre_code_cache (const char **reason);
 
 /* executable.c: takes over lowered code, whoever made it. */
 VyreExecutable *vyre_executable_new_lowered (VyreRuntime *runtime,

@@ -9,34 +9,6 @@
 #include "megakernel-parallel-spv.h"
 #include "megakernel-spv.h"
 
-/* The launch finds that it has no fuel. */
-gboolean
-vyre_kernel_first_launch (
-    VyreRuntime *runtime, VyrePipeline *pipeline, guint64 *ns, GError **error)
-{
-  VyreLaunchConstants constants;
-  gint64 start = g_get_monotonic_time ();
-
-  vyre_runtime_launch_constants (
-      runtime, runtime->generation, 0, 0, &constants);
-  constants.fuel = 0;
-  VyreLaunch *launch = vyre_device_launch (
-      runtime->device, pipeline, 0, 1, &constants, sizeof constants, error);
-  if (launch == NULL)
-    return FALSE;
-  g_autoptr (GError) local = NULL;
-  while (!vyre_launch_wait (launch, G_USEC_PER_SEC * 1000ull, &local) &&
-         local == NULL)
-    continue;
-  vyre_launch_free (launch);
-  if (local != NULL) {
-    g_propagate_error (error, g_steal_pointer (&local));
-    return FALSE;
-  }
-  *ns += (g_get_monotonic_time () - start) * 1000;
-  return TRUE;
-}
-
 VyreKernel *
 vyre_runtime_need_interpreter (
     VyreRuntime *runtime, guint features, GError **error)
@@ -51,24 +23,21 @@ vyre_runtime_need_interpreter (
   gboolean ok = TRUE;
   g_mutex_lock (&runtime->compile_lock);
   if (kernel->pipeline == NULL) {
-    guint32 constants[] = { runtime->lanes, features };
-    guint64 ns = 0;
-    VyrePipeline *pipeline = vyre_pipeline_new (runtime->device,
+    VyrePipelineTimes times;
+    VyrePipeline *pipeline = vyre_runtime_build_pipeline (runtime,
         runtime->parallel ? (const guint32 *) vyre_megakernel_parallel_spv
                           : (const guint32 *) vyre_megakernel_spv,
         runtime->parallel ? sizeof vyre_megakernel_parallel_spv
                           : sizeof vyre_megakernel_spv,
-        constants, G_N_ELEMENTS (constants), sizeof (VyreLaunchConstants), TRUE,
-        "vyre megakernel", &ns, error);
-    ok = pipeline != NULL &&
-         vyre_kernel_first_launch (runtime, pipeline, &ns, error);
-    if (!ok)
-      g_clear_pointer (&pipeline, vyre_pipeline_free);
+        features, "vyre megakernel", &times, error);
+    ok = pipeline != NULL;
     g_mutex_lock (&runtime->lock);
     kernel->pipeline = pipeline;
-    runtime->kernel_compile_ns += ns;
+    runtime->kernel_compile_ns += times.ns;
     vyre_runtime_unlock (runtime);
-    g_info ("kernel with features %u compiled in %.0f ms", features, ns / 1e6);
+    if (ok)
+      g_info ("kernel with features %u compiled%s in %.0f ms", features,
+          times.cached ? " from the cache" : "", times.ns / 1e6);
   }
   g_mutex_unlock (&runtime->compile_lock);
   return ok ? kernel : NULL;
@@ -79,16 +48,11 @@ vyre_runtime_need_builtins (VyreRuntime *runtime, GError **error)
 {
   g_mutex_lock (&runtime->compile_lock);
   if (runtime->builtins == NULL) {
-    guint32 constants[] = { runtime->lanes };
-    guint64 ns = 0;
-    VyrePipeline *pipeline =
-        vyre_pipeline_new (runtime->device, (const guint32 *) vyre_builtins_spv,
-            sizeof vyre_builtins_spv, constants, G_N_ELEMENTS (constants),
-            sizeof (VyreLaunchConstants), TRUE, "vyre builtins", &ns, error);
+    VyrePipelineTimes times;
+    VyrePipeline *pipeline = vyre_runtime_build_pipeline (runtime,
+        (const guint32 *) vyre_builtins_spv, sizeof vyre_builtins_spv, 0,
+        "vyre builtins", &times, error);
 
-    if (pipeline != NULL &&
-        !vyre_kernel_first_launch (runtime, pipeline, &ns, error))
-      g_clear_pointer (&pipeline, vyre_pipeline_free);
     if (pipeline != NULL) {
       VyreKernel *kernel = g_new0 (VyreKernel, 1);
 
@@ -98,9 +62,10 @@ vyre_runtime_need_builtins (VyreRuntime *runtime, GError **error)
       g_mutex_lock (&runtime->lock);
       g_ptr_array_add (runtime->compiled, kernel);
       runtime->builtins = kernel;
-      runtime->kernel_compile_ns += ns;
+      runtime->kernel_compile_ns += times.ns;
       vyre_runtime_unlock (runtime);
-      g_info ("kernel for builtins compiled in %.0f ms", ns / 1e6);
+      g_info ("kernel for builtins compiled%s in %.0f ms",
+          times.cached ? " from the cache" : "", times.ns / 1e6);
     }
   }
   VyreKernel *kernel = runtime->builtins;

@@ -60,7 +60,7 @@ ask_device (VyreDevice *device, Answer *result, GError **error)
     goto done;
 
   pipeline = vyre_pipeline_new (device, (const guint32 *) vyre_probe_spv,
-      sizeof vyre_probe_spv, &lanes, 1, sizeof (ProbeConstants), TRUE,
+      sizeof vyre_probe_spv, &lanes, 1, sizeof (ProbeConstants), TRUE, NULL,
       "vyre probe", NULL, error);
   if (pipeline == NULL)
     goto done;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Compiled programs on disk: a file for each, named by its key.
+/* Compiled programs on disk, and what drivers made of them: a file for each,
+ * named by its key.
  *
  * What is read is given to a driver, so it must be what was stored: the folder
  * and the files must be the user's own and writable by nobody else, and a
@@ -78,6 +79,7 @@ vyre_jit_key_spirv (const VyreLowered *lowered, const VyreJitOptions *options,
   put_u32 (bytes, GLSLANG_VERSION_MINOR);
   put_u32 (bytes, GLSLANG_VERSION_PATCH);
   put_u32 (bytes, options->max_passes);
+  put_u32 (bytes, options->lanes);
   put_u32 (bytes, options->unroll);
   put_u32 (bytes, options->checked_only ? 1 : 0);
   for (guint i = 0; i < 3; i++)
@@ -95,14 +97,19 @@ vyre_jit_key_spirv (const VyreLowered *lowered, const VyreJitOptions *options,
 }
 
 void
-vyre_jit_key_pipeline (const VyreJitKey *spirv, const guint8 *device_uuid,
-    guint32 driver_version, VyreJitKey *key)
+vyre_jit_key_pipeline (const guint32 *spirv, gsize spirv_bytes,
+    const guint32 *constants, guint n, gconstpointer driver, gsize driver_bytes,
+    VyreJitKey *key)
 {
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
+  guint8 module[32];
 
-  g_byte_array_append (bytes, spirv->digest, sizeof spirv->digest);
-  g_byte_array_append (bytes, device_uuid, 16);
-  put_u32 (bytes, driver_version);
+  vyre_blake3 (spirv, spirv_bytes, module);
+  g_byte_array_append (bytes, module, sizeof module);
+  put_u32 (bytes, n);
+  for (guint i = 0; i < n; i++)
+    put_u32 (bytes, constants[i]);
+  g_byte_array_append (bytes, driver, (guint) driver_bytes);
   vyre_blake3 (bytes->data, bytes->len, key->digest);
 }
 
@@ -293,6 +300,15 @@ vyre_jit_cache_load (
     unlinkat (cache->folder, name, 0);
   close (fd);
   return content;
+}
+
+void
+vyre_jit_cache_remove (
+    VyreJitCache *cache, VyreJitCacheKind kind, const VyreJitKey *key)
+{
+  g_autofree char *name = file_name (kind, key);
+
+  unlinkat (cache->folder, name, 0);
 }
 
 /* --- making room ------------------------------------------------------------------ */

@@ -34,6 +34,7 @@ vyre_jit_effects (const VyreJitInst *inst, VyreJitSet *reads)
     case VYRE_I_ELSE:
     case VYRE_I_ENDIF:
     case VYRE_I_RETURN:
+    case VYRE_I_BARRIER:
       return VYRE_JIT_NO_SLOT;
     case VYRE_I_IF:
     case VYRE_I_TRAP:
@@ -90,8 +91,8 @@ vyre_jit_effects (const VyreJitInst *inst, VyreJitSet *reads)
 
 /* --- which values are needed ------------------------------------------------- */
 
-static void
-set_unite (VyreJitSet *set, const VyreJitSet *other)
+void
+vyre_jit_set_unite (VyreJitSet *set, const VyreJitSet *other)
 {
   for (guint i = 0; i < G_N_ELEMENTS (set->w); i++)
     set->w[i] |= other->w[i];
@@ -122,7 +123,7 @@ live_after (const VyreJitCode *code, guint32 at, const VyreJitInst *inst)
     default:
       break;
   }
-  set_unite (&live, &code->live[at + 1]);
+  vyre_jit_set_unite (&live, &code->live[at + 1]);
   return live;
 }
 
@@ -141,7 +142,7 @@ find_live (VyreJitCode *code)
 
       if (written != VYRE_JIT_NO_SLOT)
         live.w[written / 64] &= ~((guint64) 1 << written % 64);
-      set_unite (&live, &reads);
+      vyre_jit_set_unite (&live, &reads);
       for (guint i = 0; i < G_N_ELEMENTS (live.w); i++)
         changed |= live.w[i] != code->live[at].w[i];
       code->live[at] = live;
@@ -165,6 +166,44 @@ void
 vyre_jit_code_clear (VyreJitCode *code)
 {
   g_clear_pointer (&code->live, g_free);
+}
+
+/* --- what code uses ----------------------------------------------------------- */
+
+static void
+use_elements (VyreJitUses *uses, guint binding, guint stride)
+{
+  uses->bindings |= (guint64) 1 << binding;
+  uses->strides[binding] |= 1 << stride;
+}
+
+void
+vyre_jit_uses (
+    const VyreJitCode *code, guint32 from, guint32 to, VyreJitUses *uses)
+{
+  *uses = (VyreJitUses){ 0 };
+  for (guint32 at = from; at < to; at++) {
+    VyreJitInst inst = vyre_jit_inst (code, at);
+
+    switch (inst.op) {
+      case VYRE_I_SPECIAL:
+        uses->specials[inst.x] = TRUE;
+        break;
+      case VYRE_I_BUFLEN:
+      case VYRE_I_BYTELEN:
+        uses->bindings |= (guint64) 1 << inst.x;
+        break;
+      case VYRE_I_LOAD:
+      case VYRE_I_STORE:
+        use_elements (uses, VYRE_IM_BINDING (inst.x), VYRE_IM_STRIDE (inst.x));
+        break;
+      case VYRE_I_ATOMIC:
+        use_elements (uses, VYRE_IA_BINDING (inst.x), 2);
+        break;
+      default:
+        break;
+    }
+  }
 }
 
 /* --- ranges ----------------------------------------------------------------- */
@@ -209,9 +248,13 @@ vyre_jit_region (
       vyre_jit_set_add (&region->assigned, written);
     region->weight += weight_of (inst.op);
     region->loops |= inst.op == VYRE_I_LOOP;
-    region->kills |= inst.op == VYRE_I_RETURN || inst.op == VYRE_I_TRAP ||
-                     inst.op == VYRE_I_FAULT_IF || vyre_jit_may_fault (&inst);
+    region->barriers |= inst.op == VYRE_I_BARRIER;
+    region->faults |= inst.op == VYRE_I_TRAP || inst.op == VYRE_I_FAULT_IF ||
+                      vyre_jit_may_fault (&inst);
+    vyre_jit_set_unite (&region->read, &reads);
+    region->kills |= inst.op == VYRE_I_RETURN;
     region->effects |= inst.op == VYRE_I_STORE || inst.op == VYRE_I_ATOMIC;
   }
+  region->kills |= region->faults;
   region->effects |= region->kills;
 }

@@ -386,9 +386,8 @@ emit_if (VyreJitEmit *e, guint32 at, const VyreJitInst *inst)
 
 /* --- loops --------------------------------------------------------------------- */
 
-/* Passes that a range makes, or -1: not known, or very many. */
-static gint64
-passes_of (const VyreJitEmit *e, guint32 from, guint32 to)
+gint64
+vyre_jit_passes (const VyreJitEmit *e, guint32 from, guint32 to)
 {
   gint64 sum = 0;
 
@@ -399,7 +398,7 @@ passes_of (const VyreJitEmit *e, guint32 from, guint32 to)
     if (inst.op != VYRE_I_LOOP)
       continue;
     trip = e->found->trips[at];
-    inner = trip == 0 ? 0 : passes_of (e, at + 1, inst.x - 1);
+    inner = trip == 0 ? 0 : vyre_jit_passes (e, at + 1, inst.x - 1);
     if (trip < 0 || inner < 0)
       return -1;
     /* The pass that finds the end counts too. Both factors are below 2^33. */
@@ -411,12 +410,6 @@ passes_of (const VyreJitEmit *e, guint32 from, guint32 to)
     at = inst.x - 1;
   }
   return sum;
-}
-
-gint64
-vyre_jit_passes (const VyreJitEmit *e)
-{
-  return passes_of (e, 0, e->code->n);
 }
 
 typedef struct
@@ -589,7 +582,7 @@ emit_loop (VyreJitEmit *e, guint32 at, const VyreJitInst *inst)
                  !vyre_jit_set_has (&e->found->varying[at], loop.b);
   e->varying_loop |= !loop.uniform;
 
-  passes = passes_of (e, at, inst->x);
+  passes = vyre_jit_passes (e, at, inst->x);
   if (!e->paid && passes > 0 && passes <= PAID_PASSES) {
     vyre_jit_line (
         e, "if (!go_on (%" G_GINT64_FORMAT "u)) { return; }", passes);

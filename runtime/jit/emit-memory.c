@@ -94,7 +94,7 @@ static VyreJitValue
 load_each (VyreJitEmit *e, const Access *access)
 {
   VyreJitValue value =
-      vyre_jit_variable (e, VYRE_JIT_WORD, access->index.shared);
+      vyre_jit_variable (e, VYRE_JIT_WORD, access->index.shared && !e->group);
 
   for (guint k = 0; k < (value.shared ? 1 : e->unroll); k++) {
     g_autofree char *byte = byte_of (e, access, k);

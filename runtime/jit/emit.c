@@ -422,6 +422,32 @@ truth_template (guint op, const VyreJitValue operands[3])
   }
 }
 
+static gboolean
+is_known (const VyreJitValue *value)
+{
+  return value->form == VYRE_JIT_CONST || value->known;
+}
+
+static gboolean
+is_zero (const VyreJitValue *value)
+{
+  return value->form == VYRE_JIT_CONST && value->number == 0;
+}
+
+/* Can a driver find out what it is? Also what x & 0 is, and which of two known
+ * values. */
+static gboolean
+finds_out (const VyreJitInst *inst, const VyreJitValue operands[3])
+{
+  const VyreJitValue *a = &operands[0], *b = &operands[1], *c = &operands[2];
+
+  if (inst->op == VYRE_I_SELECT)
+    return is_known (a) && (is_known (b) || is_known (c));
+  return (is_known (a) && is_known (b) && is_known (c)) || is_zero (a) ||
+         (is_zero (b) && inst->op >= VYRE_I_ADD && inst->op <= VYRE_I_LOR &&
+             inst->op != VYRE_I_ADD && inst->op != VYRE_I_SUB);
+}
+
 /* Additions and multiplications are the device's. Where it sees that an operand
  * is 0, or that both are the same, it may forget about infinities, NaN and the
  * signs of zeros, so it must not see that: o is 0, which only we know. */
@@ -434,9 +460,11 @@ hide (VyreJitEmit *e, const VyreJitInst *inst, VyreJitValue operands[3])
   for (guint i = 0; i < 2; i++) {
     guint32 exponent = operands[i].number & 0x7f800000u;
     gboolean constant = operands[i].form == VYRE_JIT_CONST;
+    gboolean hidden =
+        constant ? exponent == 0 || exponent == 0x7f800000u : operands[i].known;
 
-    if (constant ? exponent == 0 || exponent == 0x7f800000u
-                 : i == 1 && vyre_jit_same (&operands[0], &operands[1]))
+    if (hidden ||
+        (!constant && i == 1 && vyre_jit_same (&operands[0], &operands[1])))
       operands[i] = define (
           e, i == 0 ? "$a ^ o" : "$b ^ o", FALSE, operands, operands[i].shared);
   }
@@ -479,6 +507,7 @@ compute (VyreJitEmit *e, const VyreJitInst *inst)
   else
     template = templates[inst->op].text;
   result = define (e, template, truth, operands, shared);
+  result.known = finds_out (inst, operands);
   if (e->fast) {
     note_affine (&result, inst->op, &operands[0], &operands[1]);
     note_guard (e, &result, inst->op, &operands[0], &operands[1]);

@@ -26,51 +26,11 @@ typedef struct
   const guint32 *size;
   guint32 group; /* invocations of a workgroup */
   gboolean line; /* the workgroup is one along x */
-  gboolean specials[VYRE_SPECIALS]; /* used */
-  guint64 bindings; /* used, by number */
-  guint8 strides[VYRE_MAX_BINDINGS]; /* by bit: counted in elements of 2^n */
+  VyreJitUses uses;
   guint weight;
 } Generator;
 
-/* --- what the program uses --------------------------------------------------- */
-
-static void
-use_elements (Generator *g, guint binding, guint stride)
-{
-  g->bindings |= (guint64) 1 << binding;
-  g->strides[binding] |= 1 << stride;
-}
-
-static void
-scan (Generator *g)
-{
-  VyreJitRegion all;
-
-  for (guint32 at = 0; at < g->code.n; at++) {
-    VyreJitInst inst = vyre_jit_inst (&g->code, at);
-
-    switch (inst.op) {
-      case VYRE_I_SPECIAL:
-        g->specials[inst.x] = TRUE;
-        break;
-      case VYRE_I_BUFLEN:
-      case VYRE_I_BYTELEN:
-        g->bindings |= (guint64) 1 << inst.x;
-        break;
-      case VYRE_I_LOAD:
-      case VYRE_I_STORE:
-        use_elements (g, VYRE_IM_BINDING (inst.x), VYRE_IM_STRIDE (inst.x));
-        break;
-      case VYRE_I_ATOMIC:
-        use_elements (g, VYRE_IA_BINDING (inst.x), 2);
-        break;
-      default:
-        break;
-    }
-  }
-  vyre_jit_region (&g->code, 0, g->code.n, &all);
-  g->weight = all.weight;
-}
+/* --- what is not compiled ------------------------------------------------------ */
 
 /* NEXT may count in other registers than its LOOP compares, for all that the
  * verifier says; lowering never has it so. */
@@ -99,17 +59,12 @@ check_loops (const VyreLowered *lowered, GError **error)
 static gboolean
 generator_init (Generator *g, const VyreLowered *lowered, GError **error)
 {
+  VyreJitRegion all;
   guint64 group;
 
   memset (g, 0, sizeof *g);
   g->size = lowered->program->workgroup_size;
   group = (guint64) g->size[0] * g->size[1];
-  if (lowered->grouped) {
-    g_set_error_literal (error, VYRE_JIT_ERROR, VYRE_JIT_ERROR_UNSUPPORTED,
-        "programs with barriers, workgroup memory or subgroup operations are "
-        "not compiled");
-    return FALSE;
-  }
   if (lowered->n_instructions > MAX_INSTRUCTIONS ||
       lowered->n_spills > VYRE_JIT_MAX_SPILLS) {
     g_set_error (error, VYRE_JIT_ERROR, VYRE_JIT_ERROR_UNSUPPORTED,
@@ -133,7 +88,9 @@ generator_init (Generator *g, const VyreLowered *lowered, GError **error)
   vyre_jit_code_init (&g->code, lowered);
   g->found.varying = g_new0 (VyreJitSet, g->code.n);
   g->found.trips = g_new0 (gint64, g->code.n);
-  scan (g);
+  vyre_jit_uses (&g->code, 0, g->code.n, &g->uses);
+  vyre_jit_region (&g->code, 0, g->code.n, &all);
+  g->weight = all.weight;
   return TRUE;
 }
 
@@ -162,9 +119,9 @@ locate (VyreJitEmit *e, const Generator *g)
   gboolean grid = FALSE, local = FALSE;
 
   for (guint which = 0; which < VYRE_SPECIALS; which++) {
-    grid |= g->specials[which] && which < VYRE_SPECIAL_LOCAL_ID;
-    local |= g->specials[which] && (which < VYRE_SPECIAL_WORKGROUP_ID ||
-                                       which >= VYRE_SPECIAL_LOCAL_ID);
+    grid |= g->uses.specials[which] && which < VYRE_SPECIAL_LOCAL_ID;
+    local |= g->uses.specials[which] && (which < VYRE_SPECIAL_WORKGROUP_ID ||
+                                            which >= VYRE_SPECIAL_LOCAL_ID);
   }
   for (guint k = 0; k < e->unroll; k++) {
     vyre_jit_line (e, "const uint i%u = first + %uu * LANES + lane;", k, k);
@@ -191,7 +148,7 @@ locate (VyreJitEmit *e, const Generator *g)
     char axis = "xyz"[which % 3];
 
     e->specials[which] = special_constant (g, which);
-    if (!g->specials[which] || e->specials[which].form == VYRE_JIT_CONST)
+    if (!g->uses.specials[which] || e->specials[which].form == VYRE_JIT_CONST)
       continue;
     e->specials[which] = vyre_jit_variable (e, VYRE_JIT_WORD, FALSE);
     for (guint k = 0; k < e->unroll; k++) {
@@ -229,7 +186,7 @@ locate_in_line (VyreJitEmit *e, const Generator *g)
        which += 3) {
     gboolean local = which >= VYRE_SPECIAL_LOCAL_ID;
 
-    if (!g->specials[which] || (local && g->group == 1))
+    if (!g->uses.specials[which] || (local && g->group == 1))
       continue;
     e->specials[which] = vyre_jit_variable (e, VYRE_JIT_WORD, FALSE);
     for (guint k = 0; k < e->unroll; k++)
@@ -294,42 +251,42 @@ choose_unroll (const Generator *g, const VyreJitEmit *e)
   return unroll;
 }
 
-static gboolean
-check_passes (const VyreJitEmit *e, const VyreJitOptions *options,
-    guint32 *passes, GError **error)
+gboolean
+vyre_jit_check_passes (
+    gint64 passes, const VyreJitOptions *options, GError **error)
 {
-  gint64 made = vyre_jit_passes (e);
-
-  *passes = made < 0 ? G_MAXUINT32 : (guint32) made;
-  if (options->max_passes == 0 || (made >= 0 && made <= options->max_passes))
+  if (options->max_passes == 0 ||
+      (passes >= 0 && passes <= options->max_passes))
     return TRUE;
-  if (made < 0)
+  if (passes < 0)
     g_set_error_literal (error, VYRE_JIT_ERROR, VYRE_JIT_ERROR_UNSUPPORTED,
         "the program has loops without a constant number of passes, or with "
         "very many, and the device cuts long loops short; it is not compiled "
         "for it");
   else
     g_set_error (error, VYRE_JIT_ERROR, VYRE_JIT_ERROR_UNSUPPORTED,
-        "the program's loops make %u passes and the device cuts loops short "
-        "after %u; it is not compiled for it",
-        *passes, options->max_passes);
+        "the program's loops make %" G_GINT64_FORMAT
+        " passes and the device cuts loops short after %u; it is not compiled "
+        "for it",
+        passes, options->max_passes);
   return FALSE;
 }
 
 /* --- the text ---------------------------------------------------------------------- */
 
-static void
-declare_bindings (GString *text, const Generator *g)
+void
+vyre_jit_declare_bindings (GString *text, const VyreJitUses *uses)
 {
+  g_string_append (text, "  const uint o = tile_count == 0u ? 1u : 0u;\n");
   for (guint b = 0; b < VYRE_MAX_BINDINGS; b++) {
-    if ((g->bindings >> b & 1) == 0)
+    if ((uses->bindings >> b & 1) == 0)
       continue;
     g_string_append_printf (text, "  const uvec4 b%u = bindings[%u];\n", b, b);
-    if (g->strides[b] != 0)
+    if (uses->strides[b] != 0)
       g_string_append_printf (
           text, "  const uint64_t a%u = packUint2x32 (b%u.xy);\n", b, b);
     for (guint stride = 0; stride < 8; stride++)
-      if ((g->strides[b] >> stride & 1) != 0)
+      if ((uses->strides[b] >> stride & 1) != 0)
         g_string_append_printf (text, "  const uint n%u_%u = b%u.z >> %uu;\n",
             b, stride, b, stride);
   }
@@ -381,13 +338,13 @@ assemble (const Generator *g, const VyreJitEmit *checked,
   g_string_append_printf (text,
       "const uint COMPILED_UNROLL = %uu;\n"
       "const uint COMPILED_PASSES = %uu;\n"
+      "const uint COMPILED_GROUP = 0u;\n"
       "void\n"
       "compiled_batch (uint first)\n"
       "{\n"
-      "  const uint total = tile_count * %uu;\n"
-      "  const uint o = tile_count == 0u ? 1u : 0u;\n",
+      "  const uint total = tile_count * %uu;\n",
       checked->unroll, passes, g->group);
-  declare_bindings (text, g);
+  vyre_jit_declare_bindings (text, &g->uses);
   g_string_append_printf (
       text, "  steps_done += %uu;\n", g->code.n * checked->unroll);
   if (unchecked != NULL)
@@ -401,7 +358,7 @@ assemble (const Generator *g, const VyreJitEmit *checked,
 static gboolean
 run_unchecked (VyreJitEmit *e, Generator *g, guint unroll)
 {
-  if (!g->line || !g->specials[VYRE_SPECIAL_INVOCATION_ID])
+  if (!g->line || !g->uses.specials[VYRE_SPECIAL_INVOCATION_ID])
     return FALSE;
   run (e, g, unroll, TRUE, unroll % 4 == 0);
   if (e->vectors && (e->n_strided > 0 || e->n_vectors == 0))
@@ -418,7 +375,7 @@ vyre_jit_generate (
   g_autofree VyreJitEmit *unchecked = g_new0 (VyreJitEmit, 1);
   Generator g;
   guint unroll;
-  guint32 passes;
+  gint64 passes;
   gboolean has_unchecked;
 
   g_return_val_if_fail (options->unroll <= VYRE_JIT_MAX_UNROLL &&
@@ -426,8 +383,13 @@ vyre_jit_generate (
       NULL);
   if (!generator_init (&g, lowered, error))
     return NULL;
+  if (lowered->grouped) {
+    source = vyre_jit_generate_group (&g.code, &g.found, options, error);
+    goto done;
+  }
   run (checked, &g, 1, FALSE, FALSE);
-  if (!check_passes (checked, options, &passes, error))
+  passes = vyre_jit_passes (checked, 0, g.code.n);
+  if (!vyre_jit_check_passes (passes, options, error))
     goto done;
   unroll = options->unroll != 0 && !checked->varying_loop
                ? options->unroll
@@ -443,10 +405,10 @@ vyre_jit_generate (
     run (checked, &g, unroll, FALSE, FALSE);
   }
   source = g_new0 (VyreJitSource, 1);
-  source->text =
-      assemble (&g, checked, has_unchecked ? unchecked : NULL, passes);
+  source->text = assemble (&g, checked, has_unchecked ? unchecked : NULL,
+      passes < 0 ? G_MAXUINT32 : (guint32) passes);
   source->unroll = unroll;
-  source->passes = passes;
+  source->passes = passes < 0 ? G_MAXUINT32 : (guint32) passes;
   source->unchecked = has_unchecked;
   source->vectors = has_unchecked && unchecked->vectors;
 

@@ -66,8 +66,18 @@ typedef struct
   guint weight; /* of one pass, in simple operations */
   gboolean loops;
   gboolean kills; /* may end invocations */
+  gboolean faults; /* may end them with a fault */
   gboolean effects; /* stores, atomics, or kills */
+  gboolean barriers;
+  VyreJitSet read;
 } VyreJitRegion;
+
+typedef struct
+{
+  gboolean specials[VYRE_SPECIALS];
+  guint64 bindings; /* by number */
+  guint8 strides[VYRE_MAX_BINDINGS]; /* by bit: counted in elements of 2^n */
+} VyreJitUses;
 
 #define VYRE_JIT_NO_SLOT G_MAXUINT
 
@@ -81,6 +91,10 @@ G_GNUC_INTERNAL guint vyre_jit_effects (
     const VyreJitInst *inst, VyreJitSet *reads);
 G_GNUC_INTERNAL void vyre_jit_region (
     const VyreJitCode *code, guint32 from, guint32 to, VyreJitRegion *region);
+G_GNUC_INTERNAL void vyre_jit_uses (
+    const VyreJitCode *code, guint32 from, guint32 to, VyreJitUses *uses);
+G_GNUC_INTERNAL void vyre_jit_set_unite (
+    VyreJitSet *set, const VyreJitSet *other);
 /* A signed division whose operands may be those that fault. */
 G_GNUC_INTERNAL gboolean vyre_jit_may_fault (const VyreJitInst *inst);
 
@@ -97,7 +111,9 @@ typedef struct
 {
   VyreJitForm form;
   guint32 number; /* the constant, or the variable's number */
-  gboolean shared; /* the same for all K invocations: one variable */
+  /* The same for all K invocations, or for the workgroup where it is compiled
+   * as one: a single variable. */
+  gboolean shared;
   /* scale * invocation_id.x + offset without wrapping, if scale is not 0. Only
    * in the version without checks. */
   guint32 scale, offset;
@@ -106,6 +122,7 @@ typedef struct
   /* BOOL: true (or false, if guard_false) where all these assumptions hold. */
   guint64 guard;
   gboolean guard_false;
+  gboolean known; /* the driver can compute it, from constants */
 } VyreJitValue;
 
 /* Which of the K invocations execute. */
@@ -159,6 +176,7 @@ typedef struct
   guint unroll;
   gboolean fast; /* the version without checks */
   gboolean vectors; /* in it, a lane has four neighbouring invocations */
+  gboolean group; /* a workgroup at a time (group.c) */
 
   GString *text;
   guint indent;
@@ -218,7 +236,19 @@ G_GNUC_INTERNAL void vyre_jit_kill (VyreJitEmit *e,
     const VyreJitValue *condition, guint code, const VyreJitValue *address,
     guint32 tag);
 G_GNUC_INTERNAL void vyre_jit_range (VyreJitEmit *e, guint32 from, guint32 to);
-/* Loop passes of the whole code, or -1: not known, or very many. */
-G_GNUC_INTERNAL gint64 vyre_jit_passes (const VyreJitEmit *e);
+/* Loop passes of a range, or -1: not known, or very many. */
+G_GNUC_INTERNAL gint64 vyre_jit_passes (
+    const VyreJitEmit *e, guint32 from, guint32 to);
+
+/* --- generate.c and group.c ------------------------------------------------ */
+
+/* passes: -1 for not known. */
+G_GNUC_INTERNAL gboolean vyre_jit_check_passes (
+    gint64 passes, const VyreJitOptions *options, GError **error);
+G_GNUC_INTERNAL void vyre_jit_declare_bindings (
+    GString *text, const VyreJitUses *uses);
+/* The text for a grouped program. */
+G_GNUC_INTERNAL VyreJitSource *vyre_jit_generate_group (const VyreJitCode *code,
+    VyreJitFindings *found, const VyreJitOptions *options, GError **error);
 
 G_END_DECLS

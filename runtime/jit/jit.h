@@ -15,11 +15,14 @@ G_BEGIN_DECLS
  *
  *   const uint COMPILED_UNROLL = K;
  *   const uint COMPILED_PASSES = P;
+ *   const uint COMPILED_GROUP = G;
  *   void compiled_batch (uint first);
  *
  * compiled_batch() runs the K * LANES invocations from first on, counted from
  * the first one of the tile, K on each lane; those behind the tile's end do
- * not run. Which lane runs which of them is not fixed. P is the number of loop
+ * not run. Which lane runs which of them is not fixed. If G is not 0, a call
+ * runs a workgroup of G invocations instead, the one that begins with first,
+ * with its barriers. P is the number of loop
  * passes that a call makes at most, or 0xffffffff where that is not known.
  *
  * No function here keeps state between calls but the compiler's own, set up
@@ -40,7 +43,7 @@ typedef enum
 #define VYRE_JIT_MARK "VYRE_COMPILED_PROGRAM"
 
 /* Goes up with every change of generated text or of the compiler's options. */
-#define VYRE_JIT_GENERATOR 1
+#define VYRE_JIT_GENERATOR 2
 
 typedef struct
 {
@@ -48,6 +51,8 @@ typedef struct
    * them; 0: any number. Otherwise programs are refused whose loops are not
    * known to stay below. */
   guint32 max_passes;
+  /* Lanes of the device, for counting passes; 0: as if it had one. */
+  guint32 lanes;
   /* Invocations of a lane: 0, or 1, 2, 4 or 8 to overrule the choice. */
   guint unroll;
   /* Leave out the version without checks for batches that lie inside their
@@ -70,8 +75,9 @@ VYRE_API void vyre_jit_source_free (VyreJitSource *source);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VyreJitSource, vyre_jit_source_free)
 
 /* The text for verified code. No name of the program is looked at. Refused
- * with VYRE_JIT_ERROR_UNSUPPORTED: grouped programs, and very large ones. The
- * same code and options give the same text. */
+ * with VYRE_JIT_ERROR_UNSUPPORTED: barriers under what may differ between the
+ * invocations of a workgroup, loops that a device would cut short, and very
+ * large programs. The same code and options give the same text. */
 VYRE_API VyreJitSource *vyre_jit_generate (
     const VyreLowered *lowered, const VyreJitOptions *options, GError **error);
 
@@ -105,9 +111,12 @@ typedef struct
  * generator. */
 VYRE_API void vyre_jit_key_spirv (const VyreLowered *lowered,
     const VyreJitOptions *options, const char *frame, VyreJitKey *key);
-/* device_uuid: 16 bytes. spirv is the key of the module. */
-VYRE_API void vyre_jit_key_pipeline (const VyreJitKey *spirv,
-    const guint8 *device_uuid, guint32 driver_version, VyreJitKey *key);
+/* Everything that shapes a driver's code for a module: it and its n
+ * specialisation constants, the device and the driver. driver is what tells
+ * these apart, as bytes. */
+VYRE_API void vyre_jit_key_pipeline (const guint32 *spirv, gsize spirv_bytes,
+    const guint32 *constants, guint n, gconstpointer driver, gsize driver_bytes,
+    VyreJitKey *key);
 
 /* folder %NULL: jit in $VYRE_CACHE_DIR, else in vyre in the user's cache
  * folder. It is made with mode 0700; one that is not the user's own, or that
@@ -126,6 +135,9 @@ VYRE_API GBytes *vyre_jit_cache_load (
 VYRE_API gboolean vyre_jit_cache_store (VyreJitCache *cache,
     VyreJitCacheKind kind, const VyreJitKey *key, GBytes *content,
     GError **error);
+/* For what can be read and is of no use all the same. */
+VYRE_API void vyre_jit_cache_remove (
+    VyreJitCache *cache, VyreJitCacheKind kind, const VyreJitKey *key);
 
 typedef struct
 {

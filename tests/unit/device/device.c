@@ -81,9 +81,9 @@ doubler (VyreDevice *device, guint local_size)
   const guint32 constants[] = { local_size, FACTOR };
   g_autoptr (GError) error = NULL;
   guint64 ns = 0;
-  VyrePipeline *pipeline =
-      vyre_pipeline_new (device, double_comp, sizeof double_comp, constants,
-          G_N_ELEMENTS (constants), sizeof (Push), TRUE, "double", &ns, &error);
+  VyrePipeline *pipeline = vyre_pipeline_new (device, double_comp,
+      sizeof double_comp, constants, G_N_ELEMENTS (constants), sizeof (Push),
+      TRUE, NULL, "double", &ns, &error);
 
   g_assert_no_error (error);
   g_assert_nonnull (pipeline);
@@ -662,12 +662,12 @@ test_refused (VyreDevice *device)
   Push push = { 0 };
 
   g_assert_null (vyre_pipeline_new (device, garbage, sizeof garbage, NULL, 0, 0,
-      FALSE, "garbage", NULL, &error));
+      FALSE, NULL, "garbage", NULL, &error));
   g_assert_error (error, VYRE_DEVICE_ERROR, VYRE_DEVICE_ERROR_FAILED);
   g_assert_nonnull (strstr (error->message, "garbage"));
   g_clear_error (&error);
   g_assert_null (vyre_pipeline_new (device, double_comp, sizeof double_comp,
-      NULL, 0, 1 << 20, FALSE, "pushy", NULL, &error));
+      NULL, 0, 1 << 20, FALSE, NULL, "pushy", NULL, &error));
   g_assert_error (error, VYRE_DEVICE_ERROR, VYRE_DEVICE_ERROR_FAILED);
   assert_names_number (error, 1 << 20);
   g_clear_error (&error);

@@ -11,10 +11,13 @@
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #extension GL_KHR_memory_scope_semantics : require
 #extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_vote : require
+#extension GL_EXT_control_flow_attributes : require
 #pragma use_vulkan_memory_model
 
 #include "ring/words.h"
 #include "lower/isa.h"
+#include "engine/launch.h"
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint LANES = 32;
@@ -41,6 +44,8 @@ layout(push_constant, scalar) uniform Push
   uint max_passes; /* of a workgroup; 0: no limit */
   uint groups;     /* of the hardware */
   uint group_size;
+  uint area_bytes; /* of a workgroup of the hardware */
+  uint64_t areas;
 } push;
 
 shared uvec4 bindings[VYRE_MAX_BINDINGS];
@@ -49,6 +54,7 @@ uint lane;
 uint tile_first, tile_count;
 uvec3 grid;
 uint fault_code, fault_address, fault_tag;
+uint64_t area_address;
 uint steps_done;
 uint passes_made;
 
@@ -66,6 +72,8 @@ main ()
 {
   Words run = Words (push.run);
   lane = gl_LocalInvocationID.x;
+  area_address = push.areas +
+      uint64_t (gl_WorkGroupID.x) * uint64_t (push.area_bytes);
   tile_first = push.tile_first;
   tile_count = push.tile_count;
   grid = push.grid;
@@ -76,12 +84,16 @@ main ()
   passes_made = 0u;
   for (uint k = lane; k < push.n_bindings; k += LANES) {
     uint at = RUN_BINDING0 + 4u * k;
-    bindings[k] = uvec4 (run.w[at], run.w[at + 1u], run.w[at + 2u],
+    uvec4 binding = uvec4 (run.w[at], run.w[at + 1u], run.w[at + 2u],
         run.w[at + 3u]);
+    if (binding.y == VYRE_B_SHARED)
+      binding.xy = unpackUint2x32 (area_address +
+          uint64_t (VYRE_S_HEADER_WORDS * 4u + binding.x));
+    bindings[k] = binding;
   }
   barrier ();
 
-  uint batch = COMPILED_UNROLL * LANES;
+  uint batch = COMPILED_GROUP != 0u ? COMPILED_GROUP : COMPILED_UNROLL * LANES;
   uint total = push.tile_count * push.group_size;
   for (uint first = gl_WorkGroupID.x * batch; first < total;
        first += push.groups * batch)

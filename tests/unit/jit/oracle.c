@@ -64,6 +64,8 @@ run_reference (const VyreProgram *program, const JitComparison *how,
   for (guint i = 0; i < buffers->len; i++) {
     GByteArray *bytes = buffers->pdata[i];
 
+    if (vyre_buffer_role (&program->buffers[i]) == VYRE_ROLE_WORKGROUP)
+      continue;
     g_ptr_array_add (inputs, g_bytes_new (bytes->data, bytes->len));
   }
   if (vyre_reference_run (program, &options, (GBytes **) inputs->pdata,

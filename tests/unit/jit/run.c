@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "run.h"
 
+#include "ring/words.h"
+
 #include <string.h>
 
 #include "frame.comp.h"
@@ -21,7 +23,8 @@ typedef struct
   guint32 max_passes;
   guint32 groups;
   guint32 group_size;
-  guint32 padding;
+  guint32 area_bytes;
+  guint64 areas;
 } Push;
 
 const char *const jit_frame = vyre_test_frame_text;
@@ -77,7 +80,7 @@ make_pipeline (const VyreJitSource *source)
   spent.compile_ns += now_ns () - start;
   pipeline = vyre_pipeline_new (device, g_bytes_get_data (spirv, NULL),
       g_bytes_get_size (spirv), constants, G_N_ELEMENTS (constants),
-      sizeof (Push), TRUE, "jit test", &pipeline_ns, &error);
+      sizeof (Push), TRUE, NULL, "jit test", &pipeline_ns, &error);
   if (pipeline == NULL)
     g_error ("%s", error->message);
   spent.pipeline_ns += pipeline_ns;
@@ -149,12 +152,58 @@ place_buffers (const VyreLowered *lowered, GByteArray **buffers, gsize misalign,
   gsize at = WORDS * 4 + SLACK;
 
   for (guint i = 0; i < lowered->program->n_buffers; i++) {
-    if (lowered->buffers[i].binding < 0 || buffers[i] == NULL)
+    if (lowered->buffers[i].binding < 0 || buffers[i] == NULL ||
+        lowered->program->buffers[i].access == VYRE_ACCESS_WORKGROUP)
       continue;
     places[i] = at + misalign;
     at += (buffers[i]->len + 2 * SLACK + SLACK - 1) / SLACK * SLACK;
   }
   return at + SLACK;
+}
+
+/* What a workgroup of the hardware needs besides: its frame's words, workgroup
+ * memory, and what lives across barriers. */
+static guint32
+area_bytes (const VyreLowered *lowered, guint lanes)
+{
+  const guint32 *size = lowered->program->workgroup_size;
+  guint32 group = size[0] * size[1] * size[2];
+  guint32 turns = (group + lanes - 1) / lanes;
+
+  if (!lowered->grouped)
+    return 0;
+  return 4 *
+         (VYRE_S_HEADER_WORDS + lowered->shared_words +
+             turns * lanes *
+                 (VYRE_S_LANE_ROWS + lowered->n_registers + lowered->n_spills));
+}
+
+static void
+fill_shared (const VyreLowered *lowered, guint32 *words)
+{
+  for (guint i = 0; i < lowered->program->n_buffers; i++) {
+    const VyreBuffer *buffer = &lowered->program->buffers[i];
+    guint32 *binding = words + BINDING0 + 4 * lowered->buffers[i].binding;
+    guint64 bytes = 0;
+
+    if (lowered->buffers[i].binding < 0 ||
+        buffer->access != VYRE_ACCESS_WORKGROUP)
+      continue;
+    vyre_type_static_size (buffer->element, buffer->count, &bytes);
+    binding[0] = lowered->buffers[i].shared_offset;
+    binding[1] = VYRE_B_SHARED;
+    binding[2] = (guint32) bytes;
+    binding[3] = (guint32) vyre_type_element_count (buffer->element, bytes);
+  }
+  if (lowered->has_exchange) {
+    const guint32 *size = lowered->program->workgroup_size;
+    guint32 *binding = words + BINDING0 + 4 * lowered->exchange_binding;
+
+    binding[0] = lowered->exchange_offset;
+    binding[1] = VYRE_B_SHARED;
+    binding[3] = size[0] * size[1] * size[2];
+    binding[2] = 4 * binding[3];
+  }
 }
 
 static void
@@ -165,6 +214,7 @@ fill_memory (VyreMemory *memory, const VyreLowered *lowered,
 
   memset (memory->map, CANARY, memory->size);
   memset (words, 0, WORDS * 4);
+  fill_shared (lowered, words);
   for (guint i = 0; i < lowered->program->n_buffers; i++) {
     guint32 *binding = words + BINDING0 + 4 * lowered->buffers[i].binding;
     guint64 address = memory->address + places[i];
@@ -231,6 +281,7 @@ jit_program_run (const JitProgram *program, const JitRunOptions *options,
   g_autoptr (GError) error = NULL;
   VyreMemory *memory =
       vyre_memory_new (device, bytes, VYRE_MEMORY_RING, "jit test", &error);
+  VyreMemory *areas = NULL;
   guint64 start = now_ns ();
   Push push = {
     .n_bindings = lowered->n_bindings,
@@ -238,9 +289,18 @@ jit_program_run (const JitProgram *program, const JitRunOptions *options,
     .max_passes = options->max_passes,
     .groups = GROUPS,
     .group_size = size[0] * size[1] * size[2],
+    .area_bytes =
+        area_bytes (lowered, vyre_device_get_info (device)->subgroup_size),
   };
 
   g_assert_no_error (error);
+  if (push.area_bytes > 0) {
+    areas = vyre_memory_new (device, (gsize) push.area_bytes * GROUPS + SLACK,
+        VYRE_MEMORY_RING, "jit test areas", &error);
+    g_assert_no_error (error);
+    memset (areas->map, CANARY, areas->size);
+    push.areas = areas->address;
+  }
   g_assert_cmpuint (memory->address % SLACK, ==, 0);
   fill_memory (memory, lowered, buffers, places);
   push.run = memory->address;
@@ -253,6 +313,10 @@ jit_program_run (const JitProgram *program, const JitRunOptions *options,
   }
   memcpy (result, memory->map, sizeof *result);
   read_memory (memory, lowered, buffers, places);
+  if (areas != NULL)
+    for (gsize i = areas->size - SLACK; i < areas->size; i++)
+      g_assert_cmpuint (areas->map[i], ==, CANARY);
   vyre_memory_free (memory);
+  vyre_memory_free (areas);
   spent.run_ns += now_ns () - start;
 }

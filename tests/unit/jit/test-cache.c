@@ -150,14 +150,20 @@ test_pipeline (Fixture *f, gconstpointer data)
   g_autoptr (GBytes) empty = g_bytes_new_static ("", 0);
   g_autoptr (GBytes) got = NULL;
   g_autoptr (GError) error = NULL;
-  guint8 uuid[16] = { 1, 2, 3 };
-  VyreJitKey spirv = key_of (1), keys[3];
+  guint32 words[] = { 1, 2, 3 }, constants[] = { 8, 7 };
+  guint8 driver[] = { 1, 2, 3 };
+  VyreJitKey keys[6];
 
-  vyre_jit_key_pipeline (&spirv, uuid, 7, &keys[0]);
-  vyre_jit_key_pipeline (&spirv, uuid, 8, &keys[1]);
-  uuid[15] = 1;
-  vyre_jit_key_pipeline (&spirv, uuid, 7, &keys[2]);
-  for (guint i = 0; i < 3; i++)
+  vyre_jit_key_pipeline (words, 12, constants, 2, driver, 3, &keys[0]);
+  vyre_jit_key_pipeline (words, 8, constants, 2, driver, 3, &keys[1]);
+  vyre_jit_key_pipeline (words, 12, constants, 1, driver, 3, &keys[2]);
+  driver[2] = 4;
+  vyre_jit_key_pipeline (words, 12, constants, 2, driver, 3, &keys[3]);
+  constants[1] = 6;
+  vyre_jit_key_pipeline (words, 12, constants, 2, driver, 3, &keys[4]);
+  words[2] = 4;
+  vyre_jit_key_pipeline (words, 12, constants, 2, driver, 3, &keys[5]);
+  for (guint i = 0; i < G_N_ELEMENTS (keys); i++)
     for (guint k = 0; k < i; k++)
       g_assert_cmpint (memcmp (&keys[i], &keys[k], sizeof keys[i]), !=, 0);
   g_assert_true (vyre_jit_cache_store (
@@ -168,6 +174,10 @@ test_pipeline (Fixture *f, gconstpointer data)
   g_assert_false (vyre_jit_cache_store (
       f->cache, VYRE_JIT_CACHE_PIPELINE, &keys[1], empty, &error));
   g_assert_error (error, VYRE_JIT_ERROR, VYRE_JIT_ERROR_CACHE);
+  vyre_jit_cache_remove (f->cache, VYRE_JIT_CACHE_PIPELINE, &keys[1]);
+  g_assert_cmpuint (count_files (f), ==, 1);
+  vyre_jit_cache_remove (f->cache, VYRE_JIT_CACHE_PIPELINE, &keys[0]);
+  g_assert_cmpuint (count_files (f), ==, 0);
 }
 
 /* Every byte counts; what is damaged goes, and can be stored anew. */
@@ -363,13 +373,17 @@ hammer (const char *folder, guint seed)
     guint n = (guint) g_rand_int_range (rand, 0, 4);
     g_autoptr (GBytes) content = module (1000 + 700 * n);
     g_autoptr (GBytes) got = NULL;
+    g_autoptr (GError) error = NULL;
     VyreJitKey key = key_of (n);
+    VyreJitCacheKind kind =
+        n % 2 == 0 ? VYRE_JIT_CACHE_SPIRV : VYRE_JIT_CACHE_PIPELINE;
 
     if (g_rand_boolean (rand)) {
-      store (cache, n, content);
+      vyre_jit_cache_store (cache, kind, &key, content, &error);
+      g_assert_no_error (error);
       continue;
     }
-    got = vyre_jit_cache_load (cache, VYRE_JIT_CACHE_SPIRV, &key);
+    got = vyre_jit_cache_load (cache, kind, &key);
     if (got != NULL && !g_bytes_equal (got, content))
       _exit (1);
   }

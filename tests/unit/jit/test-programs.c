@@ -140,6 +140,11 @@ static const Case cases[] = {
                          "    if n > 50 { output[i] = k; return; }\n  }\n"
                          "  output[i] = n + 100;\n}\n",
       TRUE, TRUE },
+  { "zeros that are computed",
+      TWO ("u32", "f32") "  let zero = f32(5 & u32(1.1754944e-38));\n"
+                         "  output[i] = reciprocal(zero * -inf) + "
+                         "f32(input[i] % 9);\n}\n",
+      TRUE, TRUE },
   { "histogram",
       "program workgroup(32);\nbuffer input: readonly u8[] @0;\n"
       "buffer counts: readwrite u32[16] @1;\nmain {\n"

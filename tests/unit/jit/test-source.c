@@ -90,8 +90,21 @@ test_grouped (void)
   g_autoptr (VyreLowered) lowered = jit_lower_text (
       PROGRAM ("out[local_id.x] = 1;\nbarrier;\nout[0] = in[0];\n"), 64);
 
+  g_autoptr (VyreJitSource) source = generate (lowered, &options);
+  g_autoptr (GString) body = g_string_new (NULL);
+  g_autofree char *text = NULL;
+  g_autoptr (VyreLowered) many = NULL;
+
   g_assert_true (lowered->grouped);
-  assert_refused (lowered, &options, "barriers");
+  g_assert_nonnull (strstr (source->text, "compiled_segment_1 ()"));
+  g_assert_null (strstr (source->text, "compiled_segment_2 ()"));
+  for (guint i = 0; i < 70; i++)
+    g_string_append_printf (body, "out[local_id.x] = %u;\nbarrier;\n", i);
+  text = g_strdup_printf ("program workgroup(16);\nbuffer out: readwrite u32[] "
+                          "@0;\nmain {\n%s}\n",
+      body->str);
+  many = jit_lower_text (text, 64);
+  assert_refused (many, &options, "between barriers");
 }
 
 static void
