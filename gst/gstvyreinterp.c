@@ -71,8 +71,8 @@
  * ## Kept buffers
  *
  * #GstVyreInterp:kept and the element message `vyre-kept`, which is posted at
- * EOS, when another program takes over and by #GstVyreInterp::post-kept, hold one field per kept buffer, named
- * like it, of type #GstBuffer. A value read while buffers are in flight may hold
+ * EOS, when another program takes over and by #GstVyreInterp::post-kept, hold
+ * one field per kept buffer, named like it, of type #GstBuffer. A value read while buffers are in flight may hold
  * a part of them; at EOS it holds them all. A flush starts kept buffers again
  * from the beginning. When a run fails and runs cannot overlap (see
  * #GstVyreInterp:async-depth), kept buffers hold what they held before it.

@@ -315,9 +315,10 @@ is_cancelled (uint base)
  * tenant whose TIME is before the CLOCK of its level. When all that wait are
  * beyond, the clock moves to a turn behind the first of them. A level that waits
  * while others above it run is owed a part of what they use, and comes first
- * as long as it is owed something; what it uses more than that it owes. All of it is in memory that outlives launches, or
- * short ones would begin with the same tenant again and again. Readings may be
- * a little old; what one turn gets too much the next ones get less.
+ * as long as it is owed something; what it uses more than that it owes. All of it
+ * is in memory that outlives launches, or short ones would begin with the same
+ * tenant again and again. Readings may be a little old; what one turn gets too
+ * much the next ones get less.
  */
 
 /* Who has had nothing to do for long may not make up for more than this. */

@@ -355,7 +355,8 @@ void vyre_window_note_idle (VyreWindow *window);
  * of another window which is not in flight if need be. */
 gboolean vyre_window_reserve (VyreWindow *window, GError **error);
 /* publish.c, lock held. Makes a slot for each tile of the window, to be
- * published by vyre_runtime_ring_bell() with so many windows in all. On error nothing has changed. */
+ * published by vyre_runtime_ring_bell() with so many windows in all. On error
+ * nothing has changed. */
 gboolean vyre_window_enqueue (VyreWindow *window, guint with, gint64 now,
     GError **error);
 void vyre_runtime_ring_bell (VyreRuntime *runtime);

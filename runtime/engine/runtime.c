@@ -410,8 +410,9 @@ vyre_runtime_unref (VyreRuntime *runtime)
   if (runtime == NULL)
     return;
   /* Windows that have ended are about to drop their references, and so are
-   * executables that are being compiled. Without them ours may be the last one, and the runtime ends in this call: a process
-   * that exits next must not leave a thread in the driver. */
+   * executables that are being compiled. Without them ours may be the last one,
+   * and the runtime ends in this call: a process that exits next must not leave
+   * a thread in the driver. */
   g_mutex_lock (&runtime->lock);
   while (runtime->n_releasing > 0 ||
          (runtime->n_compiling > 0 && g_atomic_int_get (&runtime->refs) <=
