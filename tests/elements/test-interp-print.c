@@ -242,6 +242,8 @@ assert_refused (GstElement *element, const char *part)
   if (strstr (error->message, part) == NULL)
     g_error ("\"%s\" is not in: %s", part, error->message);
   gst_element_set_state (element, GST_STATE_NULL);
+  /* What is left in it refers to the element. */
+  gst_bus_set_flushing (bus, TRUE);
   gst_object_unref (element);
 }
 

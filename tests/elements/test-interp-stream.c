@@ -416,6 +416,7 @@ test_stress (void)
   GValue depth = G_VALUE_INIT;
   GstCaps *caps = gst_caps_new_empty_simple ("application/octet-stream");
   GstBuffer *buffer = noise_buffer (333);
+  GstEvent *event = gst_event_new_reconfigure ();
   GstHarnessThread *threads[4];
   GstSegment segment;
   GThread *reader;
@@ -432,7 +433,7 @@ test_stress (void)
   threads[2] = gst_harness_stress_property_start_full (
       self->harness, "async-depth", &depth, 1000);
   threads[3] = gst_harness_stress_push_upstream_event_start_full (
-      self->harness, gst_event_new_reconfigure (), 500);
+      self->harness, event, 500);
   g_usleep (2 * G_USEC_PER_SEC);
   /* How often each came to turn depends on the machine; all must have. */
   for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
@@ -442,6 +443,7 @@ test_stress (void)
   g_value_unset (&depth);
   gst_caps_unref (caps);
   gst_buffer_unref (buffer);
+  gst_event_unref (event);
   interp_free (self);
 }
 
