@@ -538,6 +538,9 @@ serve (inout uint passes, inout uint idle)
     status = load_miss (code, which, passes);
   else
     status = run_slot (code, passes);
+  claim_steps = total_steps;
+  if (lane == 0u && status != VYRE_ST_REQUEUE)
+    charge (tenant, claim_steps);
   if (status == VYRE_ST_REQUEUE) {
     /* As if it had not been claimed. */
     if (lane == 0u)
@@ -548,7 +551,6 @@ serve (inout uint passes, inout uint idle)
     idle = 0u;
     if (which != NONE && lane == 0u)
       store_relaxed (ring, slot * VYRE_SLOT_WORDS + VYRE_A_IO, which);
-    claim_steps = total_steps;
     if (status == VYRE_ST_WAIT_IO)
       put_back (status);
     else

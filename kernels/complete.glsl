@@ -6,7 +6,6 @@
 void
 count_end (uint tenant_id)
 {
-  charge (tenant_id, claim_steps);
   add_relaxed (Words (tenant_table ()), VYRE_T_HELD + tenant_id, 0xffffffffu);
   add_relaxed (Words (launch.door), VYRE_DOOR_LAUNCH +
       launch.index * VYRE_LAUNCH_WORDS + VYRE_LAUNCH_ACTIVE, 0xffffffffu);

@@ -619,13 +619,17 @@ main ()
     } else {
       fuel -= min (passes, fuel);
     }
-    if (end != VYRE_ST_CLAIMED) {
+    leaving = leaving || fuel <= 2u * reserve;
+    bool ended = end != VYRE_ST_CLAIMED;
+    bool parting = ended || have_tile && (suspending || leaving);
+    /* Here alone, for the time that devices take to compile it. */
+    if (parting && lane == 0u)
+      charge (tenant, claim_steps);
+    if (ended) {
       complete (end, code, address, tag);
       have_tile = false;
       eager = true;
-    }
-    leaving = leaving || fuel <= 2u * reserve;
-    if (have_tile && (suspending || leaving)) {
+    } else if (parting) {
       /* The area stays with it. */
       suspend (area);
       area = NONE;
