@@ -42,9 +42,6 @@ uint pc; /* of a packed slot, the operation in hand */
 #include "claim.glsl"
 #include "complete.glsl"
 
-/* As in the megakernel. */
-#define TURN_PASSES 32u
-#define SCANS 5u
 /* No slot of the IO queue is free this often in a row: later. */
 #define IO_TRIES 4u
 #define LOG_TRIES 16u

@@ -11,6 +11,14 @@
  * whenever they have finished a tile.
  */
 
+/* Loop passes of one turn of the outer loop beside those that are counted where
+ * they are made: its own, those over the priority levels, and one each for the
+ * end of the loops that claim, interpret and read bindings, since devices that
+ * count passes also count the one that finds nothing left to do. */
+#define TURN_PASSES 32u
+/* Looks at all slots that one claim may take. */
+#define SCANS (PARALLEL ? 2u : 5u)
+
 uint seen_slot;
 
 bool have_ticket;

@@ -67,13 +67,6 @@ layout(constant_id = VYRE_SPEC_FEATURES) const uint KERNEL_FEATURES =
 #include "claim.glsl"
 #include "complete.glsl"
 
-/* Loop passes of one turn of the outer loop beside those that are counted where
- * they are made: its own, those over the priority levels, and one each for the
- * end of the loops that claim, interpret and read bindings, since devices that
- * count passes also count the one that finds nothing left to do. */
-#define TURN_PASSES 32u
-/* Looks at all slots that one claim may take. */
-#define SCANS (PARALLEL ? 2u : 5u)
 #define PC_ENDED 0xffffffffu
 #define PHASE_FRESH 0xffffffffu /* the workgroup has not begun */
 /* Looks at the host after which a tile leaves its workgroup to others, and to
