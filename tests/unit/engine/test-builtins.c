@@ -5,7 +5,7 @@
  * validation layer. */
 
 #include "engine/engine-private.h"
-#include "vir0/text.h"
+#include "programs.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>
@@ -472,13 +472,7 @@ static void
 test_fence_waits (void)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (VyreProgram) program =
-      vyre_program_parse (slow_text, strlen (slow_text), &error);
-  g_assert_no_error (error);
-  g_autoptr (VyreExecutable) executable =
-      vyre_executable_new (runtime, program, &error);
-  g_assert_no_error (error);
-  vyre_executable_set_engine (executable, VYRE_ENGINE_INTERP);
+  g_autoptr (VyreExecutable) executable = compile_program (runtime, slow_text);
   g_autoptr (VyreBlock) block =
       vyre_arena_alloc (vyre_runtime_get_host_arena (runtime), 4);
   memset (block->data, 0, 4);

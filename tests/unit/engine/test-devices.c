@@ -5,7 +5,7 @@
  * process's one host arena. */
 
 #include "engine/engine-private.h"
-#include "vir0/text.h"
+#include "programs.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -35,17 +35,12 @@ open_side (Side *side, gint index, const char *uuid)
 {
   const VyreRuntimeOptions options = { index, NULL, VYRE_RESIDENCY_AUTO, uuid };
   g_autoptr (GError) error = NULL;
-  g_autoptr (VyreProgram) program =
-      vyre_program_parse (program_text, strlen (program_text), &error);
 
-  g_assert_no_error (error);
   side->runtime = vyre_runtime_acquire (&options, &error);
   g_assert_no_error (error);
   side->tenant = vyre_tenant_new (side->runtime, "side", &error);
   g_assert_no_error (error);
-  side->executable = vyre_executable_new (side->runtime, program, &error);
-  g_assert_no_error (error);
-  vyre_executable_set_engine (side->executable, VYRE_ENGINE_INTERP);
+  side->executable = compile_program (side->runtime, program_text);
 }
 
 static void

@@ -5,7 +5,7 @@
 
 #include "engine/engine-private.h"
 #include "telemetry/watchdog.h"
-#include "vir0/text.h"
+#include "programs.h"
 
 #include <string.h>
 
@@ -84,22 +84,6 @@ static const struct
       100000000, 0 },
 };
 
-static VyreExecutable *
-compile (const char *text)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (VyreProgram) program =
-      vyre_program_parse (text, strlen (text), &error);
-  VyreExecutable *executable;
-
-  g_assert_no_error (error);
-  executable = vyre_executable_new (runtime, program, &error);
-  g_assert_no_error (error);
-  /* What is tested here is the interpreter. */
-  vyre_executable_set_engine (executable, VYRE_ENGINE_INTERP);
-  return executable;
-}
-
 static VyreWindow *
 submit (VyreTenant *who, VyreExecutable *executable, guint groups,
     guint64 max_steps)
@@ -125,7 +109,8 @@ test_max_steps (void)
 
     if (shapes[i].max_steps == 0)
       continue;
-    g_autoptr (VyreExecutable) executable = compile (shapes[i].text);
+    g_autoptr (VyreExecutable) executable =
+        compile_program (runtime, shapes[i].text);
     start = g_get_monotonic_time ();
     g_autoptr (VyreWindow) window =
         submit (tenant, executable, shapes[i].groups, shapes[i].max_steps);
@@ -152,7 +137,7 @@ test_below_max_steps (void)
         "buffer shared: workgroup u32[1000];\n"
         "main { for n in 0..500 { shared[local_id.x] = n; barrier; } }\n",
         widths[i]);
-    g_autoptr (VyreExecutable) executable = compile (text);
+    g_autoptr (VyreExecutable) executable = compile_program (runtime, text);
     g_autoptr (VyreWindow) window = submit (tenant, executable, 2, 10000);
 
     g_assert_cmpint (
@@ -164,10 +149,10 @@ test_below_max_steps (void)
 static VyreExecutable *
 compile_invert (void)
 {
-  return compile ("program workgroup(64);\n"
-                  "buffer data: readwrite u32[] @0;\n"
-                  "main { let i = invocation_id.x + 16;\n"
-                  "  data[i] = ~data[i]; }\n");
+  return compile_program (runtime, "program workgroup(64);\n"
+                                   "buffer data: readwrite u32[] @0;\n"
+                                   "main { let i = invocation_id.x + 16;\n"
+                                   "  data[i] = ~data[i]; }\n");
 }
 
 /* The neighbour's windows end while that one runs; the longest it took. */
@@ -266,7 +251,8 @@ test_cancel (void)
 
   flow_begin (&flow, invert);
   for (guint i = 0; i < G_N_ELEMENTS (shapes); i++) {
-    g_autoptr (VyreExecutable) executable = compile (shapes[i].text);
+    g_autoptr (VyreExecutable) executable =
+        compile_program (runtime, shapes[i].text);
     g_autoptr (VyreWindow) window =
         submit (tenant, executable, shapes[i].groups, 0);
 
@@ -290,7 +276,8 @@ test_cancel_together (void)
   flow_begin (&flow, invert);
   for (guint i = 0; i < G_N_ELEMENTS (windows); i++) {
     const guint shape = i % 6;
-    g_autoptr (VyreExecutable) executable = compile (shapes[shape].text);
+    g_autoptr (VyreExecutable) executable =
+        compile_program (runtime, shapes[shape].text);
 
     windows[i] = submit (tenant, executable, shapes[shape].groups, 0);
   }
@@ -310,7 +297,8 @@ static void
 test_full_ring (void)
 {
   g_autoptr (VyreExecutable) invert = compile_invert ();
-  g_autoptr (VyreExecutable) executable = compile (shapes[0].text);
+  g_autoptr (VyreExecutable) executable =
+      compile_program (runtime, shapes[0].text);
   g_autoptr (GPtrArray) windows =
       g_ptr_array_new_with_free_func ((GDestroyNotify) vyre_window_unref);
   g_autoptr (GError) error = NULL;
@@ -362,7 +350,8 @@ test_progress (void)
   for (guint i = 0; i < G_N_ELEMENTS (shapes); i++) {
     VyreWatchdog watchdog = { .timeout_ns =
                                   LIMIT_US * G_GUINT64_CONSTANT (1000) };
-    g_autoptr (VyreExecutable) executable = compile (shapes[i].text);
+    g_autoptr (VyreExecutable) executable =
+        compile_program (runtime, shapes[i].text);
     g_autoptr (VyreWindow) window =
         submit (tenant, executable, shapes[i].groups, 0);
     gint64 end = g_get_monotonic_time () + LIMIT_US;

@@ -4,8 +4,7 @@
  * CPU device only: one that hangs a GPU would hang the test. */
 
 #include "hang.h"
-
-#include "vir0/text.h"
+#include "programs.h"
 
 #include <string.h>
 
@@ -22,27 +21,13 @@ deadline (void)
 }
 
 static VyreExecutable *
-compile (const char *text)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (VyreProgram) program =
-      vyre_program_parse (text, strlen (text), &error);
-  VyreExecutable *executable;
-
-  g_assert_no_error (error);
-  executable = vyre_executable_new (runtime, program, &error);
-  g_assert_no_error (error);
-  vyre_executable_set_engine (executable, VYRE_ENGINE_INTERP);
-  return executable;
-}
-
-static VyreExecutable *
 compile_count (void)
 {
-  return compile ("program workgroup(64);\n"
-                  "buffer data: readwrite u32[] @0;\n"
-                  "main { let i = invocation_id.x;\n"
-                  "  if i < len(data) { data[i] = data[i] + 1; } }\n");
+  return compile_program (runtime,
+      "program workgroup(64);\n"
+      "buffer data: readwrite u32[] @0;\n"
+      "main { let i = invocation_id.x;\n"
+      "  if i < len(data) { data[i] = data[i] + 1; } }\n");
 }
 
 static VyreWindow *
@@ -225,9 +210,9 @@ test_beside_endless (void)
 {
   g_autoptr (VyreExecutable) count = compile_count ();
   g_autoptr (VyreExecutable) endless =
-      compile ("program workgroup(1);\n"
-               "buffer data: readwrite u32[] @0;\n"
-               "main { loop { data[0] = data[0] + 1; } }\n");
+      compile_program (runtime, "program workgroup(1);\n"
+                                "buffer data: readwrite u32[] @0;\n"
+                                "main { loop { data[0] = data[0] + 1; } }\n");
   VyreTenant *tenant = vyre_tenant_new (runtime, "hangs", NULL);
   VyreTenant *other = vyre_tenant_new (runtime, "endless", NULL);
   guint id = vyre_tenant_get_id (tenant);
@@ -261,9 +246,9 @@ test_no_budget (void)
 {
   g_autoptr (VyreExecutable) count = compile_count ();
   g_autoptr (VyreExecutable) endless =
-      compile ("program workgroup(1);\n"
-               "buffer data: readwrite u32[] @0;\n"
-               "main { loop { data[0] = data[0] + 1; } }\n");
+      compile_program (runtime, "program workgroup(1);\n"
+                                "buffer data: readwrite u32[] @0;\n"
+                                "main { loop { data[0] = data[0] + 1; } }\n");
   VyreTenant *tenant = vyre_tenant_new (runtime, "hangs", NULL);
   guint32 budget = runtime->pass_budget, slice = runtime->slice;
 

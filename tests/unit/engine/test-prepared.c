@@ -4,7 +4,7 @@
  * runtime has descriptors. --resident: with a kernel that stays. */
 
 #include "engine/engine-private.h"
-#include "vir0/text.h"
+#include "programs.h"
 
 #include <string.h>
 
@@ -29,21 +29,6 @@ deadline (void)
   return g_get_monotonic_time () + LIMIT_US;
 }
 
-static VyreExecutable *
-compile (const char *text)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (VyreProgram) program =
-      vyre_program_parse (text, strlen (text), &error);
-  VyreExecutable *executable;
-
-  g_assert_no_error (error);
-  executable = vyre_executable_new (runtime, program, &error);
-  g_assert_no_error (error);
-  vyre_executable_set_engine (executable, VYRE_ENGINE_INTERP);
-  return executable;
-}
-
 static VyreBlock *
 make_block (gsize bytes)
 {
@@ -61,7 +46,7 @@ make_block (gsize bytes)
 static void
 test_prepared_share (void)
 {
-  g_autoptr (VyreExecutable) forever = compile (forever_text);
+  g_autoptr (VyreExecutable) forever = compile_program (runtime, forever_text);
   VyreBlock *block = make_block (4);
   VyreBinding bindings[1] = { { block, 0, 4 } };
   guint32 grid[3] = { 1, 1, 1 };
@@ -120,7 +105,7 @@ test_prepared_share (void)
 static void
 test_descriptors (void)
 {
-  g_autoptr (VyreExecutable) forever = compile (forever_text);
+  g_autoptr (VyreExecutable) forever = compile_program (runtime, forever_text);
   VyreBlock *block = make_block (4);
   VyreBinding bindings[1] = { { block, 0, 4 } };
   guint32 grid[3] = { 1, 1, 1 };
@@ -160,7 +145,7 @@ test_descriptors (void)
 static void
 test_publish_again (void)
 {
-  g_autoptr (VyreExecutable) invert = compile (invert_text);
+  g_autoptr (VyreExecutable) invert = compile_program (runtime, invert_text);
   VyreBlock *blocks[6];
   VyreWindow *windows[4];
   guint published = 0, busy = 0;

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/runtime.h"
+#include "vir0/text.h"
+
+#include <string.h>
+
+/* A program in text form, to be interpreted: that is what is tested here. */
+static inline VyreExecutable *
+compile_program (VyreRuntime *runtime, const char *text)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VyreProgram) program =
+      vyre_program_parse (text, strlen (text), &error);
+  VyreExecutable *executable;
+
+  g_assert_no_error (error);
+  executable = vyre_executable_new (runtime, program, &error);
+  g_assert_no_error (error);
+  vyre_executable_set_engine (executable, VYRE_ENGINE_INTERP);
+  return executable;
+}
