@@ -4,19 +4,11 @@
 #include "device-private.h"
 
 #include <string.h>
-#include <time.h>
+
+#include "../clock.h"
 
 #define SPIRV_MAGIC 0x07230203u
 #define SPIRV_HEADER_BYTES 20
-
-static guint64
-now_ns (void)
-{
-  struct timespec t;
-
-  clock_gettime (CLOCK_MONOTONIC, &t);
-  return (guint64) t.tv_sec * G_GUINT64_CONSTANT (1000000000) + t.tv_nsec;
-}
 
 VyrePipeline *
 vyre_pipeline_ref (VyrePipeline *pipeline)
@@ -121,7 +113,7 @@ vyre_pipeline_new (VyreDevice *device, const guint32 *spirv, gsize spirv_bytes,
       NULL, &pipeline->layout);
   vyre_device_name_object (
       device, VK_OBJECT_TYPE_PIPELINE_LAYOUT, (guint64) pipeline->layout, name);
-  start = now_ns ();
+  start = vyre_now_ns ();
   VYRE_VK_TRY (
       device, name, CreateShaderModule, device->handle, &code, NULL, &module);
   vyre_device_name_object (
@@ -132,7 +124,7 @@ vyre_pipeline_new (VyreDevice *device, const guint32 *spirv, gsize spirv_bytes,
       cache ? cache->handle : device->pipeline_cache, 1, &info, NULL,
       &pipeline->handle);
   if (compile_ns)
-    *compile_ns = now_ns () - start;
+    *compile_ns = vyre_now_ns () - start;
   vyre_device_name_object (
       device, VK_OBJECT_TYPE_PIPELINE, (guint64) pipeline->handle, name);
   device->vk.DestroyShaderModule (device->handle, module, NULL);

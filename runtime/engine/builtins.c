@@ -19,20 +19,6 @@ poke_row (VyreRuntime *runtime, guint32 id, guint array, guint32 value)
   vyre_poke (runtime->control, VYRE_CONTROL_TABLE + array + id, value);
 }
 
-void
-vyre_tenant_set_rights (VyreTenant *tenant, guint32 rights)
-{
-  VyreRuntime *runtime = tenant->runtime;
-
-  g_mutex_lock (&runtime->lock);
-  runtime->uses[tenant->id].rights = rights;
-  poke_row (runtime, tenant->id, VYRE_T_MASK, rights);
-  if (tenant->id < VYRE_TENANT_MASK_SLOTS)
-    vyre_poke (runtime->control, VYRE_C_TENANT_MASK + tenant->id, rights);
-  vyre_ring_store_fence ();
-  vyre_runtime_unlock (runtime);
-}
-
 /* Lock held. The kernel reads what is about to change word by word. */
 static gboolean
 check_idle (VyreTenant *tenant, GError **error)

@@ -87,7 +87,6 @@ typedef struct
   guint serial;                 /* ids are given out again */
   guint level;                  /* VYRE_PRI_* of what it publishes */
   gboolean dead;                /* unregistered, but not drained */
-  guint32 rights;               /* VYRE_TENANT_MAY_* */
   guint32 observable_first;     /* a word of the control block */
   guint n_observables;
   VyreBlock *table;             /* of DFA_STEP, in the code arena; or NULL */
@@ -96,7 +95,7 @@ typedef struct
 /* What LOAD_MISS may ask for; resources.c. */
 typedef struct
 {
-  guint tenant, tenant_serial;
+  guint tenant;
   int fd;
   guint64 offset;
   VyreBlock *block;             /* a reference */
@@ -474,6 +473,9 @@ gboolean vyre_runtime_use_copy_method (VyreRuntime *runtime,
  * these into faults. */
 gboolean vyre_runtime_may_launch (VyreRuntime *runtime);
 
+/* supervisor.c, lock held: launch i is to leave, if there is one; a store fence
+ * has to follow. */
+void vyre_runtime_tell_to_leave (VyreRuntime *runtime, guint i);
 /* supervisor.c */
 void vyre_runtime_launch_constants (VyreRuntime *runtime, guint64 generation,
     guint index, guint32 kernel, VyreLaunchConstants *constants);

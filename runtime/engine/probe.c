@@ -7,6 +7,7 @@
  */
 
 #include "engine-private.h"
+#include "../hex.h"
 #include "launch.h"
 
 #include <errno.h>
@@ -119,13 +120,10 @@ cache_path (void)
 static char *
 cache_group (const VyreDeviceInfo *info)
 {
-  GString *group = g_string_new (NULL);
+  g_autofree char *uuid = vyre_hex_dup (info->uuid, sizeof info->uuid);
 
-  for (guint i = 0; i < sizeof info->uuid; i++)
-    g_string_append_printf (group, "%02x", info->uuid[i]);
-  g_string_append_printf (group, " driver %08x api %08x probe %u",
+  return g_strdup_printf ("%s driver %08x api %08x probe %u", uuid,
       info->driver_version, info->api_version, PROBE_VERSION);
-  return g_string_free (group, FALSE);
 }
 
 static gboolean

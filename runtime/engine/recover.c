@@ -211,14 +211,8 @@ fault_lost (VyreRuntime *runtime)
 static void
 tell_all_to_leave (VyreRuntime *runtime)
 {
-  for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
-    VyreActiveLaunch *active = &runtime->launches[i];
-
-    if (active->launch == NULL || active->leaving)
-      continue;
-    active->leaving = TRUE;
-    vyre_poke (runtime->door, VYRE_DOOR_LEAVE + i, 1);
-  }
+  for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++)
+    vyre_runtime_tell_to_leave (runtime, i);
   vyre_ring_store_fence ();
 }
 

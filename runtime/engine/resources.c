@@ -90,7 +90,6 @@ resource_new (VyreTenant *tenant, const char *path, guint64 offset,
   }
   VyreResource *resource = g_new0 (VyreResource, 1);
   resource->tenant = tenant->id;
-  resource->tenant_serial = tenant->serial;
   resource->fd = fd;
   resource->offset = offset;
   resource->block = vyre_block_ref (block);

@@ -3,6 +3,7 @@
 /* The runtime's life: registry, construction, end. */
 
 #include "engine-private.h"
+#include "../hex.h"
 
 #include <string.h>
 
@@ -38,13 +39,10 @@ static GHashTable *registry; /* UUID text -> VyreRuntime, not owned */
 static char *
 registry_key (const VyreDeviceInfo *info)
 {
-  char *key = g_malloc (2 * sizeof info->uuid + 12);
+  g_autofree char *uuid = vyre_hex_dup (info->uuid, sizeof info->uuid);
 
-  for (guint i = 0; i < sizeof info->uuid; i++)
-    g_snprintf (key + 2 * i, 3, "%02x", info->uuid[i]);
   /* Identical drivers may give identical devices one UUID. */
-  g_snprintf (key + 2 * sizeof info->uuid, 12, "-%u", info->index);
-  return key;
+  return g_strdup_printf ("%s-%u", uuid, info->index);
 }
 
 /* --- construction ------------------------------------------------------------ */
@@ -127,8 +125,7 @@ create_memory (VyreRuntime *runtime, GError **error)
     { &runtime->ring, (gsize) runtime->slots * VYRE_SLOT_BYTES,
         VYRE_MEMORY_RING, "vyre ring" },
     { &runtime->records,
-        ((gsize) runtime->slots * VYRE_COMPLETION_WORDS + VYRE_TAIL_WORDS) *
-            4,
+        ((gsize) runtime->slots * VYRE_COMPLETION_WORDS + VYRE_TAIL_WORDS) * 4,
         VYRE_MEMORY_RECORDS, "vyre completion records" },
     { &runtime->descriptors,
         (gsize) runtime->n_descriptors * VYRE_DESCRIPTOR_WORDS * 4,

@@ -83,9 +83,8 @@ collect_launches (VyreRuntime *runtime)
   return TRUE;
 }
 
-/* Lock held. */
-static void
-tell_to_leave (VyreRuntime *runtime, guint i)
+void
+vyre_runtime_tell_to_leave (VyreRuntime *runtime, guint i)
 {
   VyreActiveLaunch *active = &runtime->launches[i];
 
@@ -108,7 +107,7 @@ tell_others_to_leave (VyreRuntime *runtime, guint newest)
       continue;
     if (other->kernel == kernel || other->kernel->id == kernel->id ||
         other->kernel->n_windows == 0)
-      tell_to_leave (runtime, i);
+      vyre_runtime_tell_to_leave (runtime, i);
   }
   vyre_ring_store_fence ();
 }
@@ -205,7 +204,7 @@ end_turn (VyreRuntime *runtime, gboolean stalled)
       continue;
     guint word = VYRE_DOOR_LAUNCH + i * VYRE_LAUNCH_WORDS + VYRE_LAUNCH_ACTIVE;
     if (age > BEGUN_US || vyre_peek (runtime->door, word) != 0)
-      tell_to_leave (runtime, i);
+      vyre_runtime_tell_to_leave (runtime, i);
   }
   vyre_ring_store_fence ();
 }
@@ -330,10 +329,9 @@ start_launch (
 
   vyre_runtime_launch_constants (
       runtime, generation, index, kernel->id, &constants);
-  VyreLaunch *launch =
-      vyre_device_launch (runtime->device, kernel->pipeline, queue,
-          count_workgroups (runtime, kernel), &constants, sizeof constants,
-          &error);
+  VyreLaunch *launch = vyre_device_launch (runtime->device, kernel->pipeline,
+      queue, count_workgroups (runtime, kernel), &constants, sizeof constants,
+      &error);
 
   if (launch == NULL) {
     vyre_kernel_unref (kernel);

@@ -45,7 +45,6 @@ vyre_tenant_new (VyreRuntime *runtime, const char *name, GError **error)
   VyreTenantUse *use = &runtime->uses[id];
   *use = (VyreTenantUse){ .serial = use->serial + 1, .level = VYRE_PRI_NORMAL };
   tenant->serial = use->serial;
-  use->rights = INITIAL_RIGHTS;
   poke_tenant (runtime, id, VYRE_T_MASK, INITIAL_RIGHTS);
   poke_tenant (runtime, id, VYRE_T_QUOTA, VYRE_TENANT_INITIAL_QUOTA);
   join_level (runtime, id);
@@ -67,6 +66,17 @@ vyre_tenant_set_priority (VyreTenant *tenant, guint level)
     join_level (runtime, tenant->id);
     vyre_ring_store_fence ();
   }
+  vyre_runtime_unlock (runtime);
+}
+
+void
+vyre_tenant_set_rights (VyreTenant *tenant, guint32 rights)
+{
+  VyreRuntime *runtime = tenant->runtime;
+
+  g_mutex_lock (&runtime->lock);
+  poke_tenant (runtime, tenant->id, VYRE_T_MASK, rights);
+  vyre_ring_store_fence ();
   vyre_runtime_unlock (runtime);
 }
 

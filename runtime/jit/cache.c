@@ -7,6 +7,7 @@
  * file's content must have the digest in its header. Processes need no lock: a
  * file appears by being renamed, complete. */
 #include "jit-private.h"
+#include "../hex.h"
 
 #include "../vir0/blake3.h"
 #include "compiled.glsl.h"
@@ -116,12 +117,9 @@ vyre_jit_key_pipeline (const guint32 *spirv, gsize spirv_bytes,
 static char *
 file_name (VyreJitCacheKind kind, const VyreJitKey *key)
 {
-  GString *name = g_string_new (NULL);
+  g_autofree char *digest = vyre_hex_dup (key->digest, sizeof key->digest);
 
-  for (guint i = 0; i < sizeof key->digest; i++)
-    g_string_append_printf (name, "%02x", key->digest[i]);
-  g_string_append (name, suffixes[kind]);
-  return g_string_free (name, FALSE);
+  return g_strconcat (digest, suffixes[kind], NULL);
 }
 
 /* --- the folder --------------------------------------------------------------- */
