@@ -95,13 +95,14 @@ find_last_read (const GArray *code, guint32 at, guint32 reads)
     if (inst->op == VYRE_I_LOOP)
       loops++;
     in_loop |= here != 0 && loops != 0 && inst->op != VYRE_I_LOOP;
+    /* What NEXT writes is read at the loop's next turn. */
+    if (writes (inst, move->dst) && (reads != 0 || in_loop))
+      return VYRE_NONE;
     if (inst->op == VYRE_I_NEXT) {
       if (loops == 0)
         return VYRE_NONE;
       in_loop &= --loops != 0;
     }
-    if (writes (inst, move->dst) && (reads != 0 || in_loop))
-      return VYRE_NONE;
     if (reads == 0 && !in_loop)
       return i;
   }

@@ -180,6 +180,18 @@ static const Case copies[] = {
   { "let n = in[0]; let m = n; if in[1] > 9 { m = 1; out[3] = n; return; } "
     "n = n + m; out[n] = m;",
       NULL },
+  /* a start that another loop inside has too: the counter is no place for it */
+  { "let i = invocation_id.x; let n = 0; for j in i % 3..in[1] % 7 { "
+    "for k in i % 3..4 { n = n * 3 + k; } } out[i] = n;",
+      NULL },
+  /* the same of a bound, and of what the last loop of the body reads */
+  { "let i = invocation_id.x; let n = 0; for j in i % 3..in[1] % 7 { n = n + j;"
+    " for k in 0..i % 3 { n = n * 3 + k; } } out[i] = n;",
+      NULL },
+  { "let i = invocation_id.x; let n = 0; let m = i % 5; "
+    "for j in 0..in[1] % 7 { n = n + m; m = m + 1; for k in 0..in[2] % 4 { "
+    "n = n + i % 5; } } out[i] = n;",
+      NULL },
   /* two variables that hold one value */
   { "let a = len(in); let b = a; for i in 0..in[1] % 4 { b = b + a; a = i; } "
     "out[1] = a; out[2] = b;",
