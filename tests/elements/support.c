@@ -31,11 +31,23 @@ remove_folder (const char *path)
   g_rmdir (path);
 }
 
+/* Where plugins are: what the build knows, or on another machine what the
+ * environment says. */
+static const char *
+plugin_dir (const char *variable, const char *built)
+{
+  const char *dir = g_getenv (variable);
+
+  return dir != NULL ? dir : built;
+}
+
 void
 support_init (int *argc, char ***argv, const char *const *plugins)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *system = NULL, *registry = NULL;
+  const char *installed =
+      plugin_dir ("VYRE_TEST_SYSTEM_PLUGINS", VYRE_TEST_SYSTEM_PLUGINS);
 
   folder = g_dir_make_tmp ("vyre-test-XXXXXX", &error);
   g_assert_no_error (error);
@@ -44,8 +56,7 @@ support_init (int *argc, char ***argv, const char *const *plugins)
   g_assert_cmpint (g_mkdir (system, 0700), ==, 0);
   for (; *plugins != NULL; plugins++) {
     g_autofree char *file = g_strdup_printf ("libgst%s.so", *plugins);
-    g_autofree char *to =
-        g_build_filename (VYRE_TEST_SYSTEM_PLUGINS, file, NULL);
+    g_autofree char *to = g_build_filename (installed, file, NULL);
     g_autofree char *from = g_build_filename (system, file, NULL);
 
     if (symlink (to, from) != 0)
@@ -53,7 +64,8 @@ support_init (int *argc, char ***argv, const char *const *plugins)
   }
   g_setenv ("GST_PLUGIN_SYSTEM_PATH_1_0", system, TRUE);
 #ifdef VYRE_TEST_PLUGIN_DIR
-  g_setenv ("GST_PLUGIN_PATH_1_0", VYRE_TEST_PLUGIN_DIR, TRUE);
+  g_setenv ("GST_PLUGIN_PATH_1_0",
+      plugin_dir ("VYRE_TEST_PLUGIN_DIR", VYRE_TEST_PLUGIN_DIR), TRUE);
 #else
   /* Compiled in: the plugin's types would be there twice. */
   g_setenv ("GST_PLUGIN_PATH_1_0", "", TRUE);

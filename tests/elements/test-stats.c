@@ -391,6 +391,17 @@ over_and_over (void)
   stop (pipeline);
 }
 
+/* Streaming thread. Nothing may end before all is printed. */
+static GstPadProbeReturn
+hold_end (GstPad *pad, GstPadProbeInfo *info, gpointer published)
+{
+  if (GST_EVENT_TYPE (gst_pad_probe_info_get_event (info)) == GST_EVENT_EOS) {
+    while (!g_atomic_int_get ((gint *) published))
+      g_usleep (1000);
+  }
+  return GST_PAD_PROBE_OK;
+}
+
 /* What builtins print while the pipeline plays, with the text that the formats
  * give it, all of it or counted; nothing of what was printed before. */
 static void
@@ -428,9 +439,16 @@ printed_by_ring (void)
   g_assert_true (
       g_file_set_contents (formats, "6 item %u of batch %u\n", -1, &error));
   GstElement *pipeline = support_launch (
-      "filesrc location=%s blocksize=4096 ! vyreinterp program=invert ! "
+      "filesrc name=source location=%s blocksize=4096 ! "
+      "vyreinterp program=invert ! "
       "vyrestats interval=20000000 print-formats=%s ! fakesink",
       path, formats);
+  g_autoptr (GstElement) source =
+      gst_bin_get_by_name (GST_BIN (pipeline), "source");
+  g_autoptr (GstPad) pad = gst_element_get_static_pad (source, "src");
+  gint published = 0;
+  gst_pad_add_probe (
+      pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, hold_end, &published, NULL);
   g_autoptr (GstBus) bus = gst_element_get_bus (pipeline);
   support_set_state (pipeline, GST_STATE_PAUSED);
   gst_element_set_state (pipeline, GST_STATE_PLAYING);
@@ -445,6 +463,7 @@ printed_by_ring (void)
     g_assert_cmpint (
         vyre_window_wait (window, G_MAXINT64, NULL), ==, VYRE_WINDOW_DONE);
   }
+  g_atomic_int_set (&published, 1);
   /* The last message, at the end of the stream, has what is left; what is
    * printed after that is seen by nobody. */
   for (gboolean eos = FALSE; !eos;) {

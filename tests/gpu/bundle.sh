@@ -31,7 +31,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 content=$work/content
 mkdir -p "$to" "$content/programs" "$content/fixtures" "$content/bin"
-cp "$source"/runtime/programs/*.vyre "$content/programs/"
+cp "$source"/runtime/programs/*.vyre "$source"/runtime/programs/*.formats \
+  "$content/programs/"
 cp "$source/tests/conformance/conform.py" \
   "$source/tests/conformance/functions.py" \
   "$source/tests/conformance/refused.txt" "$content/"
@@ -46,12 +47,27 @@ for test in json.load(sys.stdin):
 if not counts:
     sys.exit("the build has no conformance tests; set it up with -Dfixtures=")
 json.dump(counts, sys.stdout)' > "$content/conform.json"
-for file in runtime/cli/vyre tests/fuzz/differ tests/unit/device/copy \
-  tests/unit/engine/test-engine tests/unit/engine/test-builtins \
-  tests/unit/engine/test-devices tests/unit/engine/test-hostile \
-  tests/unit/engine/test-endless tests/unit/engine/test-workgroups \
-  tests/unit/engine/test-snapshot; do
+for file in runtime/cli/vyre tests/fuzz/differ tests/unit/device/copy; do
   strip -o "$content/bin/$(basename "$file")" "$build/$file"
+done
+for test in engine builtins devices hostile endless workgroups snapshot \
+  prepared offer replay monitor tenant-stats; do
+  strip -o "$content/bin/test-$test" "$build/tests/unit/engine/test-$test"
+done
+for test in fixtures programs grouped random; do
+  strip -o "$content/bin/test-jit-$test" "$build/tests/unit/jit/test-jit-$test"
+done
+for test in src interp interp-stream interp-fault interp-many interp-print \
+  stats mixed; do
+  strip -o "$content/bin/test-$test" "$build/tests/elements/test-$test"
+done
+# The plugins that element tests load.
+mkdir "$content/plugins" "$content/gst"
+cp "$build/gst/libgstvyre.so" "$content/gst/"
+for plugin in app coreelements coretracers playback rawparse typefindfunctions \
+  wavparse; do
+  cp "$(pkg-config --variable=pluginsdir gstreamer-1.0)/libgst$plugin.so" \
+    "$content/plugins/"
 done
 if [ -n "$fuzz" ]; then
   cp "$source/tests/fuzz/programs.dict" "$content/"
@@ -61,7 +77,8 @@ if [ -n "$fuzz" ]; then
       "$fuzz/tests/fuzz/fuzz-seeds" "$target" "$content/seeds/$target"
   done
 fi
-bundle_libraries "$build" "$content" "$content"/bin/*
+bundle_libraries "$build" "$content" "$content"/bin/* "$content"/plugins/* \
+  "$content"/gst/*
 for library in "$content"/lib/libvyre.so*; do
   strip "$library"
 done

@@ -30,8 +30,11 @@ FUZZ = {
     "replay": (1500000, 2),
 }
 PROGRAMS_TEXT = ("text", "canonical")  # targets that a dictionary helps
-TAP = ("copy", "test-engine", "test-builtins", "test-hostile", "test-endless",
-       "test-workgroups", "test-snapshot")
+TAP = ("copy", "engine", "builtins", "hostile", "endless", "workgroups",
+       "workgroups --jit", "snapshot", "prepared", "offer", "replay", "monitor",
+       "tenant-stats", "jit-fixtures", "jit-programs", "jit-grouped",
+       "jit-random", "src", "interp", "interp-stream", "interp-fault",
+       "interp-many", "interp-print", "stats", "mixed")
 LIMITS = {"conform": 60, "conform jit": 200, "functions": 60, "tap": 60,
           "differ": 120, "fuzz": 200}
 ADDR_NO_RANDOMIZE = 0x0040000
@@ -178,8 +181,13 @@ def conform_jobs(content, engine):
 
 
 def gpu_jobs(content):
-    jobs = [Job(name, name, [os.path.join(content, "bin", name)],
-                LIMITS["tap"], read_tap) for name in TAP]
+    jobs = []
+    for test in TAP:
+        name, *arguments = test.split()
+        executable = os.path.join(
+            content, "bin", name if name == "copy" else f"test-{name}")
+        jobs.append(Job(test, test.replace(" --", "-"),
+                        [executable, *arguments], LIMITS["tap"], read_tap))
     jobs += conform_jobs(content, "reference")
     jobs += conform_jobs(content, "interp")
     jobs.append(Job("functions", "functions",
@@ -353,6 +361,9 @@ def main():
     os.environ["G_DEBUG"] = "fatal-criticals"
     os.environ["G_SLICE"] = "always-malloc"
     os.environ["VYRE_CACHE_DIR"] = os.path.join(content, "cache")
+    os.environ["VYRE_FIXTURES"] = os.path.join(content, "fixtures")
+    os.environ["VYRE_TEST_PLUGIN_DIR"] = os.path.join(content, "gst")
+    os.environ["VYRE_TEST_SYSTEM_PLUGINS"] = os.path.join(content, "plugins")
     devices = subprocess.run([os.path.join(content, "bin", "vyre"), "devices"],
                              stdout=subprocess.PIPE, text=True, check=False)
     if devices.returncode != 0:

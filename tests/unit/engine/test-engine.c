@@ -57,6 +57,7 @@ make_executable (const Shape *shape, const guint32 *code, gsize code_bytes)
     buffer->element = &type_u32;
     buffer->access = VYRE_ACCESS_READ_WRITE;
     lowered->buffers[i].binding = i;
+    lowered->buffers[i].loaded = lowered->buffers[i].stored = TRUE;
   }
   if (shape->shared_words > 0) {
     VyreBuffer *buffer = &program->buffers[shape->n_buffers - 1];
