@@ -64,7 +64,8 @@
  * * `idle-exits` (uint64): kernels that left for want of work;
  *   `unattended-us` (uint64): time that work waited and none was launched
  * * `windows-submitted`, `windows-done`, `windows-faulted`,
- *   `windows-cancelled` (uint64): buffers
+ *   `windows-cancelled` (uint64): buffers; `windows-restarted` (uint64): of
+ *   these, began again interpreted
  * * `tiles-published`, `tiles-done` (uint64): parts of them
  * * `bytes-bound` (uint64): bytes handed to the GPU where they were
  * * `kernel-compile-ns` (uint64): time that the driver compiled the kernel

@@ -265,8 +265,7 @@ enqueue (VyreWindow *window, GError **error)
         window->n_items, level->slots / LEVEL_SHARE, level->slots);
     return FALSE;
   }
-  if (!vyre_level_find_room (
-          runtime, window->tenant, level, window->n_items, &first, error))
+  if (!vyre_level_find_room (window, level, window->n_items, &first, error))
     return FALSE;
   window->kernel = runtime->builtins;
   vyre_window_take_off (

@@ -26,6 +26,9 @@
  * would take longer than the compiler and its code. */
 #define AHEAD_CPU 1
 
+/* Loop passes of an invocation that compiled code cannot be interrupted in. */
+#define LONG_PASSES (1024 * 1024)
+
 /* --- compiling ------------------------------------------------------------- */
 
 static const char *
@@ -51,8 +54,8 @@ shared_cache (void)
 }
 
 static VyrePipeline *
-build_pipeline (VyreExecutable *executable, VyreJitTimes *times,
-    VyrePipelineTimes *driver, GError **error)
+build_pipeline (VyreExecutable *executable, gboolean *may_be_long,
+    VyreJitTimes *times, VyrePipelineTimes *driver, GError **error)
 {
   VyreRuntime *runtime = executable->runtime;
   VyreJitOptions options = VYRE_JIT_OPTIONS_DEFAULT;
@@ -64,11 +67,26 @@ build_pipeline (VyreExecutable *executable, VyreJitTimes *times,
   /* Where loops are cut, a batch is as long as a slice at most. */
   if (runtime->pass_budget < G_MAXINT32)
     options.max_passes = runtime->slice / 2;
+  /* Elsewhere it is short, or can begin again. */
+  if (runtime->parallel)
+    options.max_passes = LONG_PASSES;
   options.lanes = runtime->lanes;
+  g_autoptr (GError) refused = NULL;
   g_autoptr (GBytes) spirv = vyre_jit_build (executable->lowered, &options,
-      frame_of (runtime), shared_cache (), times, error);
-  if (spirv == NULL)
+      frame_of (runtime), shared_cache (), times, &refused);
+  if (spirv == NULL && runtime->parallel &&
+      g_error_matches (refused, VYRE_JIT_ERROR, VYRE_JIT_ERROR_UNSUPPORTED) &&
+      vyre_executable_can_restart (executable)) {
+    g_clear_error (&refused);
+    options.max_passes = 0;
+    *may_be_long = TRUE;
+    spirv = vyre_jit_build (executable->lowered, &options, frame_of (runtime),
+        shared_cache (), times, &refused);
+  }
+  if (spirv == NULL) {
+    g_propagate_error (error, g_steal_pointer (&refused));
     return NULL;
+  }
   const guint32 *words = g_bytes_get_data (spirv, &size);
   return vyre_runtime_build_pipeline (runtime, words, size, VYRE_KERNEL_ALL,
       "vyre compiled program", driver, error);
@@ -83,11 +101,13 @@ compile (gpointer data, gpointer unused)
   VyrePipeline *pipeline = NULL;
   VyreJitTimes times = { 0 };
   VyrePipelineTimes driver = { 0 };
+  gboolean may_be_long = FALSE;
 
   /* Only we refer to it: nobody wants the result any more. */
   gboolean wanted = g_atomic_int_get (&executable->refs) > 1;
   if (wanted)
-    pipeline = build_pipeline (executable, &times, &driver, &error);
+    pipeline =
+        build_pipeline (executable, &may_be_long, &times, &driver, &error);
 
   g_mutex_lock (&runtime->lock);
   if (pipeline != NULL) {
@@ -98,6 +118,7 @@ compile (gpointer data, gpointer unused)
     kernel->pipeline = pipeline;
     g_ptr_array_add (runtime->compiled, kernel);
     executable->compiled = kernel;
+    executable->may_be_long = may_be_long;
     executable->tier = VYRE_TIER_COMPILED;
     runtime->kernel_compile_ns += driver.ns;
     g_info ("a program was compiled: %s, driver %.0f ms%s",
@@ -181,7 +202,7 @@ vyre_executable_choose_kernel (VyreExecutable *executable, guint64 n_bytes)
       (executable->n_windows >= (cpu ? HOT_WINDOWS_CPU : HOT_WINDOWS) ||
           executable->n_bytes >= (cpu ? HOT_BYTES_CPU : HOT_BYTES)))
     start_compiling (executable);
-  return executable->compiled != NULL &&
+  return executable->tier == VYRE_TIER_COMPILED &&
                  executable->engine != VYRE_ENGINE_INTERP
              ? executable->compiled
              : executable->interpreter;

@@ -57,7 +57,7 @@ typedef struct
   guint64 generation;
   guint queue;
   gboolean leaving;             /* it has been told to */
-  gint64 started;               /* monotonic, µs */
+  gint64 started, told_at;      /* monotonic, µs */
 } VyreActiveLaunch;
 
 /* A priority level has its own part of the ring and its own sequence numbers. */
@@ -200,6 +200,7 @@ struct _VyreRuntime
   VyreIoServer *io;             /* [lock] to make; NULL until there are resources */
   guint n_asking;               /* [lock] LOAD_MISS whose requests are to come */
   guint n_waiting;              /* [lock] windows that wait for the host */
+  guint n_restarting;           /* [lock] windows that wait to begin again */
   VyreLogRecord *log;           /* [lock] the newest VYRE_LOG_KEPT; or NULL */
   guint64 n_logged;             /* [lock] so far */
   gboolean draining;            /* [lock] shutdown: nothing is published */
@@ -218,7 +219,7 @@ struct _VyreRuntime
   gint64 drain_pause_us;        /* after they have not */
 
   /* Statistics [lock]. */
-  guint64 n_launched, n_generations, n_idle_exits, unattended_us;
+  guint64 n_launched, n_generations, n_idle_exits, n_restarts, unattended_us;
   guint64 windows_submitted, windows_done, windows_faulted, windows_cancelled;
   guint64 tiles_published, tiles_done, tiles_lost, bytes_bound, steps;
   guint64 copied, avoided;
@@ -249,6 +250,7 @@ struct _VyreExecutable
   guint n_windows;              /* published so far, saturates */
   guint n_in_flight;
   guint64 n_bytes;              /* bound by them */
+  gboolean may_be_long;         /* loops that may go on: restart.c */
 };
 
 /* Used by one thread at a time, but for what is marked. */
@@ -290,6 +292,8 @@ struct _VyreWindow
   guint code;                   /* [lock] first fault */
   guint32 address, tag, fault_pc;
   gboolean saw_cancelled;       /* [lock] a tile was dropped */
+  gboolean restarts;            /* [lock] cancelled by us, to begin again */
+  gboolean is_restarting;       /* [lock] all ended; not published again yet */
   char *message;                /* [lock] constant once the state is final */
   guint64 steps;                /* [lock] */
   guint slices;                 /* [lock] */
@@ -338,6 +342,10 @@ void vyre_mapped_arena_clear (VyreMappedArena *mapped);
  * TRUE when a window ended, or that one has. */
 gboolean vyre_runtime_reap (VyreRuntime *runtime);
 gboolean vyre_window_reap (VyreWindow *window);
+/* Lock held. The slots of a window all of whose tiles have ended are free; and
+ * the window has ended, as its tiles have. */
+void vyre_window_free_slots (VyreWindow *window);
+void vyre_window_end (VyreWindow *window);
 /* Without the lock, by its user: have all its tiles reported? */
 gboolean vyre_window_has_reported (VyreWindow *window);
 /* Marks the runtime failed and ends every window as LOST. Lock held. */
@@ -363,13 +371,24 @@ void vyre_runtime_ring_bell (VyreRuntime *runtime);
 gboolean vyre_level_advance (VyreRuntime *runtime, VyreLevel *level);
 void vyre_level_poke (VyreRuntime *runtime, guint level);
 
-/* publish.c, lock held. Room for n slots in a row at the level, for which kept
- * more must be free; the first sequence. BUSY. */
-gboolean vyre_level_find_room (VyreRuntime *runtime, guint tenant,
-    VyreLevel *level, guint n, guint64 *first, GError **error);
+/* publish.c, lock held. Room for n slots in a row at the level for the window;
+ * the first sequence. BUSY. */
+gboolean vyre_level_find_room (const VyreWindow *window, VyreLevel *level,
+    guint n, guint64 *first, GError **error);
 /* Lock held. The slots from first on are the window's, which is in flight. */
 void vyre_window_take_off (VyreWindow *window, guint level, guint64 first,
     guint n, gint64 now);
+
+/* restart.c. May the program run a second time over what it has written already?
+ * (No lock.) Lock held: the kernel to publish for; one is cancelled to begin
+ * again; so are windows of compiled kernels that do not leave; one whose tiles
+ * have ended may now; those that wait for it are published, if there is room. */
+gboolean vyre_executable_can_restart (const VyreExecutable *executable);
+VyreKernel *vyre_window_choose_kernel (VyreWindow *window);
+void vyre_window_give_up (VyreWindow *window);
+void vyre_runtime_restart_stuck (VyreRuntime *runtime, gint64 now);
+gboolean vyre_window_begin_restart (VyreWindow *window);
+void vyre_runtime_publish_restarting (VyreRuntime *runtime);
 
 /* builtins.c, lock held: a slot's outcome. And what else a tenant has that it
  * gives back when it goes. */

@@ -132,6 +132,7 @@ add_runtime (
   add_int (builder, "windows-done", s->windows_done);
   add_int (builder, "windows-faulted", s->windows_faulted);
   add_int (builder, "windows-cancelled", s->windows_cancelled);
+  add_int (builder, "windows-restarted", s->windows_restarted);
   add_int (builder, "tiles-published", s->tiles_published);
   add_int (builder, "tiles-done", s->tiles_done);
   add_int (builder, "bytes-bound", s->bytes_bound);

@@ -43,9 +43,10 @@ find_slots (VyreRuntime *runtime, VyreLevel *level, guint n, guint64 *first)
 }
 
 gboolean
-vyre_level_find_room (VyreRuntime *runtime, guint tenant, VyreLevel *level,
-    guint n, guint64 *first, GError **error)
+vyre_level_find_room (const VyreWindow *window, VyreLevel *level, guint n,
+    guint64 *first, GError **error)
 {
+  VyreRuntime *runtime = window->runtime;
   guint kept = 0;
 
   if (runtime->failed) {
@@ -54,7 +55,7 @@ vyre_level_find_room (VyreRuntime *runtime, guint tenant, VyreLevel *level,
         runtime->failure);
     return FALSE;
   }
-  if (runtime->draining) {
+  if (runtime->draining && !window->is_restarting) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_SHUTDOWN,
         "the runtime of %s is being shut down; acquire a new one",
         runtime->info->name);
@@ -63,7 +64,7 @@ vyre_level_find_room (VyreRuntime *runtime, guint tenant, VyreLevel *level,
   /* A tenant that has its part, and at most a quarter, of the ring leaves a
    * quarter to others: what it runs may never end, and whoever has nothing could
    * not get in between those who publish again at once. */
-  if (runtime->uses[tenant].slots >=
+  if (runtime->uses[window->tenant].slots >=
       level->slots / MAX (runtime->n_tenants + 1, 4))
     kept = level->slots / 4;
   if (level->used + n + kept > level->slots)
@@ -263,9 +264,10 @@ vyre_window_take_off (
   VyreTenantUse *use = &runtime->uses[window->tenant];
   VyreLevel *level = &runtime->levels[number];
 
-  window->level = number;
-  window->first_sequence = first;
-  window->n_tiles = n;
+  /* Who waits for one that begins again may be looking. */
+  __atomic_store_n (&window->level, number, __ATOMIC_RELAXED);
+  __atomic_store_n (&window->first_sequence, first, __ATOMIC_RELAXED);
+  __atomic_store_n (&window->n_tiles, n, __ATOMIC_RELAXED);
   window->next_tile = 0;
   window->saw_cancelled = FALSE;
   window->code = VYRE_FAULT_NONE;
@@ -280,9 +282,15 @@ vyre_window_take_off (
   level->used += n;
   level->touched = TRUE;
   use->slots += n;
-  use->windows++;
   window->kernel->n_windows++;
+  runtime->tiles_published += n;
+  if (window->is_restarting) {
+    window->is_restarting = FALSE;
+    runtime->n_restarting--;
+    return;
+  }
 
+  use->windows++;
   g_atomic_int_set (&window->state, VYRE_WINDOW_RUNNING);
   /* It may have ended under this very lock, and not have been let go of. */
   if (window->is_finished) {
@@ -293,7 +301,6 @@ vyre_window_take_off (
   }
   g_queue_push_tail_link (&runtime->windows, &window->link);
   runtime->windows_submitted++;
-  runtime->tiles_published += n;
   runtime->bytes_bound += window->n_bytes;
 }
 
@@ -312,8 +319,7 @@ vyre_window_enqueue (VyreWindow *window, guint with, gint64 now, GError **error)
       !vyre_window_reserve (window, error))
     return FALSE;
   if (!check_compiling (window->executable, error) ||
-      !vyre_level_find_room (
-          runtime, window->tenant, level, n_tiles, &first, error)) {
+      !vyre_level_find_room (window, level, n_tiles, &first, error)) {
     if (!window->kept)
       vyre_window_release_descriptor (window);
     return FALSE;
@@ -323,17 +329,19 @@ vyre_window_enqueue (VyreWindow *window, guint with, gint64 now, GError **error)
     window->is_idle = FALSE;
     g_queue_unlink (&runtime->idle, &window->idle_link);
   }
-  window->kernel =
-      vyre_executable_choose_kernel (window->executable, window->n_bytes);
+  window->kernel = vyre_window_choose_kernel (window);
   if (window->kernel->id != 0)
     runtime->windows_compiled++;
+  gboolean again = window->is_restarting;
   vyre_window_take_off (window, use->level, first, n_tiles, now);
   window->executable->n_in_flight++;
   write_descriptor (window);
   window->cancel_asked = FALSE;
+  window->restarts = FALSE;
   write_slots (window, groups_per_tile, residency_for (window), oldest);
 
-  vyre_window_note_published (window);
+  if (!again)
+    vyre_window_note_published (window);
   return TRUE;
 }
 

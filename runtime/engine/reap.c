@@ -12,8 +12,10 @@ static const guint32 *
 record_of (const VyreWindow *window, guint tile, guint32 *sequence)
 {
   const VyreRuntime *runtime = window->runtime;
-  const VyreLevel *level = &runtime->levels[window->level];
-  guint64 number = window->first_sequence + tile;
+  const VyreLevel *level =
+      &runtime->levels[__atomic_load_n (&window->level, __ATOMIC_RELAXED)];
+  guint64 number =
+      __atomic_load_n (&window->first_sequence, __ATOMIC_RELAXED) + tile;
   gsize slot = level->first + (gsize) (number & (level->slots - 1));
 
   *sequence = (guint32) (number + 1);
@@ -36,7 +38,8 @@ vyre_window_has_reported (VyreWindow *window)
   if (vyre_window_state (window) != VYRE_WINDOW_RUNNING)
     return TRUE;
   /* The last tiles end last, mostly. */
-  for (guint tile = window->n_tiles; tile-- > 0;) {
+  guint n_tiles = __atomic_load_n (&window->n_tiles, __ATOMIC_RELAXED);
+  for (guint tile = n_tiles; tile-- > 0;) {
     if (!has_reported (window, tile))
       return FALSE;
   }
@@ -79,20 +82,18 @@ count_cancelling (VyreRuntime *runtime, int change)
   vyre_poke (runtime->door, VYRE_DOOR_CANCELLING, runtime->n_cancelling);
 }
 
-/* Takes a window that has ended, or is lost, out of flight. */
-static void
-leave_flight (VyreRuntime *runtime, VyreWindow *window)
+void
+vyre_window_free_slots (VyreWindow *window)
 {
+  VyreRuntime *runtime = window->runtime;
   VyreLevel *level = &runtime->levels[window->level];
-  VyreTenantUse *use = &runtime->uses[window->tenant];
 
   for (guint tile = 0; tile < window->n_tiles; tile++) {
     guint64 sequence = window->first_sequence + tile;
     runtime->owners[level->first + (sequence & (level->slots - 1))] = NULL;
   }
   level->used -= window->n_tiles;
-  use->slots -= window->n_tiles;
-  use->windows--;
+  runtime->uses[window->tenant].slots -= window->n_tiles;
   if (window->waits)
     runtime->n_waiting--;
   else
@@ -102,19 +103,53 @@ leave_flight (VyreRuntime *runtime, VyreWindow *window)
     window->executable->n_in_flight--;
   if (window->cancel_asked)
     count_cancelling (runtime, -1);
-  if (window->kept)
-    vyre_window_note_idle (window);
-  else
-    vyre_window_release_descriptor (window);
-  vyre_tenant_retire_locked (runtime, window->tenant);
   /* The kernels need not know exactly, and telling them costs. */
   if (vyre_level_advance (runtime, level) &&
       (!runtime->parallel || level->oldest_sequence - level->told_sequence >
                                  level->slots / LATE_SHARE))
     vyre_level_poke (runtime, window->level);
+}
+
+/* Takes a window that has ended, or is lost, out of flight. */
+static void
+leave_flight (VyreRuntime *runtime, VyreWindow *window)
+{
+  if (!window->is_restarting)
+    vyre_window_free_slots (window);
+  else
+    runtime->n_restarting--;
+  window->is_restarting = FALSE;
+  runtime->uses[window->tenant].windows--;
+  if (window->kept)
+    vyre_window_note_idle (window);
+  else
+    vyre_window_release_descriptor (window);
+  vyre_tenant_retire_locked (runtime, window->tenant);
   g_queue_unlink (&runtime->windows, &window->link);
   g_queue_push_tail_link (&runtime->finished, &window->link);
   window->is_finished = TRUE;
+}
+
+void
+vyre_window_end (VyreWindow *window)
+{
+  VyreRuntime *runtime = window->runtime;
+  VyreWindowState state = judge (window);
+
+  runtime->steps += window->steps;
+  /* Whatever kernel ran it, it was at most the newest one. */
+  for (guint i = 0; i < window->n_bindings; i++) {
+    VyreBinding *binding = &window->bindings[i];
+    if (binding->block == NULL)
+      continue;
+    vyre_generation_note_read (runtime, binding->block, binding->offset,
+        binding->length, runtime->generation);
+  }
+  vyre_window_note_ended (window, state);
+  leave_flight (runtime, window);
+  g_atomic_int_set (&window->state, state);
+  if (runtime->n_sleepers > 0)
+    g_cond_broadcast (&runtime->ended);
 }
 
 gboolean
@@ -124,6 +159,8 @@ vyre_window_reap (VyreWindow *window)
 
   if (vyre_window_state (window) != VYRE_WINDOW_RUNNING)
     return TRUE;
+  if (window->is_restarting)
+    return FALSE;
   while (window->next_tile < window->n_tiles) {
     guint32 sequence;
     const guint32 *record = record_of (window, window->next_tile, &sequence);
@@ -150,21 +187,9 @@ vyre_window_reap (VyreWindow *window)
     runtime->tiles_done++;
   }
 
-  VyreWindowState state = judge (window);
-  runtime->steps += window->steps;
-  /* Whatever kernel ran it, it was at most the newest one. */
-  for (guint i = 0; i < window->n_bindings; i++) {
-    VyreBinding *binding = &window->bindings[i];
-    if (binding->block == NULL)
-      continue;
-    vyre_generation_note_read (runtime, binding->block, binding->offset,
-        binding->length, runtime->generation);
-  }
-  vyre_window_note_ended (window, state);
-  leave_flight (runtime, window);
-  g_atomic_int_set (&window->state, state);
-  if (runtime->n_sleepers > 0)
-    g_cond_broadcast (&runtime->ended);
+  if (vyre_window_begin_restart (window))
+    return FALSE;
+  vyre_window_end (window);
   return TRUE;
 }
 
@@ -266,6 +291,7 @@ vyre_window_cancel_locked (VyreWindow *window)
 {
   VyreRuntime *runtime = window->runtime;
 
+  window->restarts = FALSE;
   /* Builtins end by themselves. */
   if (window->cancel_asked || window->items != NULL ||
       vyre_window_state (window) != VYRE_WINDOW_RUNNING)

@@ -189,6 +189,7 @@ vyre_runtime_snapshot_again (
   g_mutex_lock (&runtime->lock);
   fill_in (runtime, snapshot->control, door);
   snapshot->idle_exits = runtime->n_idle_exits;
+  snapshot->windows_restarted = runtime->n_restarts;
   snapshot->unattended_us = runtime->unattended_us;
   snapshot->kernel_compile_ns = runtime->kernel_compile_ns;
   snapshot->launches = runtime->n_launched;

@@ -91,6 +91,7 @@ vyre_runtime_tell_to_leave (VyreRuntime *runtime, guint i)
   if (active->launch == NULL || active->leaving)
     return;
   active->leaving = TRUE;
+  active->told_at = g_get_monotonic_time ();
   vyre_poke (runtime->door, VYRE_DOOR_LEAVE + i, 1);
 }
 
@@ -453,6 +454,9 @@ vyre_supervisor_run (gpointer data)
     if (vyre_runtime_reap (runtime))
       looks = 0;
     vyre_runtime_advance_shutdown (runtime);
+    vyre_runtime_restart_stuck (runtime, g_get_monotonic_time ());
+    if (runtime->n_restarting > 0)
+      vyre_runtime_publish_restarting (runtime);
     gboolean idle = runtime->windows.length == runtime->n_waiting &&
                     runtime->n_launches == 0;
     if (runtime->failed || (idle && runtime->quit)) {

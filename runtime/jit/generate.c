@@ -261,13 +261,13 @@ vyre_jit_check_passes (
   if (passes < 0)
     g_set_error_literal (error, VYRE_JIT_ERROR, VYRE_JIT_ERROR_UNSUPPORTED,
         "the program has loops without a constant number of passes, or with "
-        "very many, and the device cuts long loops short; it is not compiled "
-        "for it");
+        "very many; on this device only interpreted code can be interrupted "
+        "in them");
   else
     g_set_error (error, VYRE_JIT_ERROR, VYRE_JIT_ERROR_UNSUPPORTED,
         "the program's loops make %" G_GINT64_FORMAT
-        " passes and the device cuts loops short after %u; it is not compiled "
-        "for it",
+        " passes, and on this device only interpreted code can be interrupted "
+        "after %u",
         passes, options->max_passes);
   return FALSE;
 }

@@ -24,6 +24,7 @@ for plugin in app audiofx coreelements debugutilsbad opengl videofilter vulkan; 
   fi
 done
 bundle_libraries "$build" "$to" "$to/vyre-bench" "$to"/*.so "$to"/plugins/*.so
+strip "$to/vyre-bench" "$to/vyre" "$to"/*.so "$to"/lib/libvyre.so*
 
 cat > "$to/run.sh" <<'SCRIPT'
 #!/bin/sh

@@ -228,6 +228,7 @@ fill (VyreRuntime *runtime)
   state->numbers.capture_ns = 212;
   state->numbers.idle_exits = 213;
   state->numbers.unattended_us = 214;
+  state->numbers.windows_restarted = 215;
   state->numbers.method = VYRE_SNAPSHOT_TRANSFER;
   state->copied = 1024;
   state->avoided = 3072;
@@ -262,7 +263,8 @@ assert_groups (const GstStructure *s)
   g_assert_cmpuint (u64 (g, "snapshot-ns"), ==, 212);
   g_assert_cmpuint (u64 (g, "idle-exits"), ==, 213);
   g_assert_cmpuint (u64 (g, "unattended-us"), ==, 214);
-  g_assert_cmpint (gst_structure_n_fields (g), ==, 20);
+  g_assert_cmpuint (u64 (g, "windows-restarted"), ==, 215);
+  g_assert_cmpint (gst_structure_n_fields (g), ==, 21);
 
   g = group (s, "occupancy");
   g_assert_cmpuint (u32 (g, "total-slots"), ==, FAKE_SLOTS);

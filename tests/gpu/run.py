@@ -32,7 +32,7 @@ FUZZ = {
 PROGRAMS_TEXT = ("text", "canonical")  # targets that a dictionary helps
 TAP = ("copy", "engine", "builtins", "hostile", "endless", "workgroups",
        "workgroups --jit", "snapshot", "prepared", "offer", "replay", "monitor",
-       "tenant-stats", "jit-fixtures", "jit-programs", "jit-grouped",
+       "tenant-stats", "restart", "jit-fixtures", "jit-programs", "jit-grouped",
        "jit-random", "src", "interp", "interp-stream", "interp-fault",
        "interp-many", "interp-print", "stats", "mixed")
 LIMITS = {"conform": 60, "conform jit": 200, "functions": 60, "tap": 60,
