@@ -441,6 +441,10 @@ void vyre_tenant_retire_locked (VyreRuntime *runtime, guint32 id);
  * compiles it the first time, a second or two on some devices. No lock held. */
 VyreKernel *vyre_runtime_need_interpreter (VyreRuntime *runtime,
     guint features, GError **error);
+/* Before the first launch: once on every queue. A queue's first submission waits
+ * until drivers have set it up, for which some want all kernels off the device. */
+gboolean vyre_runtime_prime_queues (VyreRuntime *runtime, VyreKernel *kernel,
+    GError **error);
 void vyre_runtime_clear_kernels (VyreRuntime *runtime);
 /* The same for the kernel of builtins. */
 VyreKernel *vyre_runtime_need_builtins (VyreRuntime *runtime, GError **error);

@@ -319,7 +319,11 @@ runtime_new (
     goto failed;
   attach_device_arena (runtime);
 
-  if (vyre_runtime_need_interpreter (runtime, 0, error) == NULL)
+  VyreKernel *kernel = vyre_runtime_need_interpreter (runtime, 0, error);
+  if (kernel == NULL)
+    goto failed;
+  if (runtime->residency == VYRE_RESIDENCY_RESIDENT &&
+      !vyre_runtime_prime_queues (runtime, kernel, error))
     goto failed;
 
   runtime->supervisor =

@@ -95,12 +95,11 @@ vyre_runtime_tell_to_leave (VyreRuntime *runtime, guint i)
   vyre_poke (runtime->door, VYRE_DOOR_LEAVE + i, 1);
 }
 
-/* Lock held. Those that a newer launch makes superfluous. */
+/* Lock held. Those that the newest launch, of the kernel, makes superfluous. */
 static void
-tell_others_to_leave (VyreRuntime *runtime, guint newest)
+tell_others_to_leave (
+    VyreRuntime *runtime, const VyreKernel *kernel, guint newest)
 {
-  const VyreKernel *kernel = runtime->launches[newest].kernel;
-
   for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
     const VyreActiveLaunch *other = &runtime->launches[i];
 
@@ -354,7 +353,7 @@ start_launch (
     runtime->unattended_us += now - runtime->unattended_since;
     runtime->unattended_since = 0;
   }
-  tell_others_to_leave (runtime, index);
+  tell_others_to_leave (runtime, kernel, index);
   vyre_runtime_unlock (runtime);
   return TRUE;
 }
@@ -477,8 +476,11 @@ vyre_supervisor_run (gpointer data)
       vyre_ring_store_fence ();
     }
     VyreKernel *kernel = NULL;
-    if (vyre_runtime_may_launch (runtime))
-      kernel = choose_kernel (runtime, is_stalled (runtime, &progress));
+    gboolean stalled = FALSE;
+    if (vyre_runtime_may_launch (runtime)) {
+      stalled = is_stalled (runtime, &progress);
+      kernel = choose_kernel (runtime, stalled);
+    }
     guint64 generation = 0;
     guint index = 0;
     if (kernel != NULL) {
@@ -486,6 +488,9 @@ vyre_supervisor_run (gpointer data)
           MAX (runtime->generation + 1, kernel->required);
       index = open_door (runtime);
       vyre_kernel_ref (kernel);
+      /* Nothing ends anyway, and the submission may have to wait for them. */
+      if (stalled)
+        tell_others_to_leave (runtime, kernel, index);
     }
     vyre_runtime_unlock (runtime);
 

@@ -235,6 +235,8 @@ test_endless (void)
   g_autoptr (VyreExecutable) endless = compile_program (runtime, text);
   g_autoptr (VyreExecutable) other = compile_program (runtime, long_text);
   g_autoptr (VyreWindow) window = NULL;
+  const guint32 args[] = { 6, 1, 2 };
+  VyreRingItem item = { VYRE_OP_PRINTF, args, G_N_ELEMENTS (args) };
   gint64 start;
 
   vyre_executable_set_engine (endless, VYRE_ENGINE_JIT);
@@ -246,6 +248,13 @@ test_endless (void)
   set_turns (100);
   start = g_get_monotonic_time ();
   window = submit (tenant, endless);
+  g_usleep (50000);
+  /* Another kernel, for the first time. */
+  g_autoptr (VyreWindow) builtin =
+      vyre_tenant_publish (neighbour, &item, 1, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (
+      vyre_window_wait (builtin, start + LIMIT_US, NULL), ==, VYRE_WINDOW_DONE);
   while (vyre_executable_get_tier (endless, NULL) == VYRE_TIER_COMPILED ||
          g_get_monotonic_time () - start < 8 * G_USEC_PER_SEC) {
     g_autoptr (VyreWindow) next = submit (neighbour, other);
