@@ -70,19 +70,6 @@ batch_charge ()
       BATCH_PASSES;
 }
 
-/* Batches that may run without a look in between. */
-uint
-batches_at_once (uint allowance, uint last)
-{
-  if (!COMPILED_STRAIGHT)
-    return 1u;
-  uint total = tile_count * group_size;
-  uint first = warp * batch_width ();
-  uint whole = total > first ? (total - first) / batch_width () : 0u;
-  return clamp (allowance / BATCH_PASSES, 1u,
-      max (min (last - warp + 1u, whole), 1u));
-}
-
 /* Runs batches one after the other as far as allowance goes. */
 uint
 run_compiled (inout uint allowance, uint last)
@@ -104,15 +91,9 @@ run_compiled (inout uint allowance, uint last)
     passes_made = 0u;
     next_look = LOOK_PASSES;
     stopped = false;
-    uint n = batches_at_once (allowance, last);
-    if (compiled_batches (warp * batch_width (), n)) {
-      warp += n - 1u;
-    } else {
-      n = 1u;
-      compiled_batch (warp * batch_width ());
-    }
+    compiled_batch (warp * batch_width ());
     steps = uint64_t (subgroupMax (steps_done));
-    uint charge = min (n * subgroupMax (batch_charge ()), allowance);
+    uint charge = min (subgroupMax (batch_charge ()), allowance);
     allowance -= charge;
     was_stopped = subgroupAny (stopped);
     more = warp < last && allowance >= room && !was_stopped &&

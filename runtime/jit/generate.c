@@ -306,85 +306,27 @@ append_assumption (GString *text, const VyreJitAssumption *a)
       limit, a->offset, limit, a->offset + 1, a->scale);
 }
 
-/* x is that of the first of all the invocations that the text is for. */
 static void
-append_conditions (GString *text, const Generator *g, const VyreJitEmit *e)
+append_unchecked (GString *text, const Generator *g, const VyreJitEmit *e)
 {
   g_string_append_printf (text,
-      "  const uint x = tile_first * %uu + first;\n"
-      "  const uint xl = x + (span - 1u);\n"
-      "  if (grid.y == 1u && grid.z == 1u && xl >= x && first < total &&\n"
-      "      total - first >= span",
-      g->group);
+      "  const uint x0 = tile_first * %uu + first;\n"
+      "  const uint xl = x0 + (%uu * LANES - 1u);\n"
+      "  if (grid.y == 1u && grid.z == 1u && xl >= x0 && first < total &&\n"
+      "      total - first >= %uu * LANES",
+      g->group, e->unroll, e->unroll);
   for (guint i = 0; i < e->n_assumptions; i++)
     if ((e->assumed >> i & 1) != 0)
       append_assumption (text, &e->assumptions[i]);
   if (e->vectors)
-    g_string_append (text, " &&\n      (x & 3u) == 0u");
+    g_string_append (text, " &&\n      (x0 & 3u) == 0u");
   for (guint b = 0; b < VYRE_MAX_BINDINGS; b++)
     if (e->align[b] > 4)
       g_string_append_printf (
           text, " &&\n      (b%u.x & %uu) == 0u", b, e->align[b] - 1);
   g_string_append (text, ") {\n");
-}
-
-static void
-begin_function (GString *text, const Generator *g, const char *head)
-{
-  g_string_append_printf (text,
-      "%s\n"
-      "{\n"
-      "  const uint total = tile_count * %uu;\n",
-      head, g->group);
-  vyre_jit_declare_bindings (text, &g->uses);
-}
-
-/* Batches one after the other, with nothing in between. */
-static void
-append_batches (GString *text, const Generator *g, const VyreJitEmit *e)
-{
-  begin_function (text, g, "bool\ncompiled_batches (uint first, uint n)");
-  g_string_append_printf (
-      text, "  const uint span = n * (%uu * LANES);\n", e->unroll);
-  append_conditions (text, g, e);
-  g_string_append_printf (text,
-      "    steps_done += %uu;\n"
-      "    [[dont_unroll]]\n"
-      "    for (uint x0 = x; x0 - x < span; x0 += %uu * LANES) {\n",
-      g->code.n * e->unroll, e->unroll);
-  g_string_append_len (text, e->text->str, e->text->len);
-  g_string_append (text, "    }\n    return true;\n  }\n  return false;\n}\n");
-}
-
-static void
-append_unchecked (GString *text, const Generator *g, const VyreJitEmit *e)
-{
-  g_string_append_printf (
-      text, "  const uint span = %uu * LANES;\n", e->unroll);
-  append_conditions (text, g, e);
-  g_string_append (text, "    const uint x0 = x;\n");
   g_string_append_len (text, e->text->str, e->text->len);
   g_string_append (text, "    return;\n  }\n");
-}
-
-/* Does every invocation run to the end, without loops on its way? */
-static gboolean
-is_straight (const Generator *g)
-{
-  for (guint32 at = 0; at < g->code.n; at++) {
-    switch (vyre_jit_inst (&g->code, at).op) {
-      case VYRE_I_LOOP:
-      case VYRE_I_RETURN:
-      case VYRE_I_TRAP:
-      case VYRE_I_FAULT_IF:
-      case VYRE_I_DIVS:
-      case VYRE_I_MODS:
-        return FALSE;
-      default:
-        break;
-    }
-  }
-  return TRUE;
 }
 
 static char *
@@ -392,22 +334,20 @@ assemble (const Generator *g, const VyreJitEmit *checked,
     const VyreJitEmit *unchecked, guint32 passes)
 {
   GString *text = g_string_new (vyre_compiled_text);
-  gboolean straight = unchecked != NULL && is_straight (g);
 
   g_string_append_printf (text,
       "const uint COMPILED_UNROLL = %uu;\n"
       "const uint COMPILED_PASSES = %uu;\n"
       "const uint COMPILED_GROUP = 0u;\n"
-      "const bool COMPILED_STRAIGHT = %s;\n",
-      checked->unroll, passes, straight ? "true" : "false");
-  if (straight)
-    append_batches (text, g, unchecked);
-  else
-    g_string_append (text, VYRE_JIT_NO_BATCHES);
-  begin_function (text, g, "void\ncompiled_batch (uint first)");
+      "void\n"
+      "compiled_batch (uint first)\n"
+      "{\n"
+      "  const uint total = tile_count * %uu;\n",
+      checked->unroll, passes, g->group);
+  vyre_jit_declare_bindings (text, &g->uses);
   g_string_append_printf (
       text, "  steps_done += %uu;\n", g->code.n * checked->unroll);
-  if (unchecked != NULL && !straight)
+  if (unchecked != NULL)
     append_unchecked (text, g, unchecked);
   g_string_append_len (text, checked->text->str, checked->text->len);
   g_string_append (text, "}\n");

@@ -577,7 +577,6 @@ assemble (const Group *g, gint64 fixed)
 
   g_string_append_printf (text,
       "const uint COMPILED_UNROLL = 1u;\n"
-      "const bool COMPILED_STRAIGHT = false;\n"
       "const uint COMPILED_GROUP = %uu;\n"
       "const uint COMPILED_SHARED = %uu;\n"
       "const uint COMPILED_ROWS = %uu;\n",
@@ -592,7 +591,6 @@ assemble (const Group *g, gint64 fixed)
         "    (COMPILED_SHARED + LANES - 1u) / LANES;\n",
         (guint32) fixed, (guint32) g->by_turn);
   g_string_append_len (text, g->functions->str, g->functions->len);
-  g_string_append (text, VYRE_JIT_NO_BATCHES);
   g_string_append (text, "void\n"
                          "compiled_batch (uint first)\n"
                          "{\n"

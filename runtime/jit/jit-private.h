@@ -245,11 +245,7 @@ G_GNUC_INTERNAL gint64 vyre_jit_passes (
 /* passes: -1 for not known. */
 G_GNUC_INTERNAL gboolean vyre_jit_check_passes (
     gint64 passes, const VyreJitOptions *options, GError **error);
-G_GNUC_INTERNAL /* Of programs that are run batch by batch. */
-#define VYRE_JIT_NO_BATCHES \
-  "bool\ncompiled_batches (uint first, uint n)\n{\n  return false;\n}\n"
-
-void vyre_jit_declare_bindings (
+G_GNUC_INTERNAL void vyre_jit_declare_bindings (
     GString *text, const VyreJitUses *uses);
 /* The text for a grouped program. */
 G_GNUC_INTERNAL VyreJitSource *vyre_jit_generate_group (const VyreJitCode *code,

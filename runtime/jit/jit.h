@@ -16,17 +16,13 @@ G_BEGIN_DECLS
  *   const uint COMPILED_UNROLL = K;
  *   const uint COMPILED_PASSES = P;
  *   const uint COMPILED_GROUP = G;
- *   const bool COMPILED_STRAIGHT = S;
  *   void compiled_batch (uint first);
- *   bool compiled_batches (uint first, uint n);
  *
  * compiled_batch() runs the K * LANES invocations from first on, counted from
  * the first one of the tile, K on each lane; those behind the tile's end do
  * not run. Which lane runs which of them is not fixed. If G is not 0, a call
  * runs a workgroup of G invocations instead, the one that begins with first,
- * with its barriers. compiled_batches() does what n calls of it would, for
- * batches that have all their invocations, unless it returns false, as always
- * if S is false: then it has done nothing. P is the number of loop
+ * with its barriers. P is the number of loop
  * passes that a call makes at most, or 0xffffffff where that is not known.
  *
  * No function here keeps state between calls but the compiler's own, set up
@@ -47,7 +43,7 @@ typedef enum
 #define VYRE_JIT_MARK "VYRE_COMPILED_PROGRAM"
 
 /* Goes up with every change of generated text or of the compiler's options. */
-#define VYRE_JIT_GENERATOR 3
+#define VYRE_JIT_GENERATOR 2
 
 typedef struct
 {

@@ -95,16 +95,9 @@ main ()
 
   uint batch = COMPILED_GROUP != 0u ? COMPILED_GROUP : COMPILED_UNROLL * LANES;
   uint total = push.tile_count * push.group_size;
-  /* Two at once where that is done, for one is a case of its own. */
-  for (uint first = gl_WorkGroupID.x * 2u * batch; first < total;
-       first += push.groups * 2u * batch) {
-    if (compiled_batches (first, 2u))
-      continue;
-    for (uint k = 0u; k < 2u && first + k * batch < total; k++) {
-      if (!compiled_batches (first + k * batch, 1u))
-        compiled_batch (first + k * batch);
-    }
-  }
+  for (uint first = gl_WorkGroupID.x * batch; first < total;
+       first += push.groups * batch)
+    compiled_batch (first);
 
   if (fault_code != 0u &&
       atomicCompSwap (run.w[RUN_CODE], 0u, fault_code, SCOPE, 0, 0, 0, 0) == 0u) {
