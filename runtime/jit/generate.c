@@ -14,8 +14,6 @@
 #define MAX_INSTRUCTIONS 4096
 /* Instructions times invocations of a lane. */
 #define MAX_LINES 4096
-/* Fewer are those of a CPU, whose compilers take longer. */
-#define MANY_LANES 32
 /* Runs until the emitter takes every join for one of differing values. */
 #define MAX_ROUNDS 32
 
@@ -235,12 +233,11 @@ run (
 }
 
 /* More invocations keep more loads in flight, until their values cost too many
- * of the device's registers: the frame alone takes so many that no more than
- * some 16 lane groups run on a multiprocessor at once. */
+ * of the device's registers. */
 static guint
-choose_unroll (const Generator *g, const VyreJitEmit *e, guint32 lanes)
+choose_unroll (const Generator *g, const VyreJitEmit *e)
 {
-  guint unroll = e->pressure <= 6    ? lanes >= MANY_LANES ? 16 : 8
+  guint unroll = e->pressure <= 6    ? 8
                  : e->pressure <= 14 ? 4
                  : e->pressure <= 28 ? 2
                                      : 1;
@@ -396,7 +393,7 @@ vyre_jit_generate (
     goto done;
   unroll = options->unroll != 0 && !checked->varying_loop
                ? options->unroll
-               : choose_unroll (&g, checked, options->lanes);
+               : choose_unroll (&g, checked);
   has_unchecked =
       !options->checked_only && run_unchecked (unchecked, &g, unroll);
   run (checked, &g, unroll, FALSE, FALSE);

@@ -43,7 +43,7 @@ typedef enum
 #define VYRE_JIT_MARK "VYRE_COMPILED_PROGRAM"
 
 /* Goes up with every change of generated text or of the compiler's options. */
-#define VYRE_JIT_GENERATOR 4
+#define VYRE_JIT_GENERATOR 2
 
 typedef struct
 {
@@ -53,7 +53,7 @@ typedef struct
   guint32 max_passes;
   /* Lanes of the device, for counting passes; 0: as if it had one. */
   guint32 lanes;
-  /* Invocations of a lane: 0, or 1, 2, 4, 8 or 16 to overrule the choice. */
+  /* Invocations of a lane: 0, or 1, 2, 4 or 8 to overrule the choice. */
   guint unroll;
   /* Leave out the version without checks for batches that lie inside their
    * buffers: for tests. */

@@ -226,7 +226,7 @@ run_case (const Case *c, const VyreJitOptions *jit)
 static void
 test_case (gconstpointer data)
 {
-  static const guint widths[] = { 4, 1, 2, 8, 16 };
+  static const guint widths[] = { 4, 1, 2, 8 };
   gboolean longer = g_strcmp0 (g_getenv ("VYRE_TEST_LONG"), "1") == 0;
 
   if (jit_device () == NULL) {

@@ -241,7 +241,7 @@ run_seed (guint32 seed)
   g_autofree char *text = make_program (seed);
   g_autofree char *name = g_strdup_printf ("seed %u:\n%s", seed, text);
   g_autoptr (VyreLowered) lowered = jit_lower_text (text, registers[seed % 3]);
-  VyreJitOptions jit = { .unroll = seed % 4 == 1 ? 1 : seed % 8 == 2 ? 16 : 4 };
+  VyreJitOptions jit = { .unroll = seed % 4 == 1 ? 1 : 4 };
   g_autoptr (GError) error = NULL;
   g_autoptr (JitProgram) compiled = jit_program_new (lowered, &jit, &error);
 
