@@ -19,10 +19,17 @@
 #define DEVICE_ARENA_BYTES (256 * 1024 * 1024)
 #define AREA_BYTES_CPU (512 * 1024)
 #define AREA_BYTES (128 * 1024)
-/* Save areas of a workgroup: it has one in hand, suspended tiles the others.
- * Less where that is more than this part of the device's memory. */
-#define AREAS_PER_GROUP 4
+/* There is a save area for the tile of each slot and one that each workgroup has
+ * in hand: suspended tiles keep theirs, and what never ends would keep all of
+ * fewer, so that nothing new could begin. A smaller ring where that is more than
+ * this part of the device's memory; a CPU touches only areas that it needs. */
 #define AREA_SHARE 16
+#define AREA_SHARE_CPU 4
+#define SLOTS_NORMAL 16384
+#define SLOTS_OTHER 1024
+#define SLOTS_NORMAL_CPU 256
+#define SLOTS_OTHER_CPU 32
+#define SLOTS_LEAST 16
 /* Lane groups per multiprocessor, and the total where their number is not
  * known. */
 #define GROUPS_PER_MULTIPROCESSOR 16
@@ -47,6 +54,35 @@ registry_key (const VyreDeviceInfo *info)
 
 /* --- construction ------------------------------------------------------------ */
 
+/* The slots of each level, and the save areas for all of them. */
+static void
+choose_ring (VyreRuntime *runtime)
+{
+  gboolean cpu = runtime->info->type == VYRE_DEVICE_CPU;
+  guint64 area_bytes = cpu ? AREA_BYTES_CPU : AREA_BYTES;
+  guint64 room = runtime->info->device_local_bytes /
+                 (cpu ? AREA_SHARE_CPU : AREA_SHARE) / area_bytes;
+  guint normal = cpu ? SLOTS_NORMAL_CPU : SLOTS_NORMAL;
+  guint other = cpu ? SLOTS_OTHER_CPU : SLOTS_OTHER;
+  /* Two kinds of kernels may be there at once. */
+  guint groups = runtime->workgroups + runtime->workgroups_compiled;
+
+  while (normal > SLOTS_LEAST &&
+         normal + (VYRE_PRI_LEVELS - 1) * other + groups > room) {
+    normal /= 2;
+    other = MAX (other / 2, SLOTS_LEAST);
+  }
+  for (guint i = 0; i < VYRE_PRI_LEVELS; i++) {
+    VyreLevel *level = &runtime->levels[i];
+
+    level->first = runtime->slots;
+    level->slots = i == VYRE_PRI_NORMAL ? normal : other;
+    runtime->slots += level->slots;
+  }
+  runtime->area_words = area_bytes / 4;
+  runtime->n_areas = CLAMP (room, 32, runtime->slots + groups);
+}
+
 static void
 choose_sizes (VyreRuntime *runtime)
 {
@@ -63,22 +99,8 @@ choose_sizes (VyreRuntime *runtime)
   runtime->workgroups_compiled =
       cpu ? runtime->workgroups : runtime->workgroups * GROUPS_COMPILED;
   runtime->parallel = !cpu && info->subgroup_size >= 32;
-  for (guint i = 0; i < VYRE_PRI_LEVELS; i++) {
-    VyreLevel *level = &runtime->levels[i];
-
-    level->first = runtime->slots;
-    level->slots =
-        i == VYRE_PRI_NORMAL ? (cpu ? 256 : 16384) : (cpu ? 32 : 1024);
-    runtime->slots += level->slots;
-  }
   runtime->n_descriptors = cpu ? 512 : 8192;
-  runtime->area_words = (cpu ? AREA_BYTES_CPU : AREA_BYTES) / 4;
-  /* A CPU touches those that it needs; there every slot's tile may wait. */
-  guint64 areas = cpu ? runtime->slots + runtime->workgroups
-                      : runtime->workgroups * AREAS_PER_GROUP;
-  guint64 room =
-      info->device_local_bytes / AREA_SHARE / (runtime->area_words * 4);
-  runtime->n_areas = CLAMP (room, 32, areas);
+  choose_ring (runtime);
   runtime->slice = SLICE;
   runtime->hang_us = HANG_US;
 }

@@ -291,8 +291,8 @@ test_cancel_together (void)
     vyre_window_unref (windows[i]);
 }
 
-/* A tenant whose windows do not end has all of the ring that it gets, and the
- * neighbour's slots go round and round beside them. */
+/* A tenant whose windows do not end has all of the ring that it gets, a tile in
+ * each slot, and the neighbour's slots go round and round beside them. */
 static void
 test_full_ring (void)
 {
@@ -303,17 +303,27 @@ test_full_ring (void)
       g_ptr_array_new_with_free_func ((GDestroyNotify) vyre_window_unref);
   g_autoptr (GError) error = NULL;
   VyreBinding binding = { block, 0, 4096 };
-  guint32 grid[3] = { 100, 1, 1 };
+  guint32 grid[3] = { 100000, 1, 1 };
   VyreSubmitOptions options = { grid, 0 };
+  static const guint levels[] = { VYRE_PRI_IDLE, VYRE_PRI_LOW,
+    VYRE_PRI_NORMAL };
+  guint before = runtime->tiles_published;
 
-  for (guint i = 0; i <= runtime->slots && error == NULL; i++) {
-    VyreWindow *window =
-        vyre_tenant_submit (tenant, executable, &binding, 1, &options, &error);
-    if (window != NULL)
-      g_ptr_array_add (windows, window);
+  for (guint k = 0; k < G_N_ELEMENTS (levels); k++) {
+    g_clear_error (&error);
+    vyre_tenant_set_priority (tenant, levels[k]);
+    for (guint i = 0; i <= runtime->slots && error == NULL; i++) {
+      VyreWindow *window = vyre_tenant_submit (
+          tenant, executable, &binding, 1, &options, &error);
+      if (window != NULL)
+        g_ptr_array_add (windows, window);
+    }
+    g_assert_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY);
   }
-  g_assert_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY);
-  g_test_message ("%u windows; %s", windows->len, error->message);
+  g_test_message ("%u windows, %u tiles, %u save areas; %s", windows->len,
+      (guint) (runtime->tiles_published - before), runtime->n_areas,
+      error->message);
+  g_assert_cmpuint (runtime->n_areas, >=, runtime->slots + runtime->workgroups);
   g_test_message (
       "a neighbour waited %.1f ms", neighbour_works (invert, 64, 40) / 1e3);
   vyre_tenant_set_priority (neighbour, VYRE_PRI_HIGH);
