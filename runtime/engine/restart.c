@@ -81,6 +81,9 @@ vyre_window_give_up (VyreWindow *window)
 {
   VyreExecutable *executable = window->executable;
 
+  if (window->cancel_asked || window->is_restarting ||
+      vyre_window_state (window) != VYRE_WINDOW_RUNNING)
+    return;
   vyre_window_cancel_locked (window);
   window->restarts = TRUE;
   if (executable->tier == VYRE_TIER_REFUSED)
@@ -98,15 +101,15 @@ vyre_runtime_restart_stuck (VyreRuntime *runtime, gint64 now)
   for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
     const VyreActiveLaunch *active = &runtime->launches[i];
 
+    /* Interpreters leave when they are told to, at the next look. */
     if (active->launch == NULL || !active->leaving ||
-        now - active->told_at < LEAVE_US)
+        now - active->told_at < LEAVE_US ||
+        (active->kernel->id & VYRE_KERNEL_COMPILED) == 0)
       continue;
     for (GList *l = runtime->windows.head; l != NULL; l = l->next) {
       VyreWindow *window = l->data;
 
-      if (!window->is_restarting && !window->cancel_asked &&
-          window->kernel == active->kernel && window->executable != NULL &&
-          window->executable->may_be_long &&
+      if (window->kernel == active->kernel && window->executable->may_be_long &&
           window->published_at < active->told_at)
         vyre_window_give_up (window);
     }
