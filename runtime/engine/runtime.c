@@ -23,7 +23,7 @@
  * in hand: suspended tiles keep theirs, and what never ends would keep all of
  * fewer, so that nothing new could begin. A smaller ring where that is more than
  * this part of the device's memory; a CPU touches only areas that it needs. */
-#define AREA_SHARE 16
+#define AREA_SHARE 8
 #define AREA_SHARE_CPU 4
 #define SLOTS_NORMAL 16384
 #define SLOTS_OTHER 1024
