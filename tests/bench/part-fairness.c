@@ -150,8 +150,10 @@ fill_table (const Fairness *f, BenchTable *table, GError **error)
   }
   for (guint run = 0; run < f->bench->runs; run++) {
     for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
-      if (rows[i] != NULL && !run_case (f, &cases[i], rows[i], error))
-        return FALSE;
+      if (rows[i] == NULL || run_case (f, &cases[i], rows[i], error))
+        continue;
+      g_prefix_error (error, "%s: ", cases[i].name);
+      return FALSE;
     }
   }
   return bench_items_verify (f->urgent, f->items, "fairness", error);

@@ -100,26 +100,29 @@ vyre_single (const Handover *h, BenchItems *items, gboolean rewrite,
 typedef struct
 {
   VyreEngine engine;
-  guint batch; /* 1: one by one */
+  guint batch; /* published at once */
+  guint depth; /* batches in flight; 0: there and back, one by one */
   gboolean rewrite;
   BenchRow *row;
 } VyreCase;
 
 static const VyreCase vyre_cases[] = {
-  { VYRE_ENGINE_INTERP, 1, FALSE, NULL },
-  { VYRE_ENGINE_INTERP, 1, TRUE, NULL },
-  { VYRE_ENGINE_INTERP, 16, FALSE, NULL },
-  { VYRE_ENGINE_INTERP, 64, FALSE, NULL },
-  { VYRE_ENGINE_JIT, 1, FALSE, NULL },
-  { VYRE_ENGINE_JIT, 1, TRUE, NULL },
-  { VYRE_ENGINE_JIT, 16, FALSE, NULL },
-  { VYRE_ENGINE_JIT, 64, FALSE, NULL },
+  { VYRE_ENGINE_INTERP, 1, 0, FALSE, NULL },
+  { VYRE_ENGINE_INTERP, 1, 0, TRUE, NULL },
+  { VYRE_ENGINE_INTERP, 1, 64, FALSE, NULL },
+  { VYRE_ENGINE_INTERP, 16, DEPTH, FALSE, NULL },
+  { VYRE_ENGINE_INTERP, 64, DEPTH, FALSE, NULL },
+  { VYRE_ENGINE_JIT, 1, 0, FALSE, NULL },
+  { VYRE_ENGINE_JIT, 1, 0, TRUE, NULL },
+  { VYRE_ENGINE_JIT, 1, 64, FALSE, NULL },
+  { VYRE_ENGINE_JIT, 16, DEPTH, FALSE, NULL },
+  { VYRE_ENGINE_JIT, 64, DEPTH, FALSE, NULL },
 };
 
 static guint
-depth_of (const BenchItems *items, guint batch)
+depth_of (const BenchItems *items, const VyreCase *c)
 {
-  return CLAMP (items->n / batch, 1, DEPTH);
+  return CLAMP (items->n / c->batch, 1, c->depth);
 }
 
 static gboolean
@@ -132,9 +135,9 @@ run_vyre_case (
   /* The first ones start kernels. */
   if (!vyre_single (h, items, FALSE, duration / 8, NULL, error))
     return FALSE;
-  if (c->batch == 1)
+  if (c->depth == 0)
     return vyre_single (h, items, c->rewrite, duration, c->row, error);
-  if (!bench_items_stream (h->work, items, c->batch, depth_of (items, c->batch),
+  if (!bench_items_stream (h->work, items, c->batch, depth_of (items, c),
           duration, &rate, error))
     return FALSE;
   bench_row_add (c->row, RATE, rate);
@@ -190,13 +193,13 @@ add_vyre_row (
 
   if (c->batch == 64 && h->bench->on_cpu && h->bench->quick)
     return; /* seconds, there */
-  if (c->batch == 1)
+  if (c->depth == 0)
     c->row = bench_table_row (h->table, BENCH_MEASURED, "%s, one by one%s",
         engine, c->rewrite ? ", input rewritten" : "");
   else
     c->row = bench_table_row (h->table, BENCH_MEASURED,
         "%s, %u at once, %u in flight", engine, c->batch,
-        items != NULL ? depth_of (items, c->batch) : DEPTH);
+        items != NULL ? depth_of (items, c) : c->depth);
   if (items == NULL)
     bench_row_skip (c->row, why);
 }
