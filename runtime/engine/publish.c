@@ -137,21 +137,24 @@ vyre_window_reserve (VyreWindow *window, GError **error)
 
 /* Enough tiles to keep the workgroups of a launch busy: windows are cut fine
  * while there are few of them, and coarsely where there are many, since every
- * tile costs the host a slot and a record. with: windows published together. */
+ * tile costs the host a slot and a record, and few workgroups as much time as
+ * they need for a thousand words. with: windows published together. */
 static gboolean
 split (VyreWindow *window, const VyreLevel *level, guint with, guint *n_tiles,
     guint32 *groups_per_tile, GError **error)
 {
   VyreRuntime *runtime = window->runtime;
+  guint n = runtime->windows.length + with;
   guint of_tile = 2; /* batches, log2 */
+  guint most = G_MAXUINT;
 
-  if (runtime->parallel) {
-    guint n = runtime->windows.length + with;
-
+  if (runtime->parallel)
     of_tile = n <= FEW_WINDOWS ? 0 : n <= MANY_WINDOWS ? 2 : 4;
-  }
+  else
+    most = MAX (runtime->workgroups / n, 1);
   guint32 groups = window->groups;
   guint32 tiles = MIN (((window->batches - 1) >> of_tile) + 1, groups);
+  tiles = MIN (tiles, most);
   tiles = MIN (tiles, MIN (level->slots / LEVEL_SHARE, VYRE_MAX_TILES));
   *groups_per_tile = (groups - 1) / tiles + 1;
   *n_tiles = (groups - 1) / *groups_per_tile + 1;
