@@ -232,6 +232,11 @@ test_endless (void)
                              "buffer out: writeonly u32[] @1;\n"
                              "main { loop { out[invocation_id.x] = in[0]; } }";
   g_autoptr (GError) error = NULL;
+
+  if (runtime->info->type == VYRE_DEVICE_CPU) {
+    g_test_skip ("this device compiles no loops that may go on");
+    return;
+  }
   g_autoptr (VyreExecutable) endless = compile_program (runtime, text);
   g_autoptr (VyreExecutable) other = compile_program (runtime, long_text);
   g_autoptr (VyreWindow) window = NULL;
@@ -240,11 +245,9 @@ test_endless (void)
   gint64 start;
 
   vyre_executable_set_engine (endless, VYRE_ENGINE_JIT);
-  if (vyre_executable_wait_compiled (
-          endless, g_get_monotonic_time () + LIMIT_US) != VYRE_TIER_COMPILED) {
-    g_test_skip ("this device compiles no loops that may go on");
-    return;
-  }
+  g_assert_cmpint (vyre_executable_wait_compiled (
+                       endless, g_get_monotonic_time () + LIMIT_US),
+      ==, VYRE_TIER_COMPILED);
   set_turns (100);
   start = g_get_monotonic_time ();
   window = submit (tenant, endless);
