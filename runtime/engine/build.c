@@ -25,20 +25,17 @@ vyre_code_cache (const char **reason)
   return cache;
 }
 
-/* The driver compiles at the first launch, if not before: that one finds that
- * it has no fuel. */
-static gboolean
-first_launch (
-    VyreRuntime *runtime, VyrePipeline *pipeline, guint64 *ns, GError **error)
+gboolean
+vyre_runtime_launch_unfuelled (
+    VyreRuntime *runtime, VyrePipeline *pipeline, guint queue, GError **error)
 {
   VyreLaunchConstants constants;
-  gint64 start = g_get_monotonic_time ();
 
   vyre_runtime_launch_constants (
       runtime, runtime->generation, 0, 0, &constants);
   constants.fuel = 0;
   VyreLaunch *launch = vyre_device_launch (
-      runtime->device, pipeline, 0, 1, &constants, sizeof constants, error);
+      runtime->device, pipeline, queue, 1, &constants, sizeof constants, error);
   if (launch == NULL)
     return FALSE;
   g_autoptr (GError) local = NULL;
@@ -50,8 +47,19 @@ first_launch (
     g_propagate_error (error, g_steal_pointer (&local));
     return FALSE;
   }
-  *ns += (g_get_monotonic_time () - start) * 1000;
   return TRUE;
+}
+
+/* The driver compiles at the first launch, if not before. */
+static gboolean
+first_launch (
+    VyreRuntime *runtime, VyrePipeline *pipeline, guint64 *ns, GError **error)
+{
+  gint64 start = g_get_monotonic_time ();
+  gboolean ok = vyre_runtime_launch_unfuelled (runtime, pipeline, 0, error);
+
+  *ns += (g_get_monotonic_time () - start) * 1000;
+  return ok;
 }
 
 /* What this driver kept of that pipeline in this process or an earlier one. */

@@ -307,6 +307,18 @@ vyre_window_state (VyreWindow *window)
   return g_atomic_int_get (&window->state);
 }
 
+static inline gboolean
+vyre_bindings_overlap (const VyreBinding *a, const VyreBinding *b)
+{
+  if (a->block == NULL || b->block == NULL ||
+      a->block->arena != b->block->arena)
+    return FALSE;
+  gsize from_a = a->block->offset + a->offset;
+  gsize from_b = b->block->offset + b->offset;
+
+  return from_a < from_b + b->length && from_b < from_a + a->length;
+}
+
 /* A word of mapped device memory: written only. */
 static inline void
 vyre_poke (VyreMemory *memory, guint word, guint32 value)
@@ -386,7 +398,7 @@ void vyre_window_take_off (VyreWindow *window, guint level, guint64 first,
 gboolean vyre_executable_can_restart (const VyreExecutable *executable);
 VyreKernel *vyre_window_choose_kernel (VyreWindow *window);
 void vyre_window_give_up (VyreWindow *window);
-void vyre_runtime_restart_stuck (VyreRuntime *runtime, gint64 now);
+void vyre_runtime_restart_stuck (VyreRuntime *runtime);
 gboolean vyre_window_begin_restart (VyreWindow *window);
 void vyre_runtime_publish_restarting (VyreRuntime *runtime);
 
@@ -441,6 +453,9 @@ void vyre_tenant_retire_locked (VyreRuntime *runtime, guint32 id);
  * compiles it the first time, a second or two on some devices. No lock held. */
 VyreKernel *vyre_runtime_need_interpreter (VyreRuntime *runtime,
     guint features, GError **error);
+/* build.c: a kernel that finds that it has no fuel, and leaves. */
+gboolean vyre_runtime_launch_unfuelled (VyreRuntime *runtime,
+    VyrePipeline *pipeline, guint queue, GError **error);
 /* Before the first launch: once on every queue. A queue's first submission waits
  * until drivers have set it up, for which some want all kernels off the device. */
 gboolean vyre_runtime_prime_queues (VyreRuntime *runtime, VyreKernel *kernel,

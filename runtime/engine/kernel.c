@@ -9,8 +9,6 @@
 #include "megakernel-parallel-spv.h"
 #include "megakernel-spv.h"
 
-#define PRIME_WAIT_NS (10 * G_GUINT64_CONSTANT (1000000000))
-
 VyreKernel *
 vyre_runtime_need_interpreter (
     VyreRuntime *runtime, guint features, GError **error)
@@ -80,27 +78,13 @@ vyre_runtime_prime_queues (
     VyreRuntime *runtime, VyreKernel *kernel, GError **error)
 {
   guint n = MIN (runtime->info->n_queues, VYRE_MAX_LAUNCHES);
-  VyreLaunchConstants constants;
   gboolean ok = TRUE;
 
-  vyre_poke (runtime->door, VYRE_DOOR_LEAVE, 1);
-  vyre_ring_store_fence ();
-  vyre_runtime_launch_constants (runtime, 0, 0, 0, &constants);
-  for (guint queue = 0; ok && queue < n; queue++) {
-    VyreLaunch *launch = vyre_device_launch (runtime->device, kernel->pipeline,
-        queue, 1, &constants, sizeof constants, error);
-
-    ok = launch != NULL && vyre_launch_wait (launch, PRIME_WAIT_NS, error);
-    if (ok)
-      vyre_launch_free (launch);
-    else if (launch != NULL && error != NULL && *error == NULL)
-      g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LOST,
-          "a kernel that was to leave at once has stayed on %s",
-          runtime->info->name);
-  }
-  vyre_poke (runtime->door, VYRE_DOOR_LEAVE, 0);
+  for (guint queue = 0; ok && queue < n; queue++)
+    ok =
+        vyre_runtime_launch_unfuelled (runtime, kernel->pipeline, queue, error);
+  /* No launches that count. */
   vyre_poke (runtime->control, VYRE_C_EXITED, 0);
-  vyre_poke (runtime->control, VYRE_C_IDLE_POLLS, 0);
   vyre_ring_store_fence ();
   return ok;
 }

@@ -93,13 +93,6 @@ vyre_replay_note_publishing (VyreWindow *const *windows, guint n)
 }
 
 static gboolean
-overlap (const VyreBinding *a, const VyreBinding *b)
-{
-  return a->block != NULL && a->block == b->block &&
-         a->offset < b->offset + b->length && b->offset < a->offset + a->length;
-}
-
-static gboolean
 is_written (const VyreWindow *window, guint i)
 {
   const VyreLoweredBuffer *buffer = &window->executable->lowered->buffers[i];
@@ -113,7 +106,7 @@ interfere (const VyreWindow *a, const VyreWindow *b)
 {
   for (guint i = 0; i < a->n_bindings; i++) {
     for (guint k = 0; k < b->n_bindings; k++) {
-      if (overlap (&a->bindings[i], &b->bindings[k]) &&
+      if (vyre_bindings_overlap (&a->bindings[i], &b->bindings[k]) &&
           (is_written (a, i) || is_written (b, k)))
         return TRUE;
     }

@@ -33,18 +33,6 @@ vyre_executable_can_restart (const VyreExecutable *executable)
   return TRUE;
 }
 
-static gboolean
-overlap (const VyreBinding *a, const VyreBinding *b)
-{
-  if (a->block == NULL || b->block == NULL ||
-      a->block->arena != b->block->arena)
-    return FALSE;
-  gsize from_a = a->block->offset + a->offset;
-  gsize from_b = b->block->offset + b->offset;
-
-  return from_a < from_b + b->length && from_b < from_a + a->length;
-}
-
 /* Is what its program writes bound nowhere else? */
 static gboolean
 writes_apart (const VyreWindow *window)
@@ -53,7 +41,8 @@ writes_apart (const VyreWindow *window)
 
   for (guint i = 0; i < window->n_bindings; i++) {
     for (guint k = 0; buffers[i].stored && k < window->n_bindings; k++) {
-      if (k != i && overlap (&window->bindings[i], &window->bindings[k]))
+      if (k != i &&
+          vyre_bindings_overlap (&window->bindings[i], &window->bindings[k]))
         return FALSE;
     }
   }
@@ -96,15 +85,15 @@ vyre_window_give_up (VyreWindow *window)
 }
 
 void
-vyre_runtime_restart_stuck (VyreRuntime *runtime, gint64 now)
+vyre_runtime_restart_stuck (VyreRuntime *runtime)
 {
   for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
     const VyreActiveLaunch *active = &runtime->launches[i];
 
     /* Interpreters leave when they are told to, at the next look. */
     if (active->launch == NULL || !active->leaving ||
-        now - active->told_at < LEAVE_US ||
-        (active->kernel->id & VYRE_KERNEL_COMPILED) == 0)
+        (active->kernel->id & VYRE_KERNEL_COMPILED) == 0 ||
+        g_get_monotonic_time () - active->told_at < LEAVE_US)
       continue;
     for (GList *l = runtime->windows.head; l != NULL; l = l->next) {
       VyreWindow *window = l->data;

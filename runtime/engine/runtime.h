@@ -271,7 +271,7 @@ typedef struct
   guint64 idle_exits;           /* kernels that left for want of work */
   guint64 unattended_us;        /* work waited and no kernel was launched */
   guint64 windows_submitted, windows_done, windows_faulted, windows_cancelled;
-  guint64 windows_restarted;    /* of these, some began again interpreted */
+  guint64 windows_restarted;    /* of the submitted, began again */
   guint64 tiles_published, tiles_done;
   guint64 bytes_bound;          /* handed to the GPU in place */
   guint64 resident_device_bytes; /* ring, control, code, save areas, device arena */

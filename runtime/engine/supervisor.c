@@ -453,7 +453,7 @@ vyre_supervisor_run (gpointer data)
     if (vyre_runtime_reap (runtime))
       looks = 0;
     vyre_runtime_advance_shutdown (runtime);
-    vyre_runtime_restart_stuck (runtime, g_get_monotonic_time ());
+    vyre_runtime_restart_stuck (runtime);
     if (runtime->n_restarting > 0)
       vyre_runtime_publish_restarting (runtime);
     gboolean idle = runtime->windows.length == runtime->n_waiting &&

@@ -17,6 +17,8 @@ compile_program (VyreRuntime *runtime, const char *text)
 
   g_assert_no_error (error);
   executable = vyre_executable_new (runtime, program, &error);
+  if (error != NULL)
+    g_test_message ("%s\n%s", error->message, text);
   g_assert_no_error (error);
   vyre_executable_set_engine (executable, VYRE_ENGINE_INTERP);
   return executable;

@@ -6,7 +6,7 @@
  * of the arena is compared too. */
 
 #include "engine/engine-private.h"
-#include "vir0/text.h"
+#include "programs.h"
 
 #include <string.h>
 #ifdef __x86_64__
@@ -124,24 +124,6 @@ ground_write (Ground *ground)
 {
   memcpy (ground->block->data, ground->expected, BLOCK_BYTES);
   vyre_block_note_write (ground->block);
-}
-
-static VyreExecutable *
-compile (const char *text)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (VyreProgram) program =
-      vyre_program_parse (text, strlen (text), &error);
-  VyreExecutable *executable;
-
-  g_assert_no_error (error);
-  executable = vyre_executable_new (runtime, program, &error);
-  if (error != NULL)
-    g_test_message ("%s\n%s", error->message, text);
-  g_assert_no_error (error);
-  /* What is tested here is the interpreter. */
-  vyre_executable_set_engine (executable, VYRE_ENGINE_INTERP);
-  return executable;
 }
 
 static void
@@ -264,7 +246,7 @@ check_type (
                        "  target[k] = source[0];\n"
                        "  target[k - 64] = source[k + 64]; }\n",
           name, name, name);
-  g_autoptr (VyreExecutable) executable = compile (text);
+  g_autoptr (VyreExecutable) executable = compile_program (runtime, text);
   guint32 indices[INVOCATIONS];
   VyreWindowResult result;
   Ground ground;
@@ -354,7 +336,7 @@ test_atomics (gconstpointer arena)
                          "  let k = indices[i];\n"
                          "  sink[i] = %s; }\n",
             atomics[a].call);
-    g_autoptr (VyreExecutable) executable = compile (text);
+    g_autoptr (VyreExecutable) executable = compile_program (runtime, text);
     guint32 indices[INVOCATIONS], words[21];
     VyreWindowResult result;
     Ground ground;
@@ -386,21 +368,21 @@ test_atomics (gconstpointer arena)
 static void
 test_moving_indices (gconstpointer arena)
 {
-  g_autoptr (VyreExecutable) executable =
-      compile ("program workgroup(64);\n"
-               "buffer cursor: readwrite u32[] @0;\n"
-               "buffer target: readwrite u8[] @1;\n"
-               "buffer wide: readwrite vec4u32[] @2;\n"
-               "main { for n in 0..40 {\n"
-               "  let k = atomic_add(cursor[0], 0x10000001);\n"
-               "  target[k] = cast(u8, k);\n"
-               "  target[atomic_or(cursor[0], 0)] = cast(u8,"
-               "    u32(target[atomic_or(cursor[0], 0)]) + 1);\n"
-               "  wide[atomic_or(cursor[0], 0)] ="
-               "    wide[atomic_or(cursor[0], 0) ^ n];\n"
-               "  wide[atomic_or(cursor[0], 0) % 9] = wide[k];\n"
-               "  let old = atomic_xor(cursor[atomic_or(cursor[1], 0)], k);\n"
-               "} }\n");
+  g_autoptr (VyreExecutable) executable = compile_program (runtime,
+      "program workgroup(64);\n"
+      "buffer cursor: readwrite u32[] @0;\n"
+      "buffer target: readwrite u8[] @1;\n"
+      "buffer wide: readwrite vec4u32[] @2;\n"
+      "main { for n in 0..40 {\n"
+      "  let k = atomic_add(cursor[0], 0x10000001);\n"
+      "  target[k] = cast(u8, k);\n"
+      "  target[atomic_or(cursor[0], 0)] = cast(u8,"
+      "    u32(target[atomic_or(cursor[0], 0)]) + 1);\n"
+      "  wide[atomic_or(cursor[0], 0)] ="
+      "    wide[atomic_or(cursor[0], 0) ^ n];\n"
+      "  wide[atomic_or(cursor[0], 0) % 9] = wide[k];\n"
+      "  let old = atomic_xor(cursor[atomic_or(cursor[1], 0)], k);\n"
+      "} }\n");
   const guint32 cursor[2] = { 0, 0 };
   VyreWindowResult result;
   Ground ground;
@@ -468,7 +450,7 @@ test_copies (gconstpointer arena)
         "main { async_%s(source, target, params[0], params[1], \"t\");\n"
         "  async_wait(\"t\"); }\n",
         load ? "load" : "store");
-    g_autoptr (VyreExecutable) executable = compile (text);
+    g_autoptr (VyreExecutable) executable = compile_program (runtime, text);
 
     for (guint i = 0; i < G_N_ELEMENTS (values); i++) {
       for (guint k = 0; k < G_N_ELEMENTS (values); k++)
@@ -504,7 +486,7 @@ check_workgroup_memory (VyreArena *arena, const char *type, guint width)
       "  sink[4 * i + 2] = state;\n"
       "  sink[4 * i + 3] = select(k < 5, 0, got + u32(middle[k])); }\n",
       type, type, type);
-  g_autoptr (VyreExecutable) executable = compile (text);
+  g_autoptr (VyreExecutable) executable = compile_program (runtime, text);
   enum
   {
     GROUPS = 3,
@@ -561,7 +543,7 @@ test_huge_bounds (gconstpointer arena)
                          "buffer target: readwrite u32[] @1;\n"
                          "main { let n0 = invocation_id.x; %s }\n",
             loops[i]);
-    g_autoptr (VyreExecutable) executable = compile (text);
+    g_autoptr (VyreExecutable) executable = compile_program (runtime, text);
     const guint32 bounds[2] = { 0xffffffff, 40 };
     VyreWindowResult result;
     Ground ground;
