@@ -58,7 +58,7 @@ for test in fixtures programs grouped random; do
   strip -o "$content/bin/test-jit-$test" "$build/tests/unit/jit/test-jit-$test"
 done
 for test in src interp interp-stream interp-fault interp-many interp-print \
-  stats mixed; do
+  stats mixed hang; do
   strip -o "$content/bin/test-$test" "$build/tests/elements/test-$test"
 done
 # The plugins that element tests load.

@@ -34,7 +34,7 @@ TAP = ("copy", "engine", "builtins", "hostile", "endless", "workgroups",
        "workgroups --jit", "snapshot", "prepared", "offer", "replay", "monitor",
        "tenant-stats", "restart", "jit-fixtures", "jit-programs", "jit-grouped",
        "jit-random", "src", "interp", "interp-stream", "interp-fault",
-       "interp-many", "interp-print", "stats", "mixed")
+       "interp-many", "interp-print", "stats", "mixed", "hang")
 LIMITS = {"conform": 60, "conform jit": 200, "functions": 60, "tap": 60,
           "differ": 120, "fuzz": 200}
 ADDR_NO_RANDOMIZE = 0x0040000
