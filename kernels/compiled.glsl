@@ -14,6 +14,7 @@
  *   bool go_on (uint n)     n more loop passes; false: leave at once
  */
 
+#ifdef VYRE_PARALLEL
 layout(buffer_reference, scalar, buffer_reference_align = 8) buffer Pairs
 {
   uvec2 p;
@@ -22,6 +23,12 @@ layout(buffer_reference, scalar, buffer_reference_align = 16) buffer Quads
 {
   uvec4 q;
 };
+#else
+layout(buffer_reference, scalar, buffer_reference_align = 8) buffer Longs
+{
+  uint64_t l[];
+};
+#endif
 
 /* The first fault of a lane counts. */
 void
@@ -89,6 +96,8 @@ compiled_byte (uint64_t base, uint byte)
   return uint (Bytes (base + uint64_t (byte)).b[0]);
 }
 
+#ifdef VYRE_PARALLEL
+
 uvec2
 compiled_pair (uint64_t base, uint byte)
 {
@@ -100,6 +109,50 @@ compiled_quad (uint64_t base, uint byte)
 {
   return Quads (base + uint64_t (byte)).q;
 }
+
+void
+compiled_set_pair (uint64_t base, uint byte, uvec2 value)
+{
+  Pairs (base + uint64_t (byte)).p = value;
+}
+
+void
+compiled_set_quad (uint64_t base, uint byte, uvec4 value)
+{
+  Quads (base + uint64_t (byte)).q = value;
+}
+
+#else
+
+/* Where the lanes of a CPU access memory one after the other, component by
+ * component, 64 bits are one. */
+
+uvec2
+compiled_pair (uint64_t base, uint byte)
+{
+  return unpackUint2x32 (Longs (base + uint64_t (byte)).l[0]);
+}
+
+uvec4
+compiled_quad (uint64_t base, uint byte)
+{
+  return uvec4 (compiled_pair (base, byte), compiled_pair (base, byte + 8u));
+}
+
+void
+compiled_set_pair (uint64_t base, uint byte, uvec2 value)
+{
+  Longs (base + uint64_t (byte)).l[0] = packUint2x32 (value);
+}
+
+void
+compiled_set_quad (uint64_t base, uint byte, uvec4 value)
+{
+  compiled_set_pair (base, byte, value.xy);
+  compiled_set_pair (base, byte + 8u, value.zw);
+}
+
+#endif
 
 /* 0 unless inside. */
 uint
@@ -145,16 +198,4 @@ void
 compiled_set_byte (uint64_t base, uint byte, uint value)
 {
   Bytes (base + uint64_t (byte)).b[0] = uint8_t (value);
-}
-
-void
-compiled_set_pair (uint64_t base, uint byte, uvec2 value)
-{
-  Pairs (base + uint64_t (byte)).p = value;
-}
-
-void
-compiled_set_quad (uint64_t base, uint byte, uvec4 value)
-{
-  Quads (base + uint64_t (byte)).q = value;
 }

@@ -21,7 +21,7 @@ bool was_stopped; /* of any lane, by cancellation */
 /* Loop passes between two looks at the host. */
 #define LOOK_PASSES 4096u
 /* What a batch is charged with beside its own. */
-#define BATCH_PASSES 8u
+#define BATCH_PASSES (PARALLEL ? 8u : 2u)
 
 bool
 go_on (uint passes)
@@ -61,13 +61,29 @@ begin_lanes ()
   pc = 0u;
 }
 
-/* What a batch is charged with: its loop passes, or as many as it may make, and
- * something for the batch itself. */
-uint
-batch_charge ()
+void
+begin_batch ()
 {
-  return (COMPILED_PASSES != 0xffffffffu ? COMPILED_PASSES : passes_made) +
-      BATCH_PASSES;
+  steps_done = 0u;
+  passes_made = 0u;
+  next_look = LOOK_PASSES;
+  stopped = false;
+}
+
+/* After a batch, which is charged with its loop passes, or as many as it may make
+ * (NONE: unknown), and something for itself: may another one run? */
+bool
+end_batch (inout uint allowance, uint room, uint passes)
+{
+  uint charge = BATCH_PASSES + (passes != NONE ? passes :
+      subgroupMax (passes_made));
+  steps = uint64_t (COMPILED_STEPS != NONE ? COMPILED_STEPS :
+      subgroupMax (steps_done));
+  allowance -= min (charge, allowance);
+  was_stopped = COMPILED_LOOPS && subgroupAny (stopped);
+  return allowance >= room && !was_stopped &&
+      !(COMPILED_FAULTS && subgroupAny (fault_code != 0u)) &&
+      !(step_limit != 0UL && steps > step_limit);
 }
 
 /* Runs batches one after the other as far as allowance goes. */
@@ -76,35 +92,39 @@ run_compiled (inout uint allowance, uint last)
 {
   /* Where passes are many, none is reserved for the batch. */
   uint room = PARALLEL ? BATCH_PASSES : COMPILED_PASSES + BATCH_PASSES;
-  uint event = EV_END;
+  uint next = warp;
   bool more = allowance >= room;
-  bool ran = false;
 
   if (!more)
     return EV_SLICE;
+  was_stopped = false;
+#ifndef VYRE_PARALLEL
+  compiled_begin ();
+  /* Lanes of a CPU would execute both versions for every batch. */
+  [[dont_unroll]]
+  while (more && compiled_fits (next * batch_width ())) {
+    warp = next++;
+    begin_batch ();
+    compiled_inside (warp * batch_width ());
+    more = end_batch (allowance, room, COMPILED_PASSES_INSIDE) && next <= last;
+  }
+#endif
   [[dont_unroll]]
   while (more) {
-    if (ran)
-      warp++;
-    ran = true;
-    steps_done = 0u;
-    passes_made = 0u;
-    next_look = LOOK_PASSES;
-    stopped = false;
+    warp = next++;
+    begin_batch ();
+#ifdef VYRE_PARALLEL
     compiled_batch (warp * batch_width ());
-    steps = uint64_t (subgroupMax (steps_done));
-    uint charge = min (subgroupMax (batch_charge ()), allowance);
-    allowance -= charge;
-    was_stopped = subgroupAny (stopped);
-    more = warp < last && allowance >= room && !was_stopped &&
-        !subgroupAny (fault_code != 0u) &&
-        !(step_limit != 0UL && steps > step_limit);
+#else
+    compiled_checked (warp * batch_width ());
+#endif
+    more = end_batch (allowance, room, COMPILED_PASSES) && next <= last;
   }
   if (was_stopped)
     return EV_SLICE;
-  if (warp < last && allowance < room) {
-    warp++;
-    event = EV_SLICE;
+  if (next <= last && allowance < room) {
+    warp = next;
+    return EV_SLICE;
   }
-  return event;
+  return EV_END;
 }

@@ -61,9 +61,8 @@ build_pipeline (VyreExecutable *executable, gboolean *may_be_long,
   VyreJitOptions options = VYRE_JIT_OPTIONS_DEFAULT;
   gsize size;
 
-  /* Drivers for CPUs compile slowly, and make vectors of lanes anyhow. */
-  if (runtime->info->type == VYRE_DEVICE_CPU)
-    options.unroll = 2;
+  /* Drivers for CPUs compile slowly. */
+  options.narrow_checks = runtime->info->type == VYRE_DEVICE_CPU;
   /* Where loops are cut, a batch is as long as a slice at most. */
   if (runtime->pass_budget < G_MAXINT32)
     options.max_passes = runtime->slice / 2;

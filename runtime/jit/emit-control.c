@@ -32,6 +32,7 @@ vyre_jit_kill (VyreJitEmit *e, const VyreJitValue *condition, guint code,
       return;
     condition = NULL;
   }
+  e->faults |= code != VYRE_FAULT_NONE;
   for (guint k = 0; k < e->unroll; k++) {
     gboolean some = e->mask.kind == VYRE_JIT_SOME;
     g_autofree char *when =

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Chooses how many invocations a lane has, and writes compiled_batch(): what
- * comes before the program, the version of it without checks where there is
- * something to gain, and the one with checks.
+/* Chooses how many invocations a lane has, and writes the version of the program
+ * with checks and, where there is something to gain, the one without.
  *
  * The version without checks runs batches that lie wholly in the tile and,
  * where an access or condition depends on invocation_id.x alone, within the
@@ -215,7 +214,7 @@ run (
       .fast = fast,
       .vectors = vectors,
       .text = g_string_new (NULL),
-      .indent = fast ? 2 : 1,
+      .indent = 1,
       .total_weight = g->weight,
     };
     for (guint slot = 0; slot < VYRE_JIT_SLOTS; slot++)
@@ -272,7 +271,35 @@ vyre_jit_check_passes (
   return FALSE;
 }
 
+/* Where a batch calls the version with checks for each invocation of a lane:
+ * how many it may have for all their loop passes. */
+static guint
+limit_calls (guint unroll, gint64 passes, guint32 most)
+{
+  if (passes < 0)
+    return 1;
+  while (unroll > 1 && most != 0 && (passes + 1) * unroll > most / 8)
+    unroll /= 2;
+  return unroll;
+}
+
 /* --- the text ---------------------------------------------------------------------- */
+
+void
+vyre_jit_bind (GString *text, const VyreJitUses *uses)
+{
+  GString *begin = g_string_new ("void\ncompiled_begin ()\n{\n");
+
+  g_string_append (text, "#ifndef VYRE_PARALLEL\n");
+  for (guint b = 0; b < VYRE_MAX_BINDINGS; b++) {
+    if ((uses->bindings >> b & 1) == 0)
+      continue;
+    g_string_append_printf (text, "uvec4 bound_%u;\n", b);
+    g_string_append_printf (begin, "  bound_%u = bindings[%u];\n", b, b);
+  }
+  g_string_append_printf (text, "%s}\n#endif\n", begin->str);
+  g_string_free (begin, TRUE);
+}
 
 void
 vyre_jit_declare_bindings (GString *text, const VyreJitUses *uses)
@@ -281,7 +308,13 @@ vyre_jit_declare_bindings (GString *text, const VyreJitUses *uses)
   for (guint b = 0; b < VYRE_MAX_BINDINGS; b++) {
     if ((uses->bindings >> b & 1) == 0)
       continue;
-    g_string_append_printf (text, "  const uvec4 b%u = bindings[%u];\n", b, b);
+    g_string_append_printf (text,
+        "#ifdef VYRE_PARALLEL\n"
+        "  const uvec4 b%u = bindings[%u];\n"
+        "#else\n"
+        "  const uvec4 b%u = bound_%u;\n"
+        "#endif\n",
+        b, b, b, b);
     if (uses->strides[b] != 0)
       g_string_append_printf (
           text, "  const uint64_t a%u = packUint2x32 (b%u.xy);\n", b, b);
@@ -307,12 +340,28 @@ append_assumption (GString *text, const VyreJitAssumption *a)
 }
 
 static void
-append_unchecked (GString *text, const Generator *g, const VyreJitEmit *e)
+append_prologue (GString *text, const Generator *g)
 {
+  g_string_append_printf (
+      text, "  const uint total = tile_count * %uu;\n", g->group);
+  vyre_jit_declare_bindings (text, &g->uses);
+}
+
+/* Whether a batch may run without checks. What fits is at the tile's beginning:
+ * the batches behind the first one that does not fit do not either. */
+static void
+append_fits (GString *text, const Generator *g, const VyreJitEmit *e)
+{
+  g_string_append (text, "bool\ncompiled_fits (uint first)\n{\n");
+  if (e == NULL) {
+    g_string_append (text, "  return false;\n}\n");
+    return;
+  }
+  append_prologue (text, g);
   g_string_append_printf (text,
       "  const uint x0 = tile_first * %uu + first;\n"
       "  const uint xl = x0 + (%uu * LANES - 1u);\n"
-      "  if (grid.y == 1u && grid.z == 1u && xl >= x0 && first < total &&\n"
+      "  return grid.y == 1u && grid.z == 1u && xl >= x0 && first < total &&\n"
       "      total - first >= %uu * LANES",
       g->group, e->unroll, e->unroll);
   for (guint i = 0; i < e->n_assumptions; i++)
@@ -324,33 +373,65 @@ append_unchecked (GString *text, const Generator *g, const VyreJitEmit *e)
     if (e->align[b] > 4)
       g_string_append_printf (
           text, " &&\n      (b%u.x & %uu) == 0u", b, e->align[b] - 1);
-  g_string_append (text, ") {\n");
-  g_string_append_len (text, e->text->str, e->text->len);
-  g_string_append (text, "    return;\n  }\n");
+  g_string_append (text, ";\n}\n");
 }
 
+static void
+append_version (
+    GString *text, const Generator *g, const VyreJitEmit *e, const char *name)
+{
+  g_string_append_printf (text, "void\n%s (uint first)\n{\n", name);
+  if (e != NULL) {
+    append_prologue (text, g);
+    if (e->fast)
+      g_string_append_printf (
+          text, "  const uint x0 = tile_first * %uu + first;\n", g->group);
+    g_string_append_printf (
+        text, "  steps_done += %uu;\n", g->code.n * e->unroll);
+    g_string_append_len (text, e->text->str, e->text->len);
+  }
+  g_string_append (text, "}\n");
+}
+
+/* A batch takes one call of the version with checks, or as many as its lanes
+ * have invocations. */
 static char *
 assemble (const Generator *g, const VyreJitEmit *checked,
-    const VyreJitEmit *unchecked, guint32 passes)
+    const VyreJitEmit *unchecked, guint unroll, gint64 passes)
 {
   GString *text = g_string_new (vyre_compiled_text);
+  guint calls = unroll / checked->unroll;
+  gint64 all = calls > 1 && passes >= 0 ? (passes + 1) * calls : passes;
 
   g_string_append_printf (text,
       "const uint COMPILED_UNROLL = %uu;\n"
       "const uint COMPILED_PASSES = %uu;\n"
+      "const uint COMPILED_PASSES_INSIDE = %uu;\n"
       "const uint COMPILED_GROUP = 0u;\n"
-      "void\n"
-      "compiled_batch (uint first)\n"
-      "{\n"
-      "  const uint total = tile_count * %uu;\n",
-      checked->unroll, passes, g->group);
-  vyre_jit_declare_bindings (text, &g->uses);
-  g_string_append_printf (
-      text, "  steps_done += %uu;\n", g->code.n * checked->unroll);
-  if (unchecked != NULL)
-    append_unchecked (text, g, unchecked);
-  g_string_append_len (text, checked->text->str, checked->text->len);
-  g_string_append (text, "}\n");
+      "const uint COMPILED_STEPS = %uu;\n"
+      "const bool COMPILED_LOOPS = %s;\n"
+      "const bool COMPILED_FAULTS = %s;\n",
+      unroll, (guint32) all, (guint32) passes,
+      g->code.loops ? G_MAXUINT32 : g->code.n * unroll,
+      g->code.loops ? "true" : "false",
+      g->code.loops || checked->faults ? "true" : "false");
+  vyre_jit_bind (text, &g->uses);
+  append_fits (text, g, unchecked);
+  append_version (text, g, unchecked, "compiled_inside");
+  append_version (
+      text, g, checked, calls > 1 ? "compiled_row" : "compiled_checked");
+  if (calls > 1)
+    g_string_append_printf (text,
+        "void\ncompiled_checked (uint first)\n{\n"
+        "  [[dont_unroll]]\n"
+        "  for (uint k = 0u; k < %uu; k++)\n"
+        "    compiled_row (first + k * %uu * LANES);\n}\n",
+        calls, checked->unroll);
+  g_string_append (text, "void\ncompiled_batch (uint first)\n{\n"
+                         "  if (compiled_fits (first))\n"
+                         "    compiled_inside (first);\n"
+                         "  else\n"
+                         "    compiled_checked (first);\n}\n");
   return g_string_free (text, FALSE);
 }
 
@@ -389,14 +470,16 @@ vyre_jit_generate (
   }
   run (checked, &g, 1, FALSE, FALSE);
   passes = vyre_jit_passes (checked, 0, g.code.n);
-  if (!vyre_jit_check_passes (passes, options, error))
-    goto done;
   unroll = options->unroll != 0 && !checked->varying_loop
                ? options->unroll
                : choose_unroll (&g, checked);
+  if (options->narrow_checks)
+    unroll = limit_calls (unroll, passes, options->max_passes);
+  if (!vyre_jit_check_passes (passes, options, error))
+    goto done;
   has_unchecked =
       !options->checked_only && run_unchecked (unchecked, &g, unroll);
-  run (checked, &g, unroll, FALSE, FALSE);
+  run (checked, &g, options->narrow_checks ? 1 : unroll, FALSE, FALSE);
   /* What the version without checks found may have made loops differ. */
   if (unroll > 1 && checked->varying_loop) {
     unroll = 1;
@@ -405,8 +488,8 @@ vyre_jit_generate (
     run (checked, &g, unroll, FALSE, FALSE);
   }
   source = g_new0 (VyreJitSource, 1);
-  source->text = assemble (&g, checked, has_unchecked ? unchecked : NULL,
-      passes < 0 ? G_MAXUINT32 : (guint32) passes);
+  source->text =
+      assemble (&g, checked, has_unchecked ? unchecked : NULL, unroll, passes);
   source->unroll = unroll;
   source->passes = passes < 0 ? G_MAXUINT32 : (guint32) passes;
   source->unchecked = has_unchecked;

@@ -574,9 +574,14 @@ assemble (const Group *g, gint64 fixed)
 {
   const VyreLowered *lowered = g->e->code->lowered;
   GString *text = g_string_new (vyre_compiled_text);
+  VyreJitUses uses;
 
   g_string_append_printf (text,
       "const uint COMPILED_UNROLL = 1u;\n"
+      "const uint COMPILED_PASSES_INSIDE = 0u;\n"
+      "const uint COMPILED_STEPS = 0xffffffffu;\n"
+      "const bool COMPILED_LOOPS = true;\n"
+      "const bool COMPILED_FAULTS = true;\n"
       "const uint COMPILED_GROUP = %uu;\n"
       "const uint COMPILED_SHARED = %uu;\n"
       "const uint COMPILED_ROWS = %uu;\n",
@@ -590,9 +595,20 @@ assemble (const Group *g, gint64 fixed)
         "const uint COMPILED_PASSES = %uu + %uu * COMPILED_TURNS +\n"
         "    (COMPILED_SHARED + LANES - 1u) / LANES;\n",
         (guint32) fixed, (guint32) g->by_turn);
+  vyre_jit_uses (g->e->code, 0, g->e->code->n, &uses);
+  vyre_jit_bind (text, &uses);
   g_string_append_len (text, g->functions->str, g->functions->len);
-  g_string_append (text, "void\n"
-                         "compiled_batch (uint first)\n"
+  g_string_append (text, "bool\n"
+                         "compiled_fits (uint first)\n"
+                         "{\n"
+                         "  return false;\n"
+                         "}\n"
+                         "void\n"
+                         "compiled_inside (uint first)\n"
+                         "{\n"
+                         "}\n"
+                         "void\n"
+                         "compiled_checked (uint first)\n"
                          "{\n"
                          "  compiled_at = compiled_workgroup (tile_first + "
                          "first / COMPILED_GROUP);\n"
@@ -600,7 +616,12 @@ assemble (const Group *g, gint64 fixed)
                          "1u) / LANES + 1u, 0u)) { return; }\n"
                          "  compiled_clear ();\n");
   g_string_append_len (text, g->body->str, g->body->len);
-  g_string_append (text, "}\n");
+  g_string_append (text, "}\n"
+                         "void\n"
+                         "compiled_batch (uint first)\n"
+                         "{\n"
+                         "  compiled_checked (first);\n"
+                         "}\n");
   return g_string_free (text, FALSE);
 }
 

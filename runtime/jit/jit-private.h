@@ -197,6 +197,7 @@ typedef struct
 
   gboolean again; /* found something: the text is worthless */
   gboolean varying_loop; /* a trip count differs between invocations */
+  gboolean faults; /* an invocation may end in a fault */
   guint pressure; /* values that differ and are alive at the same time */
   guint n_vectors, n_strided; /* accesses by invocation_id.x */
 } VyreJitEmit;
@@ -245,6 +246,8 @@ G_GNUC_INTERNAL gint64 vyre_jit_passes (
 /* passes: -1 for not known. */
 G_GNUC_INTERNAL gboolean vyre_jit_check_passes (
     gint64 passes, const VyreJitOptions *options, GError **error);
+/* compiled_begin(), and what a function of the text knows of its bindings. */
+G_GNUC_INTERNAL void vyre_jit_bind (GString *text, const VyreJitUses *uses);
 G_GNUC_INTERNAL void vyre_jit_declare_bindings (
     GString *text, const VyreJitUses *uses);
 /* The text for a grouped program. */

@@ -14,16 +14,30 @@ G_BEGIN_DECLS
  * global scope behind all that, is where the text goes. It defines
  *
  *   const uint COMPILED_UNROLL = K;
- *   const uint COMPILED_PASSES = P;
+ *   const uint COMPILED_PASSES = P, COMPILED_PASSES_INSIDE = Q;
  *   const uint COMPILED_GROUP = G;
+ *   const uint COMPILED_STEPS = S;
+ *   const bool COMPILED_LOOPS, COMPILED_FAULTS;
+ *   void compiled_begin ();        without VYRE_PARALLEL
+ *   bool compiled_fits (uint first);
+ *   void compiled_inside (uint first);
+ *   void compiled_checked (uint first);
  *   void compiled_batch (uint first);
  *
  * compiled_batch() runs the K * LANES invocations from first on, counted from
  * the first one of the tile, K on each lane; those behind the tile's end do
  * not run. Which lane runs which of them is not fixed. If G is not 0, a call
  * runs a workgroup of G invocations instead, the one that begins with first,
- * with its barriers. P is the number of loop
- * passes that a call makes at most, or 0xffffffff where that is not known.
+ * with its barriers. P is the number of loop passes that a call makes at most (Q: without checks), S
+ * that of its steps, or 0xffffffff where they are not known. There are loops
+ * only if COMPILED_LOOPS, and faults only if COMPILED_FAULTS.
+ *
+ * compiled_begin() comes before the batches of a tile: it keeps bindings at hand,
+ * for which devices with VYRE_PARALLEL have no registers to spare.
+ * compiled_batch() consists of the version without checks, compiled_inside(), which may run
+ * batches that compiled_fits() holds for, and compiled_checked(), for devices
+ * that would execute both: of the batches of a tile, from 0 on, those that fit
+ * are the first ones.
  *
  * No function here keeps state between calls but the compiler's own, set up
  * once per process; all may be called from any thread.
@@ -43,7 +57,7 @@ typedef enum
 #define VYRE_JIT_MARK "VYRE_COMPILED_PROGRAM"
 
 /* Goes up with every change of generated text or of the compiler's options. */
-#define VYRE_JIT_GENERATOR 2
+#define VYRE_JIT_GENERATOR 3
 
 typedef struct
 {
@@ -55,6 +69,9 @@ typedef struct
   guint32 lanes;
   /* Invocations of a lane: 0, or 1, 2, 4 or 8 to overrule the choice. */
   guint unroll;
+  /* Have the version with checks once, called for each invocation of a lane in
+   * turn: less code, for drivers that compile slowly. */
+  gboolean narrow_checks;
   /* Leave out the version without checks for batches that lie inside their
    * buffers: for tests. */
   gboolean checked_only;

@@ -24,7 +24,10 @@ typedef struct
   const char *caps; /* if others than the table's */
   const char *element, *property, *text;
   gboolean same; /* its bytes are compared with the first one that is */
+  gboolean slow; /* on a CPU: fewer buffers */
 } Peer;
+
+#define SLOW_BUFFERS 4
 
 #define SOURCE "appsrc name=in ! "
 #define INTERP SOURCE "vyreinterp name=vyre device-index=%D"
@@ -57,7 +60,7 @@ static const Peer video[] = {
   { BENCH_BASELINE, "videobalance (CPU, contrast instead)",
       SOURCE "videobalance contrast=0.5", NULL, NULL, NULL, NULL, NULL, FALSE },
   { BENCH_MEASURED, "vyreinterp, interpreted", INTERP " engine=interp", NULL,
-      NULL, "vyre", "program", INVERT_TEXT, TRUE },
+      NULL, "vyre", "program", INVERT_TEXT, TRUE, TRUE },
   { BENCH_MEASURED, "vyreinterp, compiled", INTERP " engine=jit", NULL, NULL,
       "vyre", "program", INVERT_TEXT, TRUE },
 };
@@ -73,7 +76,7 @@ static const Peer audio[] = {
       SOURCE "audioamplify amplification=0.5 clipping-method=none", NULL, NULL,
       NULL, NULL, NULL, TRUE },
   { BENCH_MEASURED, "vyreinterp, interpreted", INTERP " engine=interp", NULL,
-      NULL, "vyre", "program", GAIN_TEXT, TRUE },
+      NULL, "vyre", "program", GAIN_TEXT, TRUE, TRUE },
   { BENCH_MEASURED, "vyreinterp, compiled", INTERP " engine=jit", NULL, NULL,
       "vyre", "program", GAIN_TEXT, TRUE },
 };
@@ -92,13 +95,13 @@ static const Peer sums[] = {
       "checksumsink name=sink hash=sha1", NULL, NULL, NULL, NULL, FALSE },
   { BENCH_MEASURED, "vyreinterp histogram, interpreted",
       INTERP " engine=interp bindings=\"histogram=keep\"", NULL, NULL, "vyre",
-      "program", HISTOGRAM_TEXT, FALSE },
+      "program", HISTOGRAM_TEXT, FALSE, TRUE },
   { BENCH_MEASURED, "vyreinterp histogram, compiled",
       INTERP " engine=jit bindings=\"histogram=keep\"", NULL, NULL, "vyre",
       "program", HISTOGRAM_TEXT, FALSE },
   { BENCH_MEASURED, "vyreinterp crc32, interpreted",
       INTERP " engine=interp bindings=\"crc=keep\"", NULL, NULL, "vyre",
-      "program", "crc32", FALSE },
+      "program", "crc32", FALSE, TRUE },
   { BENCH_MEASURED, "vyreinterp crc32, compiled",
       INTERP " engine=jit bindings=\"crc=keep\"", NULL, NULL, "vyre", "program",
       "crc32", FALSE },
@@ -163,9 +166,9 @@ measure (Bench *bench, BenchTable *table, const Peer *peers, guint n,
       g_string_replace (own_caps, "BGRA", peer->caps, 0);
     g_ptr_array_add (lines, fill_in (bench, peer->launch, shader));
     g_ptr_array_add (lines, g_strdup (own_caps->str));
-    pipelines[i] =
-        (BenchPipeline){ lines->pdata[2 * i], peer->sink, peer->element,
-          peer->property, peer->text, frame, lines->pdata[2 * i + 1], buffers };
+    pipelines[i] = (BenchPipeline){ lines->pdata[2 * i], peer->sink,
+      peer->element, peer->property, peer->text, frame, lines->pdata[2 * i + 1],
+      bench->on_cpu && peer->slow ? MIN (buffers, SLOW_BUFFERS) : buffers };
     if (peer->same)
       compare (bench, row, &pipelines[i], expected);
   }
@@ -234,9 +237,9 @@ bench_peers (Bench *bench, GError **error)
   g_autoptr (BenchWork) work = NULL;
   g_autofree char *shader = NULL, *caps = NULL;
   gboolean small = bench->on_cpu && bench->quick;
-  guint width = small ? 128 : bench->on_cpu ? 320 : 1920;
-  guint height = small ? 72 : bench->on_cpu ? 180 : 1080;
-  guint frames = bench->on_cpu ? 6 : bench->quick ? 40 : 120;
+  guint width = small ? 128 : 1920;
+  guint height = small ? 72 : 1080;
+  guint frames = bench->on_cpu || bench->quick ? 40 : 120;
 
   if (!bench_gst_init (bench, error))
     return FALSE;
@@ -266,13 +269,13 @@ bench_peers (Bench *bench, GError **error)
           sound_bytes / 1024),
       audio, G_N_ELEMENTS (audio), sound,
       "audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved", soft,
-      shader, bench->on_cpu ? 20 : 4 * frames);
+      shader, 4 * frames);
   measure (bench,
       bench_table_new ("peers", metrics, G_N_ELEMENTS (metrics),
           "summing up bytes, buffers of %" G_GSIZE_FORMAT " KiB",
           sound_bytes / 1024),
       sums, G_N_ELEMENTS (sums) - (small ? 2 : 0) /* crc32 */, sound,
-      "application/octet-stream", NULL, shader, bench->on_cpu ? 4 : frames);
+      "application/octet-stream", NULL, shader, frames);
   g_unlink (shader);
   return TRUE;
 }

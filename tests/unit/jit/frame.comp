@@ -93,6 +93,7 @@ main ()
   }
   barrier ();
 
+  compiled_begin ();
   uint batch = COMPILED_GROUP != 0u ? COMPILED_GROUP : COMPILED_UNROLL * LANES;
   uint total = push.tile_count * push.group_size;
   for (uint first = gl_WorkGroupID.x * batch; first < total;
