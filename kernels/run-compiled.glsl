@@ -86,7 +86,9 @@ end_batch (inout uint allowance, uint room, uint passes)
       !(step_limit != 0UL && steps > step_limit);
 }
 
-/* Runs batches one after the other as far as allowance goes. */
+/* Runs batches one after the other as far as allowance goes: those that need no
+ * checks, then the others. In loops of their own, since the lanes of a CPU would
+ * execute both versions for every batch. */
 uint
 run_compiled (inout uint allowance, uint last)
 {
@@ -100,24 +102,37 @@ run_compiled (inout uint allowance, uint last)
   was_stopped = false;
 #ifndef VYRE_PARALLEL
   compiled_begin ();
-  /* Lanes of a CPU would execute both versions for every batch. */
-  [[dont_unroll]]
-  while (more && compiled_fits (next * batch_width ())) {
-    warp = next++;
-    begin_batch ();
-    compiled_inside (warp * batch_width ());
-    more = end_batch (allowance, room, COMPILED_PASSES_INSIDE) && next <= last;
-  }
 #endif
+  uint end = min (compiled_fitting (), last + 1u);
+  if (!COMPILED_LOOPS && !COMPILED_FAULTS) {
+    /* All is known beforehand. */
+    bool over = step_limit != 0UL && uint64_t (COMPILED_STEPS) > step_limit;
+    uint n = next < end ? min (end - next, allowance / BATCH_PASSES) : 0u;
+    n = over ? min (n, 1u) : n;
+    [[dont_unroll]]
+    for (uint k = 0u; k < n; k++)
+      compiled_inside ((next + k) * batch_width ());
+    if (n > 0u) {
+      next += n;
+      warp = next - 1u;
+      steps = uint64_t (COMPILED_STEPS);
+      allowance -= n * BATCH_PASSES;
+      more = allowance >= room && next <= last && !over;
+    }
+  } else {
+    [[dont_unroll]]
+    while (more && next < end) {
+      warp = next++;
+      begin_batch ();
+      compiled_inside (warp * batch_width ());
+      more = end_batch (allowance, room, COMPILED_PASSES_INSIDE) && next <= last;
+    }
+  }
   [[dont_unroll]]
   while (more) {
     warp = next++;
     begin_batch ();
-#ifdef VYRE_PARALLEL
-    compiled_batch (warp * batch_width ());
-#else
     compiled_checked (warp * batch_width ());
-#endif
     more = end_batch (allowance, room, COMPILED_PASSES) && next <= last;
   }
   if (was_stopped)

@@ -10,6 +10,9 @@
 /* So many windows in flight are cut fine, or fairly. */
 #define FEW_WINDOWS 4
 #define MANY_WINDOWS 16
+/* Tiles of all windows in flight that keep a GPU busy. More cost the host more
+ * time than the GPU needs for them. */
+#define TILES_AT_ONCE 8192
 
 /* --- room ------------------------------------------------------------------- */
 
@@ -148,10 +151,12 @@ split (VyreWindow *window, const VyreLevel *level, guint with, guint *n_tiles,
   guint of_tile = 2; /* batches, log2 */
   guint most = G_MAXUINT;
 
-  if (runtime->parallel)
+  if (runtime->parallel) {
     of_tile = n <= FEW_WINDOWS ? 0 : n <= MANY_WINDOWS ? 2 : 4;
-  else
+    most = MAX (TILES_AT_ONCE / n, 1);
+  } else {
     most = MAX (runtime->workgroups / n, 1);
+  }
   guint32 groups = window->groups;
   guint32 tiles = MIN (((window->batches - 1) >> of_tile) + 1, groups);
   tiles = MIN (tiles, most);

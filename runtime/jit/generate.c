@@ -325,18 +325,19 @@ vyre_jit_declare_bindings (GString *text, const VyreJitUses *uses)
   }
 }
 
-/* The last x is xl: scale * xl + offset < limit, without overflow. */
+/* No x from the limit on: scale * x + offset < bound, without overflow. */
 static void
 append_assumption (GString *text, const VyreJitAssumption *a)
 {
-  g_autofree char *limit =
+  g_autofree char *bound =
       a->kind == VYRE_JIT_BELOW_COUNT ? g_strdup_printf ("b%u.w", a->binding)
       : a->kind == VYRE_JIT_BELOW_ELEMENTS
           ? g_strdup_printf ("n%u_%u", a->binding, a->stride)
           : g_strdup_printf ("%uu", a->binding);
 
-  g_string_append_printf (text, " &&\n      %s > %uu && xl <= (%s - %uu) / %uu",
-      limit, a->offset, limit, a->offset + 1, a->scale);
+  g_string_append_printf (text,
+      "  limit = min (limit, %s > %uu ? (%s - %uu - 1u) / %uu + 1u : 0u);\n",
+      bound, a->offset, bound, a->offset, a->scale);
 }
 
 static void
@@ -347,33 +348,34 @@ append_prologue (GString *text, const Generator *g)
   vyre_jit_declare_bindings (text, &g->uses);
 }
 
-/* Whether a batch may run without checks. What fits is at the tile's beginning:
- * the batches behind the first one that does not fit do not either. */
+/* How many batches, from the tile's first one on, may run without checks. */
 static void
-append_fits (GString *text, const Generator *g, const VyreJitEmit *e)
+append_fitting (GString *text, const Generator *g, const VyreJitEmit *e)
 {
-  g_string_append (text, "bool\ncompiled_fits (uint first)\n{\n");
+  g_string_append (text, "uint\ncompiled_fitting ()\n{\n");
   if (e == NULL) {
-    g_string_append (text, "  return false;\n}\n");
+    g_string_append (text, "  return 0u;\n}\n");
     return;
   }
   append_prologue (text, g);
   g_string_append_printf (text,
-      "  const uint x0 = tile_first * %uu + first;\n"
-      "  const uint xl = x0 + (%uu * LANES - 1u);\n"
-      "  return grid.y == 1u && grid.z == 1u && xl >= x0 && first < total &&\n"
-      "      total - first >= %uu * LANES",
-      g->group, e->unroll, e->unroll);
+      "  const uint x0 = tile_first * %uu;\n"
+      "  uint limit = 0xffffffffu;\n",
+      g->group);
   for (guint i = 0; i < e->n_assumptions; i++)
     if ((e->assumed >> i & 1) != 0)
       append_assumption (text, &e->assumptions[i]);
+  g_string_append (text, "  if (grid.y != 1u || grid.z != 1u || x0 >= limit");
   if (e->vectors)
-    g_string_append (text, " &&\n      (x0 & 3u) == 0u");
+    g_string_append (text, " ||\n      (x0 & 3u) != 0u");
   for (guint b = 0; b < VYRE_MAX_BINDINGS; b++)
     if (e->align[b] > 4)
       g_string_append_printf (
-          text, " &&\n      (b%u.x & %uu) == 0u", b, e->align[b] - 1);
-  g_string_append (text, ";\n}\n");
+          text, " ||\n      (b%u.x & %uu) != 0u", b, e->align[b] - 1);
+  g_string_append_printf (text,
+      ")\n    return 0u;\n"
+      "  return min (limit - x0, total) / (%uu * LANES);\n}\n",
+      e->unroll);
 }
 
 static void
@@ -416,7 +418,7 @@ assemble (const Generator *g, const VyreJitEmit *checked,
       g->code.loops ? "true" : "false",
       g->code.loops || checked->faults ? "true" : "false");
   vyre_jit_bind (text, &g->uses);
-  append_fits (text, g, unchecked);
+  append_fitting (text, g, unchecked);
   append_version (text, g, unchecked, "compiled_inside");
   append_version (
       text, g, checked, calls > 1 ? "compiled_row" : "compiled_checked");
@@ -427,11 +429,6 @@ assemble (const Generator *g, const VyreJitEmit *checked,
         "  for (uint k = 0u; k < %uu; k++)\n"
         "    compiled_row (first + k * %uu * LANES);\n}\n",
         calls, checked->unroll);
-  g_string_append (text, "void\ncompiled_batch (uint first)\n{\n"
-                         "  if (compiled_fits (first))\n"
-                         "    compiled_inside (first);\n"
-                         "  else\n"
-                         "    compiled_checked (first);\n}\n");
   return g_string_free (text, FALSE);
 }
 

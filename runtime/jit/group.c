@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Programs with barriers, workgroup memory or subgroup operations. One call of
- * compiled_batch() runs a workgroup, on one subgroup of the device, which may
+ * compiled_checked() runs a workgroup, on one subgroup of the device, which may
  * have fewer lanes than the workgroup has invocations: the code between two
  * barriers, a segment, becomes a function that runs for one lane group after
  * the other before the next segment begins. What is alive between segments is
@@ -598,10 +598,10 @@ assemble (const Group *g, gint64 fixed)
   vyre_jit_uses (g->e->code, 0, g->e->code->n, &uses);
   vyre_jit_bind (text, &uses);
   g_string_append_len (text, g->functions->str, g->functions->len);
-  g_string_append (text, "bool\n"
-                         "compiled_fits (uint first)\n"
+  g_string_append (text, "uint\n"
+                         "compiled_fitting ()\n"
                          "{\n"
-                         "  return false;\n"
+                         "  return 0u;\n"
                          "}\n"
                          "void\n"
                          "compiled_inside (uint first)\n"
@@ -616,12 +616,7 @@ assemble (const Group *g, gint64 fixed)
                          "1u) / LANES + 1u, 0u)) { return; }\n"
                          "  compiled_clear ();\n");
   g_string_append_len (text, g->body->str, g->body->len);
-  g_string_append (text, "}\n"
-                         "void\n"
-                         "compiled_batch (uint first)\n"
-                         "{\n"
-                         "  compiled_checked (first);\n"
-                         "}\n");
+  g_string_append (text, "}\n");
   return g_string_free (text, FALSE);
 }
 

@@ -19,25 +19,22 @@ G_BEGIN_DECLS
  *   const uint COMPILED_STEPS = S;
  *   const bool COMPILED_LOOPS, COMPILED_FAULTS;
  *   void compiled_begin ();        without VYRE_PARALLEL
- *   bool compiled_fits (uint first);
+ *   uint compiled_fitting ();
  *   void compiled_inside (uint first);
  *   void compiled_checked (uint first);
- *   void compiled_batch (uint first);
  *
- * compiled_batch() runs the K * LANES invocations from first on, counted from
- * the first one of the tile, K on each lane; those behind the tile's end do
- * not run. Which lane runs which of them is not fixed. If G is not 0, a call
- * runs a workgroup of G invocations instead, the one that begins with first,
- * with its barriers. P is the number of loop passes that a call makes at most (Q: without checks), S
- * that of its steps, or 0xffffffff where they are not known. There are loops
- * only if COMPILED_LOOPS, and faults only if COMPILED_FAULTS.
- *
- * compiled_begin() comes before the batches of a tile: it keeps bindings at hand,
- * for which devices with VYRE_PARALLEL have no registers to spare.
- * compiled_batch() consists of the version without checks, compiled_inside(), which may run
- * batches that compiled_fits() holds for, and compiled_checked(), for devices
- * that would execute both: of the batches of a tile, from 0 on, those that fit
- * are the first ones.
+ * compiled_checked() runs a batch: the K * LANES invocations from first on,
+ * counted from the first one of the tile, K on each lane; those behind the
+ * tile's end do not run. Which lane runs which of them is not fixed. If G is not
+ * 0, a call runs a workgroup of G invocations instead, the one that begins with
+ * first, with its barriers. compiled_inside() does the same without looking at
+ * bounds, for as many batches from the tile's beginning on as
+ * compiled_fitting() says. P is the number of loop passes that a call makes at
+ * most (Q: without checks), S that of its steps, or 0xffffffff where they are
+ * not known. There are loops only if COMPILED_LOOPS, and faults only if
+ * COMPILED_FAULTS. compiled_begin() comes before the batches of a tile: it keeps
+ * bindings at hand, for which devices with VYRE_PARALLEL have no registers to
+ * spare.
  *
  * No function here keeps state between calls but the compiler's own, set up
  * once per process; all may be called from any thread.
@@ -61,7 +58,7 @@ typedef enum
 
 typedef struct
 {
-  /* Loop passes that one compiled_batch() may make where the device counts
+  /* Loop passes that one batch may make where the device counts
    * them; 0: any number. Otherwise programs are refused whose loops are not
    * known to stay below. */
   guint32 max_passes;

@@ -96,9 +96,13 @@ main ()
   compiled_begin ();
   uint batch = COMPILED_GROUP != 0u ? COMPILED_GROUP : COMPILED_UNROLL * LANES;
   uint total = push.tile_count * push.group_size;
+  uint fitting = compiled_fitting ();
   for (uint first = gl_WorkGroupID.x * batch; first < total;
        first += push.groups * batch)
-    compiled_batch (first);
+    if (first / batch < fitting)
+      compiled_inside (first);
+    else
+      compiled_checked (first);
 
   if (fault_code != 0u &&
       atomicCompSwap (run.w[RUN_CODE], 0u, fault_code, SCOPE, 0, 0, 0, 0) == 0u) {
