@@ -77,49 +77,49 @@ compiled_ordered (uint a, uint b)
 
 /* --- memory ---------------------------------------------------------------- */
 
-/* byte counts from base and has been compared with the binding's length. */
+/* What is accessed has been compared with the binding's length. */
 uint
-compiled_word (uint64_t base, uint byte)
+compiled_word (uint64_t at)
 {
-  return Words (base + uint64_t (byte)).w[0];
+  return Words (at).w[0];
 }
 
 uint
-compiled_half (uint64_t base, uint byte)
+compiled_half (uint64_t at)
 {
-  return uint (Halves (base + uint64_t (byte)).h[0]);
+  return uint (Halves (at).h[0]);
 }
 
 uint
-compiled_byte (uint64_t base, uint byte)
+compiled_byte (uint64_t at)
 {
-  return uint (Bytes (base + uint64_t (byte)).b[0]);
+  return uint (Bytes (at).b[0]);
 }
 
 #ifdef VYRE_PARALLEL
 
 uvec2
-compiled_pair (uint64_t base, uint byte)
+compiled_pair (uint64_t at)
 {
-  return Pairs (base + uint64_t (byte)).p;
+  return Pairs (at).p;
 }
 
 uvec4
-compiled_quad (uint64_t base, uint byte)
+compiled_quad (uint64_t at)
 {
-  return Quads (base + uint64_t (byte)).q;
+  return Quads (at).q;
 }
 
 void
-compiled_set_pair (uint64_t base, uint byte, uvec2 value)
+compiled_set_pair (uint64_t at, uvec2 value)
 {
-  Pairs (base + uint64_t (byte)).p = value;
+  Pairs (at).p = value;
 }
 
 void
-compiled_set_quad (uint64_t base, uint byte, uvec4 value)
+compiled_set_quad (uint64_t at, uvec4 value)
 {
-  Quads (base + uint64_t (byte)).q = value;
+  Quads (at).q = value;
 }
 
 #else
@@ -128,74 +128,74 @@ compiled_set_quad (uint64_t base, uint byte, uvec4 value)
  * component, 64 bits are one. */
 
 uvec2
-compiled_pair (uint64_t base, uint byte)
+compiled_pair (uint64_t at)
 {
-  return unpackUint2x32 (Longs (base + uint64_t (byte)).l[0]);
+  return unpackUint2x32 (Longs (at).l[0]);
 }
 
 uvec4
-compiled_quad (uint64_t base, uint byte)
+compiled_quad (uint64_t at)
 {
-  return uvec4 (compiled_pair (base, byte), compiled_pair (base, byte + 8u));
+  return uvec4 (compiled_pair (at), compiled_pair (at + 8UL));
 }
 
 void
-compiled_set_pair (uint64_t base, uint byte, uvec2 value)
+compiled_set_pair (uint64_t at, uvec2 value)
 {
-  Longs (base + uint64_t (byte)).l[0] = packUint2x32 (value);
+  Longs (at).l[0] = packUint2x32 (value);
 }
 
 void
-compiled_set_quad (uint64_t base, uint byte, uvec4 value)
+compiled_set_quad (uint64_t at, uvec4 value)
 {
-  compiled_set_pair (base, byte, value.xy);
-  compiled_set_pair (base, byte + 8u, value.zw);
+  compiled_set_pair (at, value.xy);
+  compiled_set_pair (at + 8UL, value.zw);
 }
 
 #endif
 
 /* 0 unless inside. */
 uint
-compiled_load_word (uint64_t base, uint byte, bool inside)
+compiled_load_word (uint64_t at, bool inside)
 {
   uint r = 0u;
   if (inside)
-    r = compiled_word (base, byte);
+    r = compiled_word (at);
   return r;
 }
 
 uint
-compiled_load_half (uint64_t base, uint byte, bool inside)
+compiled_load_half (uint64_t at, bool inside)
 {
   uint r = 0u;
   if (inside)
-    r = compiled_half (base, byte);
+    r = compiled_half (at);
   return r;
 }
 
 uint
-compiled_load_byte (uint64_t base, uint byte, bool inside)
+compiled_load_byte (uint64_t at, bool inside)
 {
   uint r = 0u;
   if (inside)
-    r = compiled_byte (base, byte);
+    r = compiled_byte (at);
   return r;
 }
 
 void
-compiled_set_word (uint64_t base, uint byte, uint value)
+compiled_set_word (uint64_t at, uint value)
 {
-  Words (base + uint64_t (byte)).w[0] = value;
+  Words (at).w[0] = value;
 }
 
 void
-compiled_set_half (uint64_t base, uint byte, uint value)
+compiled_set_half (uint64_t at, uint value)
 {
-  Halves (base + uint64_t (byte)).h[0] = uint16_t (value);
+  Halves (at).h[0] = uint16_t (value);
 }
 
 void
-compiled_set_byte (uint64_t base, uint byte, uint value)
+compiled_set_byte (uint64_t at, uint value)
 {
-  Bytes (base + uint64_t (byte)).b[0] = uint8_t (value);
+  Bytes (at).b[0] = uint8_t (value);
 }

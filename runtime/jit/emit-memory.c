@@ -56,18 +56,32 @@ need_alignment (VyreJitEmit *e, const Access *access, guint bytes)
   e->align[access->binding] = MAX (e->align[access->binding], bytes);
 }
 
-/* The byte offset of the k-th invocation's element, an expression. */
+/* The address of the k-th invocation's element, an expression. Wherever it is
+ * used the index has been compared with the number of elements. */
 static char *
-byte_of (const VyreJitEmit *e, const Access *access, guint k)
+address_of (const VyreJitEmit *e, const Access *access, guint k)
 {
-  const char *index = vyre_jit_word (e, &access->index, k);
+  GString *text = g_string_new (NULL);
 
+  g_string_printf (text, "a%u + uint64_t (%s)", access->binding,
+      vyre_jit_word (e, &access->index, k));
+  if (access->stride != 0)
+    g_string_append_printf (text, " * %uUL", 1u << access->stride);
   if (access->offset != 0)
-    return g_strdup_printf (
-        "(%s << %uu) + %uu", index, access->stride, access->offset);
-  return access->stride == 0
-             ? g_strdup (index)
-             : g_strdup_printf ("%s << %uu", index, access->stride);
+    g_string_append_printf (text, " + %uUL", access->offset);
+  return g_string_free (text, FALSE);
+}
+
+/* Of the element of the k-th invocation and the three behind it. All are as far
+ * from the first one as lanes are: instructions have such numbers in them. */
+static char *
+address_of_vector (const VyreJitEmit *e, const Access *access, guint k)
+{
+  g_autofree char *first = address_of (e, access, 0);
+
+  return k == 0 ? g_steal_pointer (&first)
+                : g_strdup_printf ("%s + uint64_t (%uu * LANES)", first,
+                      k << access->stride);
 }
 
 /* When the k-th invocation may access: an expression, or NULL for always. */
@@ -97,16 +111,16 @@ load_each (VyreJitEmit *e, const Access *access)
       vyre_jit_variable (e, VYRE_JIT_WORD, access->index.shared && !e->group);
 
   for (guint k = 0; k < (value.shared ? 1 : e->unroll); k++) {
-    g_autofree char *byte = byte_of (e, access, k);
+    g_autofree char *address = address_of (e, access, k);
     g_autofree char *condition = condition_of (e, access, FALSE, k);
     const char *name = vyre_jit_name (e, value.number, value.shared, k);
 
     if (condition != NULL)
-      vyre_jit_line (e, "const uint %s = compiled_load_%s (a%u, %s, %s);", name,
-          names[access->width], access->binding, byte, condition);
+      vyre_jit_line (e, "const uint %s = compiled_load_%s (%s, %s);", name,
+          names[access->width], address, condition);
     else
-      vyre_jit_line (e, "const uint %s = compiled_%s (a%u, %s);", name,
-          names[access->width], access->binding, byte);
+      vyre_jit_line (e, "const uint %s = compiled_%s (%s);", name,
+          names[access->width], address);
   }
   return value;
 }
@@ -127,11 +141,11 @@ load_vectors (VyreJitEmit *e, const Access *access)
 
   need_alignment (e, access, 4u << access->width);
   for (guint k = 0; k < e->unroll; k += 4) {
-    g_autofree char *byte = byte_of (e, access, k);
+    g_autofree char *address = address_of_vector (e, access, k);
 
-    vyre_jit_line (e, "const %s q%u_%u = compiled_%s (a%u, %s);",
+    vyre_jit_line (e, "const %s q%u_%u = compiled_%s (%s);",
         variables[access->width], value.number, k, types[access->width],
-        access->binding, byte);
+        address);
   }
   for (guint k = 0; k < e->unroll; k++)
     vyre_jit_line (e, "const uint v%u_%u = q%u_%u%s;", value.number, k,
@@ -162,7 +176,8 @@ load_of_quad (VyreJitEmit *e, const Access *access)
     quad.number = value.number;
     for (guint k = 0; k < e->unroll; k++)
       vyre_jit_line (e,
-          "const uvec4 q%u_%u = compiled_quad (a%u, %s - %uu << 2u);",
+          "const uvec4 q%u_%u = compiled_quad (a%u + uint64_t (%s - %uu) * "
+          "4UL);",
           quad.number, k, access->binding, vyre_jit_word (e, &access->index, k),
           part);
     e->quads[e->n_quads % G_N_ELEMENTS (e->quads)] = quad;
@@ -209,24 +224,24 @@ store_vectors (VyreJitEmit *e, const Access *access, const VyreJitValue *value)
 {
   need_alignment (e, access, 4u << access->width);
   for (guint k = 0; k < e->unroll; k += 4) {
-    g_autofree char *byte = byte_of (e, access, k);
+    g_autofree char *address = address_of_vector (e, access, k);
     const char *v[4];
 
     for (guint i = 0; i < 4; i++)
       v[i] = vyre_jit_word (e, value, k + i);
     if (access->width == 2)
-      vyre_jit_line (e, "compiled_set_quad (a%u, %s, uvec4 (%s, %s, %s, %s));",
-          access->binding, byte, v[0], v[1], v[2], v[3]);
+      vyre_jit_line (e, "compiled_set_quad (%s, uvec4 (%s, %s, %s, %s));",
+          address, v[0], v[1], v[2], v[3]);
     else if (access->width == 1)
       vyre_jit_line (e,
-          "compiled_set_pair (a%u, %s, uvec2 (%s & 65535u | %s << 16u, "
+          "compiled_set_pair (%s, uvec2 (%s & 65535u | %s << 16u, "
           "%s & 65535u | %s << 16u));",
-          access->binding, byte, v[0], v[1], v[2], v[3]);
+          address, v[0], v[1], v[2], v[3]);
     else
       vyre_jit_line (e,
-          "compiled_set_word (a%u, %s, %s & 255u | (%s & 255u) << 8u | "
+          "compiled_set_word (%s, %s & 255u | (%s & 255u) << 8u | "
           "(%s & 255u) << 16u | %s << 24u);",
-          access->binding, byte, v[0], v[1], v[2], v[3]);
+          address, v[0], v[1], v[2], v[3]);
   }
 }
 
@@ -241,12 +256,12 @@ store (VyreJitEmit *e, const Access *access)
     return;
   }
   for (guint k = 0; k < e->unroll; k++) {
-    g_autofree char *byte = byte_of (e, access, k);
+    g_autofree char *address = address_of (e, access, k);
     g_autofree char *condition = condition_of (e, access, TRUE, k);
 
-    vyre_jit_line (e, "%s%s%scompiled_set_%s (a%u, %s, %s);",
+    vyre_jit_line (e, "%s%s%scompiled_set_%s (%s, %s);",
         condition ? "if (" : "", condition ? condition : "",
-        condition ? ") " : "", names[access->width], access->binding, byte,
+        condition ? ") " : "", names[access->width], address,
         vyre_jit_word (e, value, k));
   }
 }
@@ -268,19 +283,17 @@ atomic (VyreJitEmit *e, const VyreJitInst *inst, guint32 at)
   if (used)
     result = vyre_jit_variable (e, VYRE_JIT_WORD, FALSE);
   for (guint k = 0; k < e->unroll; k++) {
-    g_autofree char *byte = byte_of (e, &access, k);
+    g_autofree char *address = address_of (e, &access, k);
     g_autofree char *condition = condition_of (e, &access, TRUE, k);
     g_autofree char *call =
         operation == VYRE_IA_COMPARE_EXCHANGE
-            ? g_strdup_printf ("atomicCompSwap (Words (a%u + uint64_t (%s))"
-                               ".w[0], %s, %s, SCOPE, 0, 0, 0, 0)",
-                  access.binding, byte,
+            ? g_strdup_printf ("atomicCompSwap (Words (%s).w[0], %s, %s, "
+                               "SCOPE, 0, 0, 0, 0)",
+                  address,
                   vyre_jit_word (e, &e->slots[VYRE_IA_EXPECTED (inst->x)], k),
                   vyre_jit_word (e, &value, k))
-            : g_strdup_printf ("atomic%s (Words (a%u + uint64_t (%s)).w[0], "
-                               "%s, SCOPE, 0, 0)",
-                  operations[operation], access.binding, byte,
-                  vyre_jit_word (e, &value, k));
+            : g_strdup_printf ("atomic%s (Words (%s).w[0], %s, SCOPE, 0, 0)",
+                  operations[operation], address, vyre_jit_word (e, &value, k));
 
     if (used) {
       vyre_jit_line (e, "uint v%u_%u = 0u;", result.number, k);
