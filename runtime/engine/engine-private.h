@@ -241,6 +241,7 @@ struct _VyreExecutable
   VyreBlock *code;
   guint64 code_address;
   gboolean wide;                /* VYRE_XF_WIDE */
+  gboolean loops;               /* has any */
   VyreKernel *interpreter;      /* of the runtime */
   /* The compiled tier, compiled.c. [lock] */
   VyreEngine engine;

@@ -84,6 +84,16 @@ is_wide (const VyreLowered *lowered)
   return TRUE;
 }
 
+static gboolean
+has_loops (const VyreLowered *lowered)
+{
+  for (guint32 i = 0; i < lowered->n_instructions; i++) {
+    if ((lowered->code[2 * i] & 127) == VYRE_I_LOOP)
+      return TRUE;
+  }
+  return FALSE;
+}
+
 VyreExecutable *
 vyre_executable_new (VyreRuntime *runtime, VyreProgram *program, GError **error)
 {
@@ -138,6 +148,7 @@ vyre_executable_new_lowered (
   executable->lowered = g_steal_pointer (&lowered);
   executable->code = block;
   executable->interpreter = interpreter;
+  executable->loops = has_loops (executable->lowered);
   executable->wide = runtime->parallel && is_wide (executable->lowered);
   executable->code_address = runtime->code_memory->address + block->offset;
   return executable;

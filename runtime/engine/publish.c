@@ -10,9 +10,10 @@
 /* So many windows in flight are cut fine, or fairly. */
 #define FEW_WINDOWS 4
 #define MANY_WINDOWS 16
-/* Tiles of all windows in flight that keep a GPU busy. More cost the host more
- * time than the GPU needs for them. */
-#define TILES_AT_ONCE 8192
+/* Tiles of all windows in flight that keep a GPU busy: more cost the host more
+ * time than the GPU needs for them. But what takes long is shared out better. */
+#define TILES_AT_ONCE 4096
+#define LONG_TILES_AT_ONCE 16384
 
 /* --- room ------------------------------------------------------------------- */
 
@@ -153,7 +154,11 @@ split (VyreWindow *window, const VyreLevel *level, guint with, guint *n_tiles,
 
   if (runtime->parallel) {
     of_tile = n <= FEW_WINDOWS ? 0 : n <= MANY_WINDOWS ? 2 : 4;
-    most = MAX (TILES_AT_ONCE / n, 1);
+    most = (window->kernel->id != 0 && !window->executable->loops
+                   ? TILES_AT_ONCE
+                   : LONG_TILES_AT_ONCE) /
+           n;
+    most = MAX (most, 1);
   } else {
     most = MAX (runtime->workgroups / n, 1);
   }

@@ -191,25 +191,30 @@ attach_host_arena (VyreRuntime *runtime, GError **error)
 
 /* Mapped device memory, offered to elements where it is worth having. Its
  * absence is normal. */
-static void
-attach_device_arena (VyreRuntime *runtime)
+static gboolean
+attach_device_arena (VyreRuntime *runtime, GError **wrong)
 {
   g_autoptr (GError) error = NULL;
+  gsize size;
 
+  if (!vyre_arena_size_from_environment (
+          "VYRE_DEVICE_ARENA_SIZE", DEVICE_ARENA_BYTES, &size, wrong))
+    return FALSE;
   if (runtime->info->type == VYRE_DEVICE_CPU)
-    return; /* the host arena is as near */
-  VyreMemory *memory = vyre_memory_new (runtime->device, DEVICE_ARENA_BYTES,
-      VYRE_MEMORY_ARENA, "vyre device arena", &error);
+    return TRUE; /* the host arena is as near */
+  VyreMemory *memory = vyre_memory_new (
+      runtime->device, size, VYRE_MEMORY_ARENA, "vyre device arena", &error);
   if (memory == NULL) {
     g_info ("no device arena on %s: %s", runtime->info->name, error->message);
-    return;
+    return TRUE;
   }
   /* The arena owns the memory: its blocks may outlive the runtime. */
   g_autoptr (VyreArena) arena =
-      vyre_arena_new_mapped (memory->map, DEVICE_ARENA_BYTES, VYRE_ARENA_DEVICE,
+      vyre_arena_new_mapped (memory->map, size, VYRE_ARENA_DEVICE,
           (GDestroyNotify) vyre_memory_free, memory);
   vyre_mapped_arena_init (
       &runtime->mapped[runtime->n_mapped++], arena, memory->address, FALSE);
+  return TRUE;
 }
 
 static gboolean
@@ -337,9 +342,8 @@ runtime_new (
 
   if (!choose_residency (runtime, wish, error) ||
       !create_memory (runtime, error) || !attach_host_arena (runtime, error) ||
-      !fill_control (runtime, error))
+      !fill_control (runtime, error) || !attach_device_arena (runtime, error))
     goto failed;
-  attach_device_arena (runtime);
 
   VyreKernel *kernel = vyre_runtime_need_interpreter (runtime, 0, error);
   if (kernel == NULL)

@@ -181,31 +181,37 @@ parse_size (const char *text, gsize *size)
   return TRUE;
 }
 
+gboolean
+vyre_arena_size_from_environment (
+    const char *name, gsize normal, gsize *size, GError **error)
+{
+  const char *text = g_getenv (name);
+
+  *size = normal;
+  if (text == NULL || text[0] == '\0' || parse_size (text, size))
+    return TRUE;
+  g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+      "%s is '%s'; expected bytes with an optional suffix K, M or G, for "
+      "example 256M",
+      name, text);
+  return FALSE;
+}
+
 VyreArena *
 vyre_arena_get_process (GError **error)
 {
-  const char *text = g_getenv ("VYRE_ARENA_SIZE");
-  gsize size = DEFAULT_PROCESS_SIZE;
   VyreArena *arena = NULL;
+  gsize size;
 
   g_mutex_lock (&process_lock);
-  if (process_arena == NULL) {
-    if (text != NULL && text[0] != '\0' && !parse_size (text, &size))
-      goto bad_text;
+  if (process_arena == NULL &&
+      vyre_arena_size_from_environment (
+          "VYRE_ARENA_SIZE", DEFAULT_PROCESS_SIZE, &size, error))
     process_arena = vyre_arena_new_host (size, error);
-  }
   if (process_arena != NULL)
     arena = vyre_arena_ref (process_arena);
   g_mutex_unlock (&process_lock);
   return arena;
-
-bad_text:
-  g_mutex_unlock (&process_lock);
-  g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-      "VYRE_ARENA_SIZE is '%s'; expected bytes with an optional suffix K, M or "
-      "G, for example 256M",
-      text);
-  return NULL;
 }
 
 gboolean

@@ -47,6 +47,11 @@ struct _VyreBlock
  * to raise it. */
 VYRE_API VyreArena *vyre_arena_new_host (gsize size, GError **error);
 
+/* The bytes that the variable of that name asks for (suffixes K, M, G), normal
+ * where it is not set. G_FILE_ERROR_INVAL if it says something else. */
+VYRE_API gboolean vyre_arena_size_from_environment (
+    const char *name, gsize normal, gsize *size, GError **error);
+
 /* The host arena of this process (design.md: it belongs to the process).
  * Made at the first call: VYRE_ARENA_SIZE bytes from the environment (suffixes
  * K, M, G), else 256 MiB. Returns a reference. */

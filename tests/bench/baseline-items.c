@@ -39,7 +39,7 @@ baseline_items_new (
   items->pipeline = baseline_pipeline_new (baseline, 1, &invert, error);
   for (guint i = 0; i < n && items->pipeline != NULL; i++) {
     items->jobs[i] = baseline_job_new (
-        items->pipeline, items->in, items->out, i * stride, bytes, 1, error);
+        items->pipeline, items->in, items->out, i * stride, bytes, 1, 1, error);
     if (items->jobs[i] == NULL)
       return NULL;
   }

@@ -99,9 +99,11 @@ baseline_pipeline_free (BaselinePipeline *pipeline)
   g_free (pipeline);
 }
 
+/* The first part is at launch, each other one behind the one before. */
 static gboolean
 record (BaselineJob *job, const BaselinePipeline *pipeline,
-    const Launch *launch, guint32 groups, guint times, GError **error)
+    const Launch *launch, gsize bytes, guint32 groups, guint times, guint parts,
+    GError **error)
 {
   VkCommandBufferBeginInfo begin = {
     .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
@@ -116,12 +118,16 @@ record (BaselineJob *job, const BaselinePipeline *pipeline,
     return FALSE;
   vkCmdBindPipeline (
       job->commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->handle);
-  vkCmdPushConstants (job->commands, pipeline->layout,
-      VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof *launch, launch);
   /* No barrier between them: each writes the same, and waiting for the last
    * workgroup of one before the next begins would cost the baseline time. */
-  for (guint i = 0; i < times; i++)
+  for (guint i = 0; i < times; i++) {
+    Launch part = { launch->source + i % parts * bytes,
+      launch->target + i % parts * bytes };
+
+    vkCmdPushConstants (job->commands, pipeline->layout,
+        VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof part, &part);
     vkCmdDispatch (job->commands, groups, 1, 1);
+  }
   vkCmdPipelineBarrier (job->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
       VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &to_host, 0, NULL, 0, NULL);
   return TRY (EndCommandBuffer, job->commands);
@@ -130,7 +136,7 @@ record (BaselineJob *job, const BaselinePipeline *pipeline,
 BaselineJob *
 baseline_job_new (BaselinePipeline *pipeline, const BaselineBuffer *in,
     const BaselineBuffer *out, gsize offset, gsize bytes, guint times,
-    GError **error)
+    guint parts, GError **error)
 {
   Baseline *baseline = pipeline->baseline;
   g_autoptr (BaselineJob) job = g_new0 (BaselineJob, 1);
@@ -151,12 +157,13 @@ baseline_job_new (BaselinePipeline *pipeline, const BaselineBuffer *in,
   job->baseline = baseline;
   if (groups == 0 ||
       groups > baseline->properties.limits.maxComputeWorkGroupCount[0] ||
-      offset > room || groups * group_bytes > room - offset)
+      offset > room || groups * group_bytes > room - offset ||
+      bytes * (parts - 1) > room - offset - groups * group_bytes)
     goto does_not_fit;
   if (!TRY (AllocateCommandBuffers, baseline->device, &commands,
           &job->commands) ||
       !TRY (CreateFence, baseline->device, &fence, NULL, &job->fence) ||
-      !record (job, pipeline, &launch, groups, times, error))
+      !record (job, pipeline, &launch, bytes, groups, times, parts, error))
     return NULL;
   return g_steal_pointer (&job);
 

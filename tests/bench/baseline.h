@@ -107,12 +107,13 @@ typedef struct
 } BaselineJob;
 
 /* Runs the kernel over @bytes from @offset on of @in into the same place of
- * @out, @times times, with a barrier to the host at the end. bytes is rounded
+ * @out, @times times, in turn on @parts ranges one behind the other, with a
+ * barrier to the host at the end. bytes is rounded
  * up to whole workgroups (MAP_GROUP times the width in words): both buffers
  * must have room for that. */
 BaselineJob *baseline_job_new (BaselinePipeline *pipeline,
     const BaselineBuffer *in, const BaselineBuffer *out, gsize offset,
-    gsize bytes, guint times, GError **error);
+    gsize bytes, guint times, guint parts, GError **error);
 /* Waits if it is submitted. */
 void baseline_job_free (BaselineJob *job);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (BaselineJob, baseline_job_free)

@@ -203,7 +203,7 @@ run_copied (Device *device, Output *output, const guint8 *data, gsize size,
     output->in_serial = device->in_serial;
     output->bytes = rounded;
     output->job = baseline_job_new (
-        device->pipeline, device->in, output->buffer, 0, rounded, 1, error);
+        device->pipeline, device->in, output->buffer, 0, rounded, 1, 1, error);
     if (output->job == NULL)
       return FALSE;
   }
@@ -222,7 +222,7 @@ run_imported (
   if (in == NULL)
     return FALSE;
   job = baseline_job_new (
-      device->pipeline, in, output->buffer, 0, rounded, 1, error);
+      device->pipeline, in, output->buffer, 0, rounded, 1, 1, error);
   return job != NULL && run_job (job, rounded, error);
 }
 

@@ -124,11 +124,12 @@ main (int argc, char **argv)
     bench.runs = bench.quick ? 3 : 7;
   bench.sample_us = bench.quick ? 8000 : 30000;
   bench_init (&bench);
-  /* Sixteen 8 MiB buffers in flight, and as many results. */
-  g_setenv ("VYRE_ARENA_SIZE", "512M", FALSE);
-
   if (!choose_device (&bench, &error))
     goto failed;
+  /* Sixteen 8 MiB buffers in flight, and as many results; on GPUs, eight ranges of
+   * 64 MiB to read and to write. */
+  g_setenv ("VYRE_ARENA_SIZE", bench.on_cpu ? "512M" : "1152M", FALSE);
+  g_setenv ("VYRE_DEVICE_ARENA_SIZE", "1152M", FALSE);
   bench_describe_machine (&bench);
   bench_fact (&bench, "host-arena", "%s", g_getenv ("VYRE_ARENA_SIZE"));
   bench_print_machine (&bench);

@@ -42,7 +42,7 @@ swap_baseline (const Swap *s, double *us, GError **error)
   if (pipeline == NULL)
     return FALSE;
   job = baseline_job_new (
-      pipeline, s->base_in, s->base_out, 0, ITEM_BYTES, 1, error);
+      pipeline, s->base_in, s->base_out, 0, ITEM_BYTES, 1, 1, error);
   if (job == NULL || !baseline_job_submit (job, error) ||
       !baseline_job_wait (job, TRUE, error))
     return FALSE;
