@@ -189,6 +189,19 @@ vyre_kernel_unref (VyreKernel *kernel)
   g_free (kernel);
 }
 
+static gboolean
+runs_compiled (const VyreExecutable *executable)
+{
+  return executable->tier == VYRE_TIER_COMPILED &&
+         executable->engine != VYRE_ENGINE_INTERP;
+}
+
+gboolean
+vyre_executable_is_quick (const VyreExecutable *executable)
+{
+  return runs_compiled (executable) && !executable->loops;
+}
+
 VyreKernel *
 vyre_executable_choose_kernel (VyreExecutable *executable, guint64 n_bytes)
 {
@@ -201,10 +214,8 @@ vyre_executable_choose_kernel (VyreExecutable *executable, guint64 n_bytes)
       (executable->n_windows >= (cpu ? HOT_WINDOWS_CPU : HOT_WINDOWS) ||
           executable->n_bytes >= (cpu ? HOT_BYTES_CPU : HOT_BYTES)))
     start_compiling (executable);
-  return executable->tier == VYRE_TIER_COMPILED &&
-                 executable->engine != VYRE_ENGINE_INTERP
-             ? executable->compiled
-             : executable->interpreter;
+  return runs_compiled (executable) ? executable->compiled
+                                    : executable->interpreter;
 }
 
 gboolean

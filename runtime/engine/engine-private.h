@@ -474,6 +474,8 @@ gboolean vyre_runtime_is_served (VyreRuntime *runtime);
  * start compiling. */
 VyreKernel *vyre_executable_choose_kernel (VyreExecutable *executable,
     guint64 n_bytes);
+/* Lock held. Does its next window run compiled code without loops? */
+gboolean vyre_executable_is_quick (const VyreExecutable *executable);
 /* Lock held. Would it be better to wait with another window until the program
  * is compiled? */
 gboolean vyre_executable_should_wait (const VyreExecutable *executable);

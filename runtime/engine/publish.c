@@ -154,7 +154,7 @@ split (VyreWindow *window, const VyreLevel *level, guint with, guint *n_tiles,
 
   if (runtime->parallel) {
     of_tile = n <= FEW_WINDOWS ? 0 : n <= MANY_WINDOWS ? 2 : 4;
-    most = (window->kernel->id != 0 && !window->executable->loops
+    most = (vyre_executable_is_quick (window->executable)
                    ? TILES_AT_ONCE
                    : LONG_TILES_AT_ONCE) /
            n;
