@@ -91,6 +91,7 @@ take_observables (VyreTenant *tenant, guint n, GError **error)
       runtime, tenant->id, VYRE_T_OBSERVABLE_FIRST, use->observable_first);
   poke_row (runtime, tenant->id, VYRE_T_OBSERVABLE_COUNT, n);
   vyre_ring_store_fence ();
+  vyre_replay_note_zeroed (runtime, use->observable_first, n);
   return TRUE;
 }
 
@@ -126,6 +127,8 @@ poke_table (VyreRuntime *runtime, guint32 id, VyreBlock *block, guint n_states)
       block != NULL ? runtime->code_memory->address + block->offset : 0;
 
   runtime->uses[id].table = block;
+  runtime->uses[id].n_states = n_states;
+  runtime->uses[id].table_serial = ++runtime->n_tables;
   poke_row (runtime, id, VYRE_T_TABLE_STATES, n_states);
   poke_row (runtime, id, VYRE_T_TABLE_LO, (guint32) address);
   poke_row (runtime, id, VYRE_T_TABLE_HI, (guint32) (address >> 32));
@@ -283,6 +286,7 @@ publish (VyreWindow *window, GError **error)
   gboolean ok = vyre_runtime_need_builtins (runtime, error) != NULL;
 
   if (ok) {
+    vyre_replay_note_publishing_builtins (window);
     g_mutex_lock (&runtime->lock);
     ok = enqueue (window, error);
     for (guint i = 0; ok && i < window->n_items; i++) {

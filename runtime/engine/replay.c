@@ -100,6 +100,18 @@ is_written (const VyreWindow *window, guint i)
   return buffer->stored || buffer->atomic;
 }
 
+/* Does the window use, or write, what lies there? */
+static gboolean
+uses (const VyreWindow *window, const VyreBinding *there, gboolean writes)
+{
+  for (guint i = 0; i < window->n_bindings; i++) {
+    if (vyre_bindings_overlap (&window->bindings[i], there) &&
+        (!writes || is_written (window, i)))
+      return TRUE;
+  }
+  return FALSE;
+}
+
 /* Does either write what the other one uses? */
 static gboolean
 interfere (const VyreWindow *a, const VyreWindow *b)
@@ -114,9 +126,29 @@ interfere (const VyreWindow *a, const VyreWindow *b)
   return FALSE;
 }
 
+/* Is something being read into what the window uses? */
+static gboolean
+is_loaded_into (const VyreWindow *window)
+{
+  const GPtrArray *resources = window->runtime->resources;
+
+  for (guint i = 0; i < resources->len; i++) {
+    const VyreResource *resource = g_ptr_array_index (resources, i);
+
+    if (resource != NULL && resource->n_users > 0 &&
+        uses (window,
+            &(VyreBinding){ resource->block, resource->at, resource->length },
+            FALSE))
+      return TRUE;
+  }
+  return FALSE;
+}
+
 static void
 mark_shared (VyreWindow *window)
 {
+  if (is_loaded_into (window))
+    window->replay->entry.flags |= VYRE_REPLAY_SHARED;
   for (GList *l = window->runtime->windows.head; l != NULL; l = l->next) {
     VyreWindow *other = l->data;
 
@@ -151,10 +183,30 @@ vyre_replay_note_published (VyreWindow *window)
     .status = VYRE_ST_PUBLISHED,
   };
   capture->entry.time_ns = capture->record.time_ns;
-  if (window->kernel->id != 0)
-    capture->entry.flags |= VYRE_REPLAY_COMPILED;
-  mark_shared (window);
+  if (capture->builtin != NULL) {
+    vyre_replay_builtins_published (window);
+  } else {
+    if (window->kernel->id != 0)
+      capture->entry.flags |= VYRE_REPLAY_COMPILED;
+    mark_shared (window);
+  }
   vyre_replay_writer_begin (runtime->replay, capture);
+}
+
+void
+vyre_replay_note_reading (
+    VyreRuntime *runtime, VyreWindow *window, const VyreBinding *target)
+{
+  for (GList *l = runtime->windows.head; l != NULL; l = l->next) {
+    VyreWindow *other = l->data;
+
+    if (other->executable == NULL || !uses (other, target, FALSE))
+      continue;
+    if (other->replay != NULL)
+      other->replay->entry.flags |= VYRE_REPLAY_SHARED;
+    if (window != NULL && window->replay != NULL && uses (other, target, TRUE))
+      window->replay->entry.flags |= VYRE_REPLAY_SHARED;
+  }
 }
 
 /* --- the end ------------------------------------------------------------- */
@@ -193,7 +245,8 @@ vyre_replay_note_ended (VyreWindow *window, VyreWindowState state)
   switch (state) {
     case VYRE_WINDOW_DONE:
       capture->record.status = VYRE_ST_DONE;
-      if ((capture->entry.flags & VYRE_REPLAY_INCOMPLETE) == 0)
+      if (capture->program != NULL &&
+          (capture->entry.flags & VYRE_REPLAY_INCOMPLETE) == 0)
         copy_outputs (writer, window);
       break;
     case VYRE_WINDOW_FAULT:
@@ -214,6 +267,9 @@ vyre_replay_note_ended (VyreWindow *window, VyreWindowState state)
   capture->entry.code = window->code;
   capture->entry.address = window->address;
   capture->entry.steps = window->steps;
+  if (capture->builtin != NULL &&
+      (state == VYRE_WINDOW_DONE || state == VYRE_WINDOW_FAULT))
+    vyre_replay_builtins_ended (window);
   window->replay = NULL;
   vyre_replay_writer_finish (writer, capture);
 }
