@@ -41,7 +41,8 @@ give_observables (VyreRuntime *runtime, guint32 id)
   for (guint i = 0; i < use->n_observables; i++)
     runtime->observable_taken[use->observable_first - VYRE_C_OBSERVABLE + i] =
         FALSE;
-  use->n_observables = 0;
+  use->observable_first = use->n_observables = 0;
+  poke_row (runtime, id, VYRE_T_OBSERVABLE_FIRST, 0);
   poke_row (runtime, id, VYRE_T_OBSERVABLE_COUNT, 0);
 }
 
