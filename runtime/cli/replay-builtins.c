@@ -48,7 +48,7 @@ replay_builtins_kind (const VyreReplayEntry *entry)
 
     /* Nobody is to be believed: on the ring, these would be run again. */
     vyre_builtin_touch (&builtins->tenant, item->slot, &touch);
-    for (guint32 word = 0; word < VYRE_CONTROL_TABLE; word++) {
+    for (guint32 word = 0; word < VYRE_C_OBSERVABLE; word++) {
       if (vyre_word_set_has (&touch.writes, word) &&
           !vyre_replay_is_known_word (word))
         return REPLAY_BUILTINS_SYSTEM;

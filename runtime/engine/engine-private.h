@@ -96,7 +96,7 @@ typedef struct
 } VyreTenantUse;
 
 /* What LOAD_MISS may ask for; resources.c. */
-typedef struct
+struct _VyreResource
 {
   guint tenant;
   int fd;
@@ -105,7 +105,7 @@ typedef struct
   gsize at, length;             /* in it */
   guint n_users;                /* [lock] reads under way */
   gboolean gone;                /* [lock] with its tenant: freed by the last user */
-} VyreResource;
+};
 
 typedef struct _VyreIoServer VyreIoServer;
 

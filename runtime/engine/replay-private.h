@@ -7,6 +7,8 @@
 
 G_BEGIN_DECLS
 
+typedef struct _VyreResource VyreResource; /* engine-private.h */
+
 /*
  * A window on its way into the log. Its publisher makes it, the thread that
  * takes over its end completes it, and the writer frees it.
@@ -75,7 +77,7 @@ void vyre_replay_note_rights (VyreRuntime *runtime, guint tenant,
 void vyre_replay_note_zeroed (VyreRuntime *runtime, guint32 first, guint n);
 /* Lock held. A resource is about to be read, for a window or none. */
 void vyre_replay_note_reading (VyreRuntime *runtime, VyreWindow *window,
-    const VyreBinding *target);
+    VyreResource *resource);
 /* No lock, while the resource is in use: what has been read, or %NULL. Then
  * with the lock, takes it over for the window, if there is one. */
 GBytes *vyre_replay_copy_loaded (VyreRuntime *runtime, const void *data,

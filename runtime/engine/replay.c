@@ -126,29 +126,66 @@ interfere (const VyreWindow *a, const VyreWindow *b)
   return FALSE;
 }
 
-/* Is something being read into what the window uses? */
-static gboolean
-is_loaded_into (const VyreWindow *window)
+static VyreBinding
+target_of (const VyreResource *resource)
 {
-  const GPtrArray *resources = window->runtime->resources;
+  return (VyreBinding){ resource->block, resource->at, resource->length };
+}
 
-  for (guint i = 0; i < resources->len; i++) {
-    const VyreResource *resource = g_ptr_array_index (resources, i);
+/* Is something else being read to that place? */
+static gboolean
+is_loaded_to (
+    const VyreRuntime *runtime, const VyreBinding *there, VyreResource *but)
+{
+  for (guint i = 0; i < runtime->resources->len; i++) {
+    VyreResource *resource = g_ptr_array_index (runtime->resources, i);
 
-    if (resource != NULL && resource->n_users > 0 &&
-        uses (window,
-            &(VyreBinding){ resource->block, resource->at, resource->length },
-            FALSE))
+    if (resource == NULL || resource == but || resource->n_users == 0)
+      continue;
+    VyreBinding target = target_of (resource);
+    if (vyre_bindings_overlap (&target, there))
       return TRUE;
   }
   return FALSE;
 }
 
+/* Windows that wait for something else to be read to that place. */
+static void
+mark_loads (VyreRuntime *runtime, const VyreBinding *there, VyreResource *but)
+{
+  for (GList *l = runtime->windows.head; l != NULL; l = l->next) {
+    VyreWindow *window = l->data;
+    VyreResource *resource;
+
+    if (!window->waits || window->replay == NULL)
+      continue;
+    resource = vyre_runtime_find_resource (
+        runtime, window->items[0][1], window->tenant);
+    if (resource == NULL || resource == but)
+      continue;
+    VyreBinding target = target_of (resource);
+    if (vyre_bindings_overlap (&target, there))
+      window->replay->entry.flags |= VYRE_REPLAY_SHARED;
+  }
+}
+
+static void
+mark_loaded (VyreWindow *window)
+{
+  for (guint i = 0; i < window->n_bindings; i++) {
+    const VyreBinding *binding = &window->bindings[i];
+
+    if (is_loaded_to (window->runtime, binding, NULL))
+      window->replay->entry.flags |= VYRE_REPLAY_SHARED;
+    if (is_written (window, i))
+      mark_loads (window->runtime, binding, NULL);
+  }
+}
+
 static void
 mark_shared (VyreWindow *window)
 {
-  if (is_loaded_into (window))
-    window->replay->entry.flags |= VYRE_REPLAY_SHARED;
+  mark_loaded (window);
   for (GList *l = window->runtime->windows.head; l != NULL; l = l->next) {
     VyreWindow *other = l->data;
 
@@ -195,18 +232,25 @@ vyre_replay_note_published (VyreWindow *window)
 
 void
 vyre_replay_note_reading (
-    VyreRuntime *runtime, VyreWindow *window, const VyreBinding *target)
+    VyreRuntime *runtime, VyreWindow *window, VyreResource *resource)
 {
+  VyreBinding target = target_of (resource);
+  gboolean shared = is_loaded_to (runtime, &target, resource);
+
+  if (runtime->replay == NULL)
+    return;
   for (GList *l = runtime->windows.head; l != NULL; l = l->next) {
     VyreWindow *other = l->data;
 
-    if (other->executable == NULL || !uses (other, target, FALSE))
+    if (other->executable == NULL || !uses (other, &target, FALSE))
       continue;
+    shared |= uses (other, &target, TRUE);
     if (other->replay != NULL)
       other->replay->entry.flags |= VYRE_REPLAY_SHARED;
-    if (window != NULL && window->replay != NULL && uses (other, target, TRUE))
-      window->replay->entry.flags |= VYRE_REPLAY_SHARED;
   }
+  mark_loads (runtime, &target, resource);
+  if (shared && window != NULL && window->replay != NULL)
+    window->replay->entry.flags |= VYRE_REPLAY_SHARED;
 }
 
 /* --- the end ------------------------------------------------------------- */

@@ -345,9 +345,8 @@ take_request (VyreRuntime *runtime, guint i, const guint32 *words)
   gboolean waits = !request->prefetch && window != NULL &&
                    window->items != NULL && !window->waits;
   if (request->resource != NULL)
-    vyre_replay_note_reading (runtime, waits ? window : NULL,
-        &(VyreBinding){ request->resource->block, request->resource->at,
-            request->resource->length });
+    vyre_replay_note_reading (
+        runtime, waits ? window : NULL, request->resource);
   if (waits) {
     window->waits = TRUE;
     request->sequence = window->first_sequence;

@@ -3,7 +3,9 @@
 /* Builtins that are recorded while they run, and run again by vyre replay: on
  * the ring, and by their model. Then recordings that were changed, or made up.
  *
- *   test-replay-builtins VYRE
+ *   test-replay-builtins [VYRE]
+ *
+ * The command is looked for beside the test if it is not given.
  */
 
 #include "../unit/engine/programs.h"
@@ -21,7 +23,7 @@
 #define ALL_RIGHTS \
   (VYRE_TENANT_MAY_EXECUTE | VYRE_TENANT_MAY_PRINT | VYRE_TENANT_MAY_IO)
 
-static const char *command;
+static char *command;
 static char *folder;
 
 /* --- recording ------------------------------------------------------------------- */
@@ -917,9 +919,9 @@ main (int argc, char **argv)
   int status;
 
   g_test_init (&argc, &argv, NULL);
-  if (argc < 2)
-    g_error ("usage: %s VYRE", argv[0]);
-  command = argv[1];
+  g_autofree char *beside = g_path_get_dirname (argv[0]);
+  command =
+      argc > 1 ? g_strdup (argv[1]) : g_build_filename (beside, "vyre", NULL);
   folder = g_dir_make_tmp ("vyre-replay-XXXXXX", &error);
   g_assert_no_error (error);
   for (guint i = 0; i < G_N_ELEMENTS (tests); i++)
@@ -927,5 +929,6 @@ main (int argc, char **argv)
   status = g_test_run ();
   g_rmdir (folder);
   g_free (folder);
+  g_free (command);
   return status;
 }
