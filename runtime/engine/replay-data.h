@@ -141,8 +141,8 @@ VYRE_API gboolean vyre_replay_is_known_word (guint32 index);
 VYRE_API void vyre_replay_encode_chunk (
     const VyreReplayChunk *chunk, guint8 bytes[VYRE_REPLAY_CHUNK_HEADER_BYTES]);
 /* FALSE: no chunk begins here. */
-VYRE_API gboolean vyre_replay_decode_chunk (VyreReplayChunk *chunk,
-    const guint8 bytes[VYRE_REPLAY_CHUNK_HEADER_BYTES]);
+VYRE_API gboolean vyre_replay_decode_chunk (
+    VyreReplayChunk *chunk, const guint8 bytes[VYRE_REPLAY_CHUNK_HEADER_BYTES]);
 
 VYRE_API void vyre_replay_encode_data_header (
     guint64 time_ns, guint8 bytes[VYRE_REPLAY_DATA_HEADER_BYTES]);
