@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli.h"
 #include "reference.h"
-#include "replay-file.h"
+#include "replay-builtins.h"
 
 #include "hex.h"
 #include "ring/words.h"
@@ -35,6 +35,9 @@ typedef enum
   LEFT_OUT_SHARED,
   LEFT_OUT_NO_END,
   LEFT_OUT_INCOMPARABLE,
+  LEFT_OUT_SYSTEM,
+  LEFT_OUT_FILE,
+  LEFT_OUT_LIMIT,
   N_LEFT_OUT,
 } LeftOut;
 
@@ -44,6 +47,9 @@ static const char *const left_out_reasons[N_LEFT_OUT] = {
   "shared memory with others in flight",
   "has no end to compare with",
   "its fault is not one that this engine has",
+  "used words that the runtime itself changes",
+  "the file could not be read then",
+  "takes more than this device has room for",
 };
 
 typedef struct
@@ -98,6 +104,27 @@ find_executable (Replay *replay, VyreProgram *program, GError **error)
 
 /* --- one window ---------------------------------------------------------- */
 
+static gint64
+timeout_of (const Replay *replay)
+{
+  return (gint64) (replay->args->timeout * G_USEC_PER_SEC);
+}
+
+static gboolean
+can_compare_builtins (const VyreReplayEntry *entry, LeftOut *reason)
+{
+  switch (replay_builtins_kind (entry)) {
+    case REPLAY_BUILTINS_SYSTEM:
+      *reason = LEFT_OUT_SYSTEM;
+      return FALSE;
+    case REPLAY_BUILTINS_FILE:
+      *reason = LEFT_OUT_FILE;
+      return FALSE;
+    default:
+      return TRUE;
+  }
+}
+
 /* FALSE: it is to be left out, for that reason. */
 static gboolean
 can_compare (
@@ -112,6 +139,8 @@ can_compare (
   else if (entry->state != VYRE_WINDOW_DONE &&
            entry->state != VYRE_WINDOW_FAULT)
     *reason = LEFT_OUT_NO_END;
+  else if (entry->builtins != NULL)
+    return can_compare_builtins (entry, reason);
   else if (entry->state == VYRE_WINDOW_FAULT && replay->session == NULL &&
            entry->code >= FIRST_OWN_FAULT)
     *reason = LEFT_OUT_INCOMPARABLE;
@@ -193,7 +222,7 @@ run_window (Replay *replay, VyreProgram *program, const VyreReplayEntry *entry,
     .grid = entry->flags & VYRE_REPLAY_FIXED_GRID ? entry->grid : NULL,
     /* Those of the reference are of all invocations together. */
     .max_steps = replay->session != NULL ? entry->max_steps : 0,
-    .timeout = (gint64) (replay->args->timeout * G_USEC_PER_SEC),
+    .timeout = timeout_of (replay),
   };
   g_autoptr (GError) failure = NULL;
   CliRunResult result = { 0 };
@@ -234,7 +263,7 @@ run_window (Replay *replay, VyreProgram *program, const VyreReplayEntry *entry,
 }
 
 static gboolean
-replay_window (Replay *replay, const VyreReplayEntry *entry, char **difference,
+replay_program (Replay *replay, const VyreReplayEntry *entry, char **difference,
     GError **error)
 {
   VyreProgram *program = find_program (replay, entry->program, error);
@@ -262,7 +291,30 @@ replay_window (Replay *replay, const VyreReplayEntry *entry, char **difference,
   return ok;
 }
 
+static gboolean
+replay_window (Replay *replay, const VyreReplayEntry *entry, char **difference,
+    GError **error)
+{
+  if (entry->builtins == NULL)
+    return replay_program (replay, entry, difference, error);
+  return replay_builtins_run (replay->file, replay->session, entry,
+      timeout_of (replay), difference, error);
+}
+
 /* --- all of them --------------------------------------------------------- */
+
+static char *
+content_of (const VyreReplayEntry *entry)
+{
+  g_autofree char *text = NULL;
+
+  if (entry->builtins != NULL) {
+    text = replay_builtins_describe (entry);
+    return g_strconcat (", ", text, NULL);
+  }
+  text = vyre_hex_dup (entry->program, SHOWN_DIGEST_BYTES);
+  return g_strconcat (", program ", text, NULL);
+}
 
 static void
 say (const ReplayStep *step, guint number, const char *what)
@@ -273,16 +325,21 @@ say (const ReplayStep *step, guint number, const char *what)
       g_date_time_new_from_unix_utc (us / G_USEC_PER_SEC);
   g_autofree char *text =
       time != NULL ? g_date_time_format (time, "%Y-%m-%dT%H:%M:%S") : NULL;
-  g_autofree char *program =
-      step->entry != NULL
-          ? vyre_hex_dup (step->entry->program, SHOWN_DIGEST_BYTES)
-          : NULL;
+  g_autofree char *content =
+      step->entry != NULL ? content_of (step->entry) : NULL;
 
-  printf ("window %u (%s.%06dZ, tenant %u, slot %u%s%s): %s\n", number,
+  printf ("window %u (%s.%06dZ, tenant %u, slot %u%s): %s\n", number,
       text != NULL ? text : "?", (int) (us % G_USEC_PER_SEC),
-      step->record.tenant, step->record.slot,
-      program != NULL ? ", program " : "", program != NULL ? program : "",
+      step->record.tenant, step->record.slot, content != NULL ? content : "",
       what);
+}
+
+static void
+leave_out (Replay *replay, const ReplayStep *step, guint number, LeftOut reason)
+{
+  replay->left_out[reason]++;
+  if (replay->args->verbose)
+    say (step, number, left_out_reasons[reason]);
 }
 
 static gboolean
@@ -293,16 +350,22 @@ replay_all (Replay *replay, GError **error)
   for (guint i = 0; i < steps->len; i++) {
     const ReplayStep *step = &g_array_index (steps, ReplayStep, i);
     g_autofree char *difference = NULL;
+    g_autoptr (GError) failure = NULL;
     LeftOut reason;
 
     if (!can_compare (replay, step->entry, &reason)) {
-      replay->left_out[reason]++;
-      if (replay->args->verbose)
-        say (step, i, left_out_reasons[reason]);
+      leave_out (replay, step, i, reason);
       continue;
     }
-    if (!replay_window (replay, step->entry, &difference, error)) {
-      g_prefix_error (error, "window %u: ", i);
+    if (!replay_window (replay, step->entry, &difference, &failure)) {
+      if (step->entry->builtins != NULL &&
+          g_error_matches (
+              failure, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LIMIT)) {
+        leave_out (replay, step, i, LEFT_OUT_LIMIT);
+        continue;
+      }
+      g_propagate_prefixed_error (
+          error, g_steal_pointer (&failure), "window %u: ", i);
       return FALSE;
     }
     if (difference == NULL) {
@@ -404,8 +467,10 @@ cli_replay (int argc, char **argv)
 
   if (cli_parse ("replay", &argc, &argv, options, "FILE",
           "Runs again what a process that was started with\n"
-          "VYRE_REPLAY_LOG=FILE published, and compares the outcomes. Needs\n"
-          "FILE and FILE.data.",
+          "VYRE_REPLAY_LOG=FILE published, programs and builtins, and "
+          "compares\n"
+          "the outcomes. What depended on chance, or cannot be run again, is\n"
+          "left out and counted. Needs FILE and FILE.data.",
           1, 1) &&
       cli_check_engine ("replay", args.engine)) {
     if (!(args.timeout >= 0 && args.timeout <= 1e9))

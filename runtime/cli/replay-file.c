@@ -157,19 +157,20 @@ entry_free (VyreReplayEntry *entry)
 static gboolean
 add_entry (ReplayFile *file, const VyreReplayChunk *chunk, guint64 offset)
 {
-  /* The longest there is. */
-  const guint64 longest = 96 + 80 * (guint64) VYRE_REPLAY_MAX_BUFFERS;
   VyreReplayEntry *entry;
   g_autofree guint8 *bytes = NULL;
 
-  if (chunk->length > longest || file->entries->len >= MAX_ENTRIES)
+  if (chunk->length > VYRE_REPLAY_MAX_DESCRIPTION ||
+      file->entries->len >= MAX_ENTRIES)
     return FALSE;
   bytes = g_malloc (MAX (chunk->length, 1));
   if (!read_at (file->data, bytes, chunk->length, offset) ||
       !is_intact (bytes, chunk->length, chunk->digest))
     return FALSE;
   entry = g_new0 (VyreReplayEntry, 1);
-  if (!vyre_replay_entry_decode (entry, bytes, chunk->length, NULL)) {
+  if (!(chunk->type == VYRE_REPLAY_CHUNK_BUILTINS
+              ? vyre_replay_builtins_decode (entry, bytes, chunk->length, NULL)
+              : vyre_replay_entry_decode (entry, bytes, chunk->length, NULL))) {
     g_free (entry);
     return FALSE;
   }
@@ -208,7 +209,8 @@ read_chunks (ReplayFile *file)
     at += sizeof bytes;
     if (chunk.type == VYRE_REPLAY_CHUNK_BLOB) {
       add_blob (file, &chunk, at);
-    } else if (chunk.type == VYRE_REPLAY_CHUNK_WINDOW &&
+    } else if ((chunk.type == VYRE_REPLAY_CHUNK_WINDOW ||
+                   chunk.type == VYRE_REPLAY_CHUNK_BUILTINS) &&
                !add_entry (file, &chunk, at)) {
       note_damage (file,
           "%s: the description of a window at byte %" G_GUINT64_FORMAT

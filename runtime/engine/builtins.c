@@ -41,7 +41,8 @@ give_observables (VyreRuntime *runtime, guint32 id)
   for (guint i = 0; i < use->n_observables; i++)
     runtime->observable_taken[use->observable_first - VYRE_C_OBSERVABLE + i] =
         FALSE;
-  use->n_observables = 0;
+  use->observable_first = use->n_observables = 0;
+  poke_row (runtime, id, VYRE_T_OBSERVABLE_FIRST, 0);
   poke_row (runtime, id, VYRE_T_OBSERVABLE_COUNT, 0);
 }
 
@@ -91,6 +92,7 @@ take_observables (VyreTenant *tenant, guint n, GError **error)
       runtime, tenant->id, VYRE_T_OBSERVABLE_FIRST, use->observable_first);
   poke_row (runtime, tenant->id, VYRE_T_OBSERVABLE_COUNT, n);
   vyre_ring_store_fence ();
+  vyre_replay_note_zeroed (runtime, use->observable_first, n);
   return TRUE;
 }
 
@@ -126,6 +128,8 @@ poke_table (VyreRuntime *runtime, guint32 id, VyreBlock *block, guint n_states)
       block != NULL ? runtime->code_memory->address + block->offset : 0;
 
   runtime->uses[id].table = block;
+  runtime->uses[id].n_states = n_states;
+  runtime->uses[id].table_serial = ++runtime->n_tables;
   poke_row (runtime, id, VYRE_T_TABLE_STATES, n_states);
   poke_row (runtime, id, VYRE_T_TABLE_LO, (guint32) address);
   poke_row (runtime, id, VYRE_T_TABLE_HI, (guint32) (address >> 32));
@@ -283,6 +287,7 @@ publish (VyreWindow *window, GError **error)
   gboolean ok = vyre_runtime_need_builtins (runtime, error) != NULL;
 
   if (ok) {
+    vyre_replay_note_publishing_builtins (window);
     g_mutex_lock (&runtime->lock);
     ok = enqueue (window, error);
     for (guint i = 0; ok && i < window->n_items; i++) {

@@ -89,11 +89,14 @@ typedef struct
   gboolean dead;                /* unregistered, but not drained */
   guint32 observable_first;     /* a word of the control block */
   guint n_observables;
+  guint32 rights;               /* VYRE_TENANT_MAY_* */
   VyreBlock *table;             /* of DFA_STEP, in the code arena; or NULL */
+  guint n_states;               /* of it */
+  guint64 table_serial;         /* no other table has it */
 } VyreTenantUse;
 
 /* What LOAD_MISS may ask for; resources.c. */
-typedef struct
+struct _VyreResource
 {
   guint tenant;
   int fd;
@@ -102,7 +105,7 @@ typedef struct
   gsize at, length;             /* in it */
   guint n_users;                /* [lock] reads under way */
   gboolean gone;                /* [lock] with its tenant: freed by the last user */
-} VyreResource;
+};
 
 typedef struct _VyreIoServer VyreIoServer;
 
@@ -196,6 +199,7 @@ struct _VyreRuntime
   /* Builtins: builtins.c, resources.c, debug-log.c. */
   VyreKernel *builtins;         /* [lock] a reference; NULL: not compiled yet */
   gboolean *observable_taken;   /* [lock] by observable */
+  guint64 n_tables;             /* [lock] set so far */
   GPtrArray *resources;         /* [lock] by number - 1; NULL: gone */
   VyreIoServer *io;             /* [lock] to make; NULL until there are resources */
   guint n_asking;               /* [lock] LOAD_MISS whose requests are to come */
@@ -416,6 +420,9 @@ void vyre_runtime_drain_log (VyreRuntime *runtime);
  * forgets a tenant's resources. No lock: ends the thread. */
 void vyre_runtime_take_requests (VyreRuntime *runtime);
 void vyre_tenant_drop_resources (VyreRuntime *runtime, guint32 id);
+/* Lock held. One of the tenant that asks, or NULL. */
+VyreResource *vyre_runtime_find_resource (VyreRuntime *runtime, guint32 number,
+    guint32 tenant);
 void vyre_runtime_end_io (VyreRuntime *runtime);
 gboolean vyre_runtime_is_io_thread (VyreRuntime *runtime);
 

@@ -78,6 +78,11 @@ void
 vyre_replay_entry_clear (VyreReplayEntry *entry)
 {
   g_free (entry->buffers);
+  if (entry->builtins != NULL) {
+    g_free (entry->builtins->items);
+    g_free (entry->builtins->words);
+    g_free (entry->builtins);
+  }
   memset (entry, 0, sizeof *entry);
 }
 
@@ -182,9 +187,17 @@ vyre_replay_returned_range (
 guint64
 vyre_replay_digest (const VyreReplayEntry *entry)
 {
+  const VyreReplayBuiltins *builtins = entry->builtins;
   g_autoptr (GByteArray) all = g_byte_array_new ();
   guint8 digest[32];
 
+  for (guint i = 0; builtins != NULL && i < builtins->n_items; i++) {
+    guint8 outcome[8];
+
+    vyre_put_le32 (outcome, builtins->items[i].outcome.code);
+    vyre_put_le32 (outcome + 4, builtins->items[i].outcome.value);
+    g_byte_array_append (all, outcome, sizeof outcome);
+  }
   for (guint i = 0; i < entry->n_buffers; i++) {
     if (entry->buffers[i].has_output)
       g_byte_array_append (all, entry->buffers[i].output, 32);

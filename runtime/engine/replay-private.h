@@ -7,13 +7,26 @@
 
 G_BEGIN_DECLS
 
+typedef struct _VyreResource VyreResource; /* engine-private.h */
+
 /*
  * A window on its way into the log. Its publisher makes it, the thread that
  * takes over its end completes it, and the writer frees it.
  */
 typedef struct
 {
-  VyreProgram *program;         /* a reference */
+  VyreBuiltinTouch touch;       /* of all its slots */
+  VyreWordSet raced;            /* of it, what others in flight use too */
+  VyreBlock *table;             /* a reference, or %NULL; it does not change */
+  guint64 table_serial;
+  GBytes *loaded;               /* what LOAD_MISS has read */
+  guint64 log_from;             /* number of the first record that may be its */
+} VyreReplayBuiltinCapture;
+
+typedef struct
+{
+  VyreProgram *program;         /* a reference; %NULL: builtins */
+  VyreReplayBuiltinCapture *builtin;    /* of these */
   VyreReplayEntry entry;
   VyreReplayRecord record;
   GBytes **contents, **outputs; /* by buffer; %NULL: none */
@@ -52,6 +65,25 @@ void vyre_replay_note_publishing (VyreWindow *const *windows, guint n);
 void vyre_replay_note_published (VyreWindow *window);
 void vyre_replay_note_ended (VyreWindow *window, VyreWindowState state);
 void vyre_replay_forget (VyreWindow *window);
+
+/* The same for builtins; the last two by those above. */
+void vyre_replay_note_publishing_builtins (VyreWindow *window);
+void vyre_replay_builtins_published (VyreWindow *window);
+void vyre_replay_builtins_ended (VyreWindow *window);
+/* Lock held. A tenant's rights are not what they were before, but the GPU does
+ * not know yet; words have been zeroed. */
+void vyre_replay_note_rights (VyreRuntime *runtime, guint tenant,
+    guint32 before);
+void vyre_replay_note_zeroed (VyreRuntime *runtime, guint32 first, guint n);
+/* Lock held. A resource is about to be read, for a window or none. */
+void vyre_replay_note_reading (VyreRuntime *runtime, VyreWindow *window,
+    VyreResource *resource);
+/* No lock, while the resource is in use: what has been read, or %NULL. Then
+ * with the lock, takes it over for the window, if there is one. */
+GBytes *vyre_replay_copy_loaded (VyreRuntime *runtime, const void *data,
+    gsize length);
+void vyre_replay_note_loaded (VyreRuntime *runtime, VyreWindow *window,
+    GBytes *loaded);
 
 /* Does what the environment asks for; a failure is a warning. Then the end. */
 void vyre_runtime_begin_recording (VyreRuntime *runtime);

@@ -17,7 +17,7 @@
 #define DEFAULT_DATA_LIMIT ((guint64) 1 << 30)
 /* Jobs without copies are small, but not nothing. */
 #define MAX_JOBS 65536
-/* Programs whose digests are remembered. */
+/* Programs, and tables, whose digests are remembered. */
 #define MAX_PROGRAMS 256
 
 typedef struct
@@ -49,6 +49,7 @@ struct _VyreReplayWriter
   gboolean full;
   GHashTable *written; /* digests of blobs: GBytes set */
   GHashTable *programs; /* VyreProgram -> GBytes with its digest */
+  GHashTable *tables; /* serial -> GBytes with the table's digest */
 };
 
 /* --- files --------------------------------------------------------------- */
@@ -246,13 +247,63 @@ write_window (VyreReplayWriter *writer, VyreReplayCapture *capture)
       writer, VYRE_REPLAY_CHUNK_WINDOW, digest, bytes->data, bytes->len);
 }
 
+/* A table is large, and read from device memory, but stays what it is. */
+static gboolean
+write_table (VyreReplayWriter *writer, VyreReplayBuiltinCapture *builtin,
+    guint32 n_states, guint8 digest[32])
+{
+  GBytes *known = g_hash_table_lookup (writer->tables, &builtin->table_serial);
+  g_autoptr (GBytes) blob = NULL;
+
+  if (known != NULL) {
+    memcpy (digest, g_bytes_get_data (known, NULL), 32);
+    return TRUE;
+  }
+  blob = g_bytes_new (builtin->table->data, (gsize) n_states * 1024);
+  if (!write_blob (writer, blob, digest))
+    return FALSE;
+  if (g_hash_table_size (writer->tables) >= MAX_PROGRAMS)
+    g_hash_table_remove_all (writer->tables);
+  g_hash_table_insert (writer->tables,
+      g_memdup2 (&builtin->table_serial, sizeof builtin->table_serial),
+      g_bytes_new (digest, 32));
+  return TRUE;
+}
+
+static gboolean
+write_builtins (VyreReplayWriter *writer, VyreReplayCapture *capture)
+{
+  VyreReplayBuiltinCapture *builtin = capture->builtin;
+  VyreReplayBuiltins *builtins = capture->entry.builtins;
+  g_autoptr (GByteArray) bytes = NULL;
+  guint8 digest[32];
+
+  if ((capture->entry.flags & (VYRE_REPLAY_INCOMPLETE | VYRE_REPLAY_SYSTEM)) ==
+      0)
+    vyre_replay_builtins_judge (&capture->entry, &builtin->raced);
+  capture->record.digest = vyre_replay_digest (&capture->entry);
+  builtins->has_table = builtin->table != NULL;
+  if (builtin->table != NULL && !write_table (writer, builtin,
+                                    builtins->tenant.n_states, builtins->table))
+    return FALSE;
+  builtins->has_loaded = builtin->loaded != NULL;
+  if (builtin->loaded != NULL &&
+      !write_blob (writer, builtin->loaded, builtins->loaded))
+    return FALSE;
+  bytes = vyre_replay_builtins_encode (&capture->entry);
+  vyre_blake3 (bytes->data, bytes->len, digest);
+  return write_chunk (
+      writer, VYRE_REPLAY_CHUNK_BUILTINS, digest, bytes->data, bytes->len);
+}
+
 static void
 finish_window (VyreReplayWriter *writer, VyreReplayCapture *capture)
 {
   gboolean whole, incomplete, overtaken;
 
   capture->entry.record = place_of (writer, capture->number);
-  whole = write_window (writer, capture);
+  whole = capture->builtin != NULL ? write_builtins (writer, capture)
+                                   : write_window (writer, capture);
   incomplete = (capture->entry.flags & VYRE_REPLAY_INCOMPLETE) != 0;
 
   g_mutex_lock (&writer->lock);
@@ -306,6 +357,11 @@ vyre_replay_capture_free (VyreReplayCapture *capture)
   }
   g_free (capture->contents);
   g_free (capture->outputs);
+  if (capture->builtin != NULL) {
+    g_clear_pointer (&capture->builtin->table, vyre_block_unref);
+    g_clear_pointer (&capture->builtin->loaded, g_bytes_unref);
+    g_free (capture->builtin);
+  }
   vyre_replay_entry_clear (&capture->entry);
   g_clear_pointer (&capture->program, vyre_program_unref);
   g_free (capture);
@@ -463,6 +519,8 @@ vyre_replay_writer_new (
       g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
   writer->programs = g_hash_table_new_full (NULL, NULL,
       (GDestroyNotify) vyre_program_unref, (GDestroyNotify) g_bytes_unref);
+  writer->tables = g_hash_table_new_full (
+      g_int64_hash, g_int64_equal, g_free, (GDestroyNotify) g_bytes_unref);
   g_mutex_init (&writer->lock);
   g_cond_init (&writer->wake);
 
@@ -508,6 +566,7 @@ vyre_replay_writer_free (VyreReplayWriter *writer)
     close (writer->data);
   g_hash_table_unref (writer->written);
   g_hash_table_unref (writer->programs);
+  g_hash_table_unref (writer->tables);
   g_mutex_clear (&writer->lock);
   g_cond_clear (&writer->wake);
   g_free (writer->path);

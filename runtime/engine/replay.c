@@ -100,6 +100,18 @@ is_written (const VyreWindow *window, guint i)
   return buffer->stored || buffer->atomic;
 }
 
+/* Does the window use, or write, what lies there? */
+static gboolean
+uses (const VyreWindow *window, const VyreBinding *there, gboolean writes)
+{
+  for (guint i = 0; i < window->n_bindings; i++) {
+    if (vyre_bindings_overlap (&window->bindings[i], there) &&
+        (!writes || is_written (window, i)))
+      return TRUE;
+  }
+  return FALSE;
+}
+
 /* Does either write what the other one uses? */
 static gboolean
 interfere (const VyreWindow *a, const VyreWindow *b)
@@ -114,9 +126,66 @@ interfere (const VyreWindow *a, const VyreWindow *b)
   return FALSE;
 }
 
+static VyreBinding
+target_of (const VyreResource *resource)
+{
+  return (VyreBinding){ resource->block, resource->at, resource->length };
+}
+
+/* Is something else being read to that place? */
+static gboolean
+is_loaded_to (
+    const VyreRuntime *runtime, const VyreBinding *there, VyreResource *but)
+{
+  for (guint i = 0; i < runtime->resources->len; i++) {
+    VyreResource *resource = g_ptr_array_index (runtime->resources, i);
+
+    if (resource == NULL || resource == but || resource->n_users == 0)
+      continue;
+    VyreBinding target = target_of (resource);
+    if (vyre_bindings_overlap (&target, there))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* Windows that wait for something else to be read to that place. */
+static void
+mark_loads (VyreRuntime *runtime, const VyreBinding *there, VyreResource *but)
+{
+  for (GList *l = runtime->windows.head; l != NULL; l = l->next) {
+    VyreWindow *window = l->data;
+    VyreResource *resource;
+
+    if (!window->waits || window->replay == NULL)
+      continue;
+    resource = vyre_runtime_find_resource (
+        runtime, window->items[0][1], window->tenant);
+    if (resource == NULL || resource == but)
+      continue;
+    VyreBinding target = target_of (resource);
+    if (vyre_bindings_overlap (&target, there))
+      window->replay->entry.flags |= VYRE_REPLAY_SHARED;
+  }
+}
+
+static void
+mark_loaded (VyreWindow *window)
+{
+  for (guint i = 0; i < window->n_bindings; i++) {
+    const VyreBinding *binding = &window->bindings[i];
+
+    if (is_loaded_to (window->runtime, binding, NULL))
+      window->replay->entry.flags |= VYRE_REPLAY_SHARED;
+    if (is_written (window, i))
+      mark_loads (window->runtime, binding, NULL);
+  }
+}
+
 static void
 mark_shared (VyreWindow *window)
 {
+  mark_loaded (window);
   for (GList *l = window->runtime->windows.head; l != NULL; l = l->next) {
     VyreWindow *other = l->data;
 
@@ -151,10 +220,37 @@ vyre_replay_note_published (VyreWindow *window)
     .status = VYRE_ST_PUBLISHED,
   };
   capture->entry.time_ns = capture->record.time_ns;
-  if (window->kernel->id != 0)
-    capture->entry.flags |= VYRE_REPLAY_COMPILED;
-  mark_shared (window);
+  if (capture->builtin != NULL) {
+    vyre_replay_builtins_published (window);
+  } else {
+    if (window->kernel->id != 0)
+      capture->entry.flags |= VYRE_REPLAY_COMPILED;
+    mark_shared (window);
+  }
   vyre_replay_writer_begin (runtime->replay, capture);
+}
+
+void
+vyre_replay_note_reading (
+    VyreRuntime *runtime, VyreWindow *window, VyreResource *resource)
+{
+  VyreBinding target = target_of (resource);
+  gboolean shared = is_loaded_to (runtime, &target, resource);
+
+  if (runtime->replay == NULL)
+    return;
+  for (GList *l = runtime->windows.head; l != NULL; l = l->next) {
+    VyreWindow *other = l->data;
+
+    if (other->executable == NULL || !uses (other, &target, FALSE))
+      continue;
+    shared |= uses (other, &target, TRUE);
+    if (other->replay != NULL)
+      other->replay->entry.flags |= VYRE_REPLAY_SHARED;
+  }
+  mark_loads (runtime, &target, resource);
+  if (shared && window != NULL && window->replay != NULL)
+    window->replay->entry.flags |= VYRE_REPLAY_SHARED;
 }
 
 /* --- the end ------------------------------------------------------------- */
@@ -193,7 +289,8 @@ vyre_replay_note_ended (VyreWindow *window, VyreWindowState state)
   switch (state) {
     case VYRE_WINDOW_DONE:
       capture->record.status = VYRE_ST_DONE;
-      if ((capture->entry.flags & VYRE_REPLAY_INCOMPLETE) == 0)
+      if (capture->program != NULL &&
+          (capture->entry.flags & VYRE_REPLAY_INCOMPLETE) == 0)
         copy_outputs (writer, window);
       break;
     case VYRE_WINDOW_FAULT:
@@ -214,6 +311,9 @@ vyre_replay_note_ended (VyreWindow *window, VyreWindowState state)
   capture->entry.code = window->code;
   capture->entry.address = window->address;
   capture->entry.steps = window->steps;
+  if (capture->builtin != NULL &&
+      (state == VYRE_WINDOW_DONE || state == VYRE_WINDOW_FAULT))
+    vyre_replay_builtins_ended (window);
   window->replay = NULL;
   vyre_replay_writer_finish (writer, capture);
 }

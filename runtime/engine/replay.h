@@ -9,7 +9,8 @@ G_BEGIN_DECLS
  * Recording of what is published, to be run again by vyre replay. Opt-in: the
  * environment variable VYRE_REPLAY_LOG=FILE does it for the first runtime of
  * the process. Recorded are windows in the log FILE (ring-protocol.md appendix
- * B), their programs and what they read in FILE.data.
+ * B), their programs and what they read in FILE.data; and windows of builtins
+ * with what these used and yielded.
  *
  * The publishing thread copies what the window reads, whoever takes over its
  * end what it returned; a thread of its own computes digests and writes. More

@@ -30,6 +30,7 @@ typedef struct
   VyreResource *resource; /* used; NULL: there is none of that number */
   gsize done;
   int error; /* errno */
+  GBytes *copy; /* of what was read, where that is recorded */
 } Request;
 
 /* Lives until the runtime is destroyed. */
@@ -121,9 +122,9 @@ vyre_tenant_drop_resources (VyreRuntime *runtime, guint32 id)
   }
 }
 
-/* Lock held. One of the tenant that asks, or NULL. */
-static VyreResource *
-find_resource (VyreRuntime *runtime, guint32 number, guint32 tenant)
+VyreResource *
+vyre_runtime_find_resource (
+    VyreRuntime *runtime, guint32 number, guint32 tenant)
 {
   VyreResource *resource =
       number == 0 || number > runtime->resources->len
@@ -137,7 +138,7 @@ find_resource (VyreRuntime *runtime, guint32 number, guint32 tenant)
 
 /* Lock held. The GPU may go on. */
 static void
-answer (VyreRuntime *runtime, const Request *request)
+answer (VyreRuntime *runtime, Request *request)
 {
   guint base = VYRE_DOOR_IO + request->io_slot * VYRE_DOOR_IO_WORDS;
   guint32 state = request->prefetch     ? VYRE_ST_EMPTY
@@ -152,8 +153,11 @@ answer (VyreRuntime *runtime, const Request *request)
 
   VyreWindow *window =
       request->prefetch ? NULL : runtime->owners[request->ring_slot];
-  if (window == NULL || !window->waits ||
-      window->first_sequence != request->sequence)
+  if (window != NULL &&
+      (!window->waits || window->first_sequence != request->sequence))
+    window = NULL;
+  vyre_replay_note_loaded (runtime, window, g_steal_pointer (&request->copy));
+  if (window == NULL)
     return;
   VyreLevel *level = &runtime->levels[window->level];
   window->waits = FALSE;
@@ -177,6 +181,9 @@ finish (VyreIoServer *io, Request *request)
     vyre_block_note_write (resource->block);
     vyre_runtime_note_copy (runtime, 0, request->done);
   }
+  if (request->done > 0 && !request->prefetch && request->error == 0)
+    request->copy = vyre_replay_copy_loaded (
+        runtime, resource->block->data + resource->at, request->done);
   if (request->prefetch && request->error != 0)
     g_info ("a resource was not prefetched: %s", g_strerror (request->error));
   g_mutex_lock (&runtime->lock);
@@ -330,13 +337,17 @@ take_request (VyreRuntime *runtime, guint i, const guint32 *words)
   request->io_slot = i;
   request->ring_slot = MIN (ring_slot, runtime->slots - 1);
   request->prefetch = words[VYRE_IO_PREFETCH] != 0;
-  request->resource =
-      find_resource (runtime, words[VYRE_IO_SRC], words[VYRE_IO_TENANT]);
+  request->resource = vyre_runtime_find_resource (
+      runtime, words[VYRE_IO_SRC], words[VYRE_IO_TENANT]);
   if (request->resource != NULL)
     request->resource->n_users++;
   VyreWindow *window = runtime->owners[request->ring_slot];
-  if (!request->prefetch && window != NULL && window->items != NULL &&
-      !window->waits) {
+  gboolean waits = !request->prefetch && window != NULL &&
+                   window->items != NULL && !window->waits;
+  if (request->resource != NULL)
+    vyre_replay_note_reading (
+        runtime, waits ? window : NULL, request->resource);
+  if (waits) {
     window->waits = TRUE;
     request->sequence = window->first_sequence;
     runtime->n_waiting++;

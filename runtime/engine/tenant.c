@@ -43,7 +43,9 @@ vyre_tenant_new (VyreRuntime *runtime, const char *name, GError **error)
 
   g_mutex_lock (&runtime->lock);
   VyreTenantUse *use = &runtime->uses[id];
-  *use = (VyreTenantUse){ .serial = use->serial + 1, .level = VYRE_PRI_NORMAL };
+  *use = (VyreTenantUse){ .serial = use->serial + 1,
+    .level = VYRE_PRI_NORMAL,
+    .rights = INITIAL_RIGHTS };
   tenant->serial = use->serial;
   poke_tenant (runtime, id, VYRE_T_MASK, INITIAL_RIGHTS);
   poke_tenant (runtime, id, VYRE_T_QUOTA, VYRE_TENANT_INITIAL_QUOTA);
@@ -75,6 +77,10 @@ vyre_tenant_set_rights (VyreTenant *tenant, guint32 rights)
   VyreRuntime *runtime = tenant->runtime;
 
   g_mutex_lock (&runtime->lock);
+  guint32 before = runtime->uses[tenant->id].rights;
+  runtime->uses[tenant->id].rights = rights;
+  if (before != rights)
+    vyre_replay_note_rights (runtime, tenant->id, before);
   poke_tenant (runtime, tenant->id, VYRE_T_MASK, rights);
   vyre_ring_store_fence ();
   vyre_runtime_unlock (runtime);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What vyre replay takes apart: the log's header and records, chunks and
- * descriptions of windows. */
+ * descriptions of windows. Builtins are also judged, and run by their model. */
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -74,6 +74,54 @@ check_entry (const guint8 *data, gsize size)
   vyre_replay_entry_clear (&other);
 }
 
+/* What it changes is among what it is said to write. */
+static void
+run_builtins (const VyreReplayBuiltins *builtins)
+{
+  guint32 control[VYRE_CONTROL_TABLE] = { 0 }, before[VYRE_CONTROL_TABLE];
+
+  for (guint i = 0; i < builtins->n_words; i++)
+    control[builtins->words[i].index] = builtins->words[i].before;
+  for (guint i = 0; i < builtins->n_items; i++) {
+    const guint32 *slot = builtins->items[i].slot;
+    VyreBuiltinTouch touch;
+
+    memcpy (before, control, sizeof before);
+    vyre_builtin_touch (&builtins->tenant, slot, &touch);
+    vyre_builtin_run (&builtins->tenant, slot, control);
+    for (guint32 k = 0; k < VYRE_CONTROL_TABLE; k++)
+      FUZZ_ASSERT (
+          control[k] == before[k] || vyre_word_set_has (&touch.writes, k));
+  }
+}
+
+static void
+check_builtins (const guint8 *data, gsize size)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GByteArray) once = NULL, twice = NULL;
+  VyreReplayEntry entry = { 0 }, other = { 0 };
+  const VyreWordSet raced = { 0 };
+
+  if (!vyre_replay_builtins_decode (&entry, data, size, &error)) {
+    FUZZ_ASSERT (error != NULL && entry.builtins == NULL);
+    return;
+  }
+  FUZZ_ASSERT (entry.builtins->n_items <= VYRE_REPLAY_MAX_ITEMS);
+  once = vyre_replay_builtins_encode (&entry);
+  FUZZ_ASSERT (once->len == size);
+  FUZZ_ASSERT (
+      vyre_replay_builtins_decode (&other, once->data, once->len, NULL));
+  twice = vyre_replay_builtins_encode (&other);
+  FUZZ_ASSERT (
+      twice->len == size && memcmp (once->data, twice->data, size) == 0);
+  FUZZ_ASSERT (vyre_replay_digest (&entry) == vyre_replay_digest (&other));
+  vyre_replay_builtins_judge (&entry, &raced);
+  run_builtins (entry.builtins);
+  vyre_replay_entry_clear (&entry);
+  vyre_replay_entry_clear (&other);
+}
+
 int
 LLVMFuzzerTestOneInput (const guint8 *data, size_t size)
 {
@@ -87,5 +135,6 @@ LLVMFuzzerTestOneInput (const guint8 *data, size_t size)
   check_record (bytes, size - 1);
   check_chunk (bytes, size - 1);
   check_entry (bytes, size - 1);
+  check_builtins (bytes, size - 1);
   return 0;
 }

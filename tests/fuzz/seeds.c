@@ -172,6 +172,43 @@ write_formats (void)
   }
 }
 
+/* A byte that is passed over goes before it. */
+static void
+write_builtins (const guint32 *slots, guint n_items)
+{
+  VyreReplayEntry entry = { .state = 2 };
+  g_autoptr (GByteArray) encoded = NULL;
+  const guint8 byte = 0;
+
+  entry.builtins = vyre_replay_builtins_new (n_items, 2);
+  entry.builtins->tenant =
+      (VyreBuiltinTenant){ .rights = 31, .first = 170, .n = 40, .n_states = 2 };
+  for (guint i = 0; i < n_items; i++)
+    memcpy (entry.builtins->items[i].slot, slots + 5 * i, 5 * 4);
+  entry.builtins->words[0].index = VYRE_C_EPOCH;
+  entry.builtins->words[1].index = 170;
+  encoded = vyre_replay_builtins_encode (&entry);
+  g_byte_array_prepend (encoded, &byte, 1);
+  write_seed (encoded->data, encoded->len);
+  vyre_replay_entry_clear (&entry);
+}
+
+static void
+write_all_builtins (void)
+{
+  static const guint32 slots[][5] = { { VYRE_OP_STORE_U32, 1, 170 },
+    { VYRE_OP_ATOMIC_ADD, 1, 170 }, { VYRE_OP_LOAD_U32, 170, 11 },
+    { VYRE_OP_COMPARE_SWAP, 171, 1, 2 }, { VYRE_OP_MEMCPY, 170, 172, 20 },
+    { VYRE_OP_DFA_STEP, 1, 255, 12 }, { VYRE_OP_BATCH_FENCE, 4, 7 },
+    { VYRE_OP_PRINTF, 1, 2, 3 }, { VYRE_OP_LOAD_MISS, 1 }, { VYRE_OP_SHUTDOWN },
+    { VYRE_OP_PACKED_SLOT, 0x00010201, 5, 170 },
+    { VYRE_OP_PACKED_SLOT, 0x00070202, 0x00000202, 3, 170 } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (slots); i++)
+    write_builtins (slots[i], 1);
+  write_builtins (slots[0], G_N_ELEMENTS (slots));
+}
+
 /* A byte that is passed over goes before each. */
 static void
 write_replay (void)
@@ -197,6 +234,7 @@ write_replay (void)
     write_seed (encoded->data, encoded->len);
     vyre_replay_entry_clear (&entry);
   }
+  write_all_builtins ();
 }
 
 static void

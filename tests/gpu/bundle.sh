@@ -57,6 +57,8 @@ done
 for test in fixtures programs grouped random; do
   strip -o "$content/bin/test-jit-$test" "$build/tests/unit/jit/test-jit-$test"
 done
+strip -o "$content/bin/test-replay-builtins" \
+  "$build/tests/replay/test-replay-builtins"
 for test in src interp interp-stream interp-fault interp-many interp-print \
   stats mixed hang; do
   strip -o "$content/bin/test-$test" "$build/tests/elements/test-$test"

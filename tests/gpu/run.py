@@ -31,12 +31,14 @@ FUZZ = {
 }
 PROGRAMS_TEXT = ("text", "canonical")  # targets that a dictionary helps
 TAP = ("copy", "engine", "builtins", "hostile", "endless", "workgroups",
-       "workgroups --jit", "snapshot", "prepared", "offer", "replay", "monitor",
+       "workgroups --jit", "snapshot", "prepared", "offer", "replay",
+       "replay-builtins", "monitor",
        "tenant-stats", "restart", "jit-fixtures", "jit-programs", "jit-grouped",
        "jit-random", "src", "interp", "interp-stream", "interp-fault",
        "interp-many", "interp-print", "stats", "mixed", "hang")
+# Each of the replays compiles the kernels.
 LIMITS = {"conform": 60, "conform jit": 200, "functions": 60, "tap": 60,
-          "differ": 120, "fuzz": 200}
+          "replay-builtins": 200, "differ": 120, "fuzz": 200}
 ADDR_NO_RANDOMIZE = 0x0040000
 
 
@@ -187,7 +189,8 @@ def gpu_jobs(content):
         executable = os.path.join(
             content, "bin", name if name == "copy" else f"test-{name}")
         jobs.append(Job(test, test.replace(" --", "-"),
-                        [executable, *arguments], LIMITS["tap"], read_tap))
+                        [executable, *arguments], LIMITS.get(test, LIMITS["tap"]),
+                        read_tap))
     jobs += conform_jobs(content, "reference")
     jobs += conform_jobs(content, "interp")
     jobs.append(Job("functions", "functions",
