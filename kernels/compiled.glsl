@@ -12,6 +12,7 @@
  *                           of the lane; 0: none
  *   steps_done              instructions, of the lane group
  *   bool go_on (uint n)     n more loop passes; false: leave at once
+ *   launch.texels           with VYRE_TEXELS: where the texels begin
  */
 
 #ifdef VYRE_PARALLEL
@@ -198,4 +199,136 @@ void
 compiled_set_byte (uint64_t at, uint value)
 {
   Bytes (at).b[0] = uint8_t (value);
+}
+
+/* --- memory that the program does not write --------------------------------- */
+
+/* compiled_fixed_ loads: only of what compiled_is_fixed() holds for. */
+#ifdef VYRE_TEXELS
+
+/* The lanes of a CPU follow addresses one after the other; texels are fetched
+ * for all of them at once. Of one, two and four words. */
+layout(set = 0, binding = 0) uniform usamplerBuffer compiled_texels[3];
+
+bool
+compiled_is_fixed (uvec4 binding)
+{
+  uint64_t at = packUint2x32 (binding.xy) - launch.texels;
+  uint64_t end = uint64_t (uint (textureSize (compiled_texels[0]))) * 4UL;
+  return (binding.x & 3u) == 0u && at <= end &&
+      uint64_t (binding.z) <= end - at;
+}
+
+/* Nobody may write what is read so, not even the program under another name. */
+bool
+compiled_overlap (uvec4 a, uvec4 b)
+{
+  uint64_t first = packUint2x32 (a.xy), second = packUint2x32 (b.xy);
+  return first < second + uint64_t (b.z) && second < first + uint64_t (a.z);
+}
+
+uint
+compiled_fixed_word (uint64_t at)
+{
+  return texelFetch (compiled_texels[0],
+      int (uint (at - launch.texels >> 2))).x;
+}
+
+uvec2
+compiled_fixed_pair (uint64_t at)
+{
+  return texelFetch (compiled_texels[1],
+      int (uint (at - launch.texels >> 3))).xy;
+}
+
+uvec4
+compiled_fixed_quad (uint64_t at)
+{
+  return texelFetch (compiled_texels[2],
+      int (uint (at - launch.texels >> 4)));
+}
+
+uint
+compiled_fixed_half (uint64_t at)
+{
+  return compiled_fixed_word (at) >> (uint (at) & 2u) * 8u & 0xffffu;
+}
+
+uint
+compiled_fixed_byte (uint64_t at)
+{
+  return compiled_fixed_word (at) >> (uint (at) & 3u) * 8u & 0xffu;
+}
+
+#else
+
+bool
+compiled_is_fixed (uvec4 binding)
+{
+  return true;
+}
+
+bool
+compiled_overlap (uvec4 a, uvec4 b)
+{
+  return false;
+}
+
+uint
+compiled_fixed_word (uint64_t at)
+{
+  return compiled_word (at);
+}
+
+uvec2
+compiled_fixed_pair (uint64_t at)
+{
+  return compiled_pair (at);
+}
+
+uvec4
+compiled_fixed_quad (uint64_t at)
+{
+  return compiled_quad (at);
+}
+
+uint
+compiled_fixed_half (uint64_t at)
+{
+  return compiled_half (at);
+}
+
+uint
+compiled_fixed_byte (uint64_t at)
+{
+  return compiled_byte (at);
+}
+
+#endif
+
+uint
+compiled_fixed_load_word (uint64_t at, bool inside)
+{
+  uint r = 0u;
+  if (inside)
+    r = compiled_fixed_word (at);
+  return r;
+}
+
+uint
+compiled_fixed_load_half (uint64_t at, bool inside)
+{
+  uint r = 0u;
+  if (inside)
+    r = compiled_fixed_half (at);
+  return r;
+}
+
+uint
+compiled_fixed_load_byte (uint64_t at, bool inside)
+{
+  uint r = 0u;
+  if (inside)
+    r = compiled_fixed_byte (at);
+  return r;
 }

@@ -7,6 +7,7 @@
 layout(push_constant, scalar) uniform Launch
 {
   uint64_t control, ring, records, descriptors, areas, area_map, door;
+  uint64_t texels;
   uint n_areas;
   uint area_words;
   uint generation;      /* of residency */

@@ -51,6 +51,8 @@ typedef struct
   VyreDriverId driver_id;
   gboolean is_1_3;
   gboolean has_external_memory_host;
+  gboolean has_push_descriptors;
+  uint32_t max_texels; /* of a buffer */
   gboolean has_device_scope; /* vulkanMemoryModelDeviceScope */
   gboolean has_timeline_semaphore;
   gboolean has_int64_atomics; /* shaderBufferInt64Atomics */
@@ -77,14 +79,18 @@ GArray *vyre_instance_probe (VyreInstance *instance, GError **error);
   X (CmdPipelineBarrier) \
   X (CmdPushConstants) \
   X (CreateBuffer) \
+  X (CreateBufferView) \
   X (CreateCommandPool) \
   X (CreateComputePipelines) \
+  X (CreateDescriptorSetLayout) \
   X (CreateFence) \
   X (CreatePipelineCache) \
   X (CreatePipelineLayout) \
   X (CreateShaderModule) \
   X (DestroyBuffer) \
+  X (DestroyBufferView) \
   X (DestroyCommandPool) \
+  X (DestroyDescriptorSetLayout) \
   X (DestroyDevice) \
   X (DestroyFence) \
   X (DestroyPipeline) \
@@ -111,6 +117,8 @@ typedef struct
 #undef VYRE_VK_MEMBER
   /* %NULL without VK_EXT_external_memory_host */
   PFN_vkGetMemoryHostPointerPropertiesEXT GetMemoryHostPointerPropertiesEXT;
+  /* %NULL without VK_KHR_push_descriptor */
+  PFN_vkCmdPushDescriptorSetKHR CmdPushDescriptorSetKHR;
 } VyreVk;
 
 #define VYRE_MAX_QUEUES 2
@@ -161,6 +169,23 @@ void vyre_device_name_object (
   } \
   G_STMT_END
 
+/* --- texels.c ----------------------------------------------------------- */
+
+#define VYRE_TEXEL_WIDTHS 3 /* of 1, 2 and 4 words */
+
+struct _VyreTexels
+{
+  gatomicrefcount refs;
+  VyreDevice *device; /* a reference */
+  VkDescriptorSetLayout layout;
+  VkBufferView views[VYRE_TEXEL_WIDTHS];
+};
+
+VyreTexels *vyre_texels_ref (VyreTexels *texels);
+/* For the pipeline that is bound. */
+void vyre_texels_record (
+    VyreTexels *texels, VkCommandBuffer commands, VkPipelineLayout layout);
+
 /* --- pipeline.c --------------------------------------------------------- */
 
 /* Counted: a launch in flight keeps its pipeline. */
@@ -171,6 +196,7 @@ struct _VyrePipeline
   VkPipelineLayout layout;
   VkPipeline handle;
   guint push_constant_bytes;
+  VyreTexels *texels; /* a reference, or %NULL */
   char *name;
 };
 

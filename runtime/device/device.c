@@ -288,7 +288,7 @@ create_device (VyreDevice *device, GError **error)
       .shaderInt16 = VK_TRUE,
     },
   };
-  const char *extensions[3];
+  const char *extensions[4];
   VkDeviceCreateInfo create = {
     .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
     .pNext = &features,
@@ -301,6 +301,9 @@ create_device (VyreDevice *device, GError **error)
   if (physical->has_external_memory_host)
     extensions[create.enabledExtensionCount++] =
         VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME;
+  if (physical->has_push_descriptors)
+    extensions[create.enabledExtensionCount++] =
+        VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME;
   if (info->has_subgroup_size_control) {
     if (!physical->is_1_3)
       extensions[create.enabledExtensionCount++] =
@@ -337,6 +340,9 @@ load_functions (VyreDevice *device, GError **error)
   VYRE_VK_FUNCTIONS (LOAD)
   if (device->physical.has_external_memory_host) {
     LOAD (GetMemoryHostPointerPropertiesEXT)
+  }
+  if (device->physical.has_push_descriptors) {
+    LOAD (CmdPushDescriptorSetKHR)
   }
 #undef LOAD
   if (!missing)

@@ -145,6 +145,17 @@ GBytes *vyre_pipeline_cache_dup_data (VyrePipelineCache *cache);
 void vyre_pipeline_cache_free (VyrePipelineCache *cache);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VyrePipelineCache, vyre_pipeline_cache_free)
 
+/* A memory's words for kernels that load through texel buffers, which some CPU
+ * devices do many lanes at a time where they follow addresses one by one:
+ * descriptor set 0, binding 0, an array of three usamplerBuffer with texels of
+ * one, two and four words. What a kernel reads so, nobody may write meanwhile. */
+typedef struct _VyreTexels VyreTexels;
+
+/* The memory must live until the last reference, of pipelines too, is gone.
+ * VYRE_DEVICE_ERROR_UNSUITABLE or _MEMORY: the device cannot. */
+VyreTexels *vyre_texels_new (const VyreMemory *memory, GError **error);
+void vyre_texels_unref (VyreTexels *texels);
+
 typedef struct _VyrePipeline VyrePipeline;
 
 /* A compute pipeline without descriptor sets: everything by push constants and
@@ -155,6 +166,13 @@ typedef struct _VyrePipeline VyrePipeline;
  * driver took, or %NULL. */
 VyrePipeline *vyre_pipeline_new (VyreDevice *device, const guint32 *spirv,
     gsize spirv_bytes, const guint32 *spec_constants, guint n_spec_constants,
+    guint push_constant_bytes, gboolean full_subgroups,
+    VyrePipelineCache *cache, const char *debug_name, guint64 *compile_ns,
+    GError **error);
+/* The same, but with these texels (%NULL: none). */
+VyrePipeline *vyre_pipeline_new_with_texels (VyreDevice *device,
+    VyreTexels *texels, const guint32 *spirv, gsize spirv_bytes,
+    const guint32 *spec_constants, guint n_spec_constants,
     guint push_constant_bytes, gboolean full_subgroups,
     VyrePipelineCache *cache, const char *debug_name, guint64 *compile_ns,
     GError **error);

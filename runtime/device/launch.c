@@ -137,6 +137,8 @@ record_dispatch (VyreLaunch *launch, VyreDevice *device, VyrePipeline *pipeline,
   if (push_constant_bytes)
     device->vk.CmdPushConstants (launch->commands, pipeline->layout,
         VK_SHADER_STAGE_COMPUTE_BIT, 0, push_constant_bytes, push_constants);
+  if (pipeline->texels)
+    vyre_texels_record (pipeline->texels, launch->commands, pipeline->layout);
   device->vk.CmdDispatch (launch->commands, groups, 1, 1);
   device->vk.CmdPipelineBarrier (launch->commands,
       VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,

@@ -80,6 +80,8 @@ memory_create (VyreDevice *device, gsize size, const void *next,
   };
   VkBuffer buffer = VK_NULL_HANDLE;
 
+  if (device->physical.info.type == VYRE_DEVICE_CPU)
+    info.usage |= VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT;
   if (shared && device->physical.transfer_family != NO_FAMILY) {
     info.sharingMode = VK_SHARING_MODE_CONCURRENT;
     info.queueFamilyIndexCount = G_N_ELEMENTS (families);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Compute pipelines without descriptor sets. */
+/* Compute pipelines without descriptor sets, but for texels. */
 
 #include "device-private.h"
 
@@ -30,6 +30,7 @@ vyre_pipeline_free (VyrePipeline *pipeline)
     device->vk.DestroyPipeline (device->handle, pipeline->handle, NULL);
   if (pipeline->layout != VK_NULL_HANDLE)
     device->vk.DestroyPipelineLayout (device->handle, pipeline->layout, NULL);
+  vyre_texels_unref (pipeline->texels);
   g_free (pipeline->name);
   g_free (pipeline);
   vyre_device_unref (device);
@@ -39,6 +40,18 @@ VyrePipeline *
 vyre_pipeline_new (VyreDevice *device, const guint32 *spirv, gsize spirv_bytes,
     const guint32 *spec_constants, guint n_spec_constants,
     guint push_constant_bytes, gboolean full_subgroups,
+    VyrePipelineCache *cache, const char *debug_name, guint64 *compile_ns,
+    GError **error)
+{
+  return vyre_pipeline_new_with_texels (device, NULL, spirv, spirv_bytes,
+      spec_constants, n_spec_constants, push_constant_bytes, full_subgroups,
+      cache, debug_name, compile_ns, error);
+}
+
+VyrePipeline *
+vyre_pipeline_new_with_texels (VyreDevice *device, VyreTexels *texels,
+    const guint32 *spirv, gsize spirv_bytes, const guint32 *spec_constants,
+    guint n_spec_constants, guint push_constant_bytes, gboolean full_subgroups,
     VyrePipelineCache *cache, const char *debug_name, guint64 *compile_ns,
     GError **error)
 {
@@ -54,6 +67,8 @@ vyre_pipeline_new (VyreDevice *device, const guint32 *spirv, gsize spirv_bytes,
   };
   VkPipelineLayoutCreateInfo layout = {
     .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+    .setLayoutCount = texels ? 1 : 0,
+    .pSetLayouts = texels ? &texels->layout : NULL,
     .pushConstantRangeCount = push_constant_bytes ? 1 : 0,
     .pPushConstantRanges = &push_range,
   };
@@ -87,6 +102,7 @@ vyre_pipeline_new (VyreDevice *device, const guint32 *spirv, gsize spirv_bytes,
   g_atomic_ref_count_init (&pipeline->refs);
   pipeline->device = vyre_device_ref (device);
   pipeline->push_constant_bytes = push_constant_bytes;
+  pipeline->texels = texels ? vyre_texels_ref (texels) : NULL;
   pipeline->name = g_strdup (name);
   if (spirv_bytes < SPIRV_HEADER_BYTES || spirv_bytes % 4 ||
       spirv[0] != SPIRV_MAGIC)

@@ -342,6 +342,9 @@ probe (VyrePhysical *physical)
   extensions = device_extensions (physical->handle);
   physical->has_external_memory_host = g_hash_table_contains (
       extensions, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME);
+  physical->has_push_descriptors = g_hash_table_contains (
+      extensions, VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME);
+  physical->max_texels = properties.limits.maxTexelBufferElements;
   missing = probe_features (physical, extensions);
   probe_properties (physical, extensions);
   if (missing) {

@@ -130,8 +130,8 @@ vyre_runtime_build_pipeline (VyreRuntime *runtime, const guint32 *spirv,
     cache = open_pipeline_cache (runtime, files, &key);
     times->cached = cache != NULL && vyre_pipeline_cache_get_known (cache) > 0;
   }
-  VyrePipeline *pipeline = vyre_pipeline_new (runtime->device, spirv,
-      spirv_bytes, constants, G_N_ELEMENTS (constants),
+  VyrePipeline *pipeline = vyre_pipeline_new_with_texels (runtime->device,
+      runtime->texels, spirv, spirv_bytes, constants, G_N_ELEMENTS (constants),
       sizeof (VyreLaunchConstants), TRUE, cache, name, &times->ns, error);
   if (pipeline != NULL && !first_launch (runtime, pipeline, &times->ns, error))
     g_clear_pointer (&pipeline, vyre_pipeline_free);

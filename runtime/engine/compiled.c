@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 #include "compiled-frame-parallel.comp.h"
+#include "compiled-frame-texels.comp.h"
 #include "compiled-frame.comp.h"
 
 #include <string.h>
@@ -34,8 +35,9 @@
 static const char *
 frame_of (const VyreRuntime *runtime)
 {
-  return runtime->parallel ? vyre_compiled_frame_parallel_text
-                           : vyre_compiled_frame_text;
+  return runtime->parallel         ? vyre_compiled_frame_parallel_text
+         : runtime->texels != NULL ? vyre_compiled_frame_texels_text
+                                   : vyre_compiled_frame_text;
 }
 
 /* The cache of the process, or NULL where there cannot be one. */

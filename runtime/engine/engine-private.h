@@ -113,6 +113,7 @@ typedef struct _VyreIoServer VyreIoServer;
 typedef struct
 {
   guint64 control, ring, records, descriptors, areas, area_map, door;
+  guint64 texels;               /* where they begin, or 0 */
   guint32 n_areas, area_words, generation;
   guint32 fuel, slice, idle_limit, n_descriptors;
   guint32 index, kernel, closed;
@@ -146,6 +147,7 @@ struct _VyreRuntime
   VyreMappedArena mapped[2];    /* host arena, device arena */
   guint n_mapped;
   VyreMemory *arena_memory[2];
+  VyreTexels *texels;           /* the first of these, where loads are faster so */
   VyreRingTenants *tenants;
   VyreTenantStats *stats;
   GThread *supervisor;

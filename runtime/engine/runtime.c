@@ -170,6 +170,18 @@ create_memory (VyreRuntime *runtime, GError **error)
   return TRUE;
 }
 
+/* Compiled programs do without, at the price of slower loads. */
+static void
+attach_texels (VyreRuntime *runtime, const VyreMemory *memory)
+{
+  g_autoptr (GError) error = NULL;
+
+  runtime->texels = vyre_texels_new (memory, &error);
+  if (runtime->texels == NULL)
+    g_info ("%s: no loads by texel buffers: %s", runtime->info->name,
+        error->message);
+}
+
 /* The process's arena: imported where the device can. */
 static gboolean
 attach_host_arena (VyreRuntime *runtime, GError **error)
@@ -185,6 +197,8 @@ attach_host_arena (VyreRuntime *runtime, GError **error)
     return FALSE;
   guint i = runtime->n_mapped++;
   runtime->arena_memory[i] = memory;
+  if (runtime->info->type == VYRE_DEVICE_CPU)
+    attach_texels (runtime, memory);
   return vyre_mapped_arena_init (
       &runtime->mapped[i], arena, memory->address, TRUE);
 }
@@ -209,9 +223,8 @@ attach_device_arena (VyreRuntime *runtime, GError **wrong)
     return TRUE;
   }
   /* The arena owns the memory: its blocks may outlive the runtime. */
-  g_autoptr (VyreArena) arena =
-      vyre_arena_new_mapped (memory->map, size, VYRE_ARENA_DEVICE,
-          (GDestroyNotify) vyre_memory_free, memory);
+  g_autoptr (VyreArena) arena = vyre_arena_new_mapped (memory->map, size,
+      VYRE_ARENA_DEVICE, (GDestroyNotify) vyre_memory_free, memory);
   vyre_mapped_arena_init (
       &runtime->mapped[runtime->n_mapped++], arena, memory->address, FALSE);
   return TRUE;
@@ -278,6 +291,7 @@ destroy (VyreRuntime *runtime)
   g_clear_pointer (&runtime->copier, vyre_copier_free);
   vyre_runtime_end_recording (runtime);
   vyre_runtime_clear_kernels (runtime);
+  g_clear_pointer (&runtime->texels, vyre_texels_unref);
   for (guint i = 0; i < runtime->n_mapped; i++) {
     g_clear_pointer (&runtime->arena_memory[i], vyre_memory_free);
     vyre_mapped_arena_clear (&runtime->mapped[i]);

@@ -258,3 +258,18 @@ vyre_jit_region (
   region->kills |= region->faults;
   region->effects |= region->kills;
 }
+
+gboolean
+vyre_jit_is_written (const VyreJitCode *code, guint binding)
+{
+  const VyreLowered *lowered = code->lowered;
+
+  for (guint i = 0; i < lowered->program->n_buffers; i++) {
+    const VyreLoweredBuffer *buffer = &lowered->buffers[i];
+
+    if (buffer->binding == (gint) binding)
+      return buffer->stored || buffer->atomic;
+  }
+  /* Workgroup memory of subgroup operations. */
+  return TRUE;
+}

@@ -100,6 +100,16 @@ condition_of (
       access->stride);
 }
 
+/* May the version without checks take it that nobody writes the binding? */
+static gboolean
+is_fixed (VyreJitEmit *e, guint binding)
+{
+  if (!e->fast || vyre_jit_is_written (e->code, binding))
+    return FALSE;
+  e->fixed |= (guint64) 1 << binding;
+  return TRUE;
+}
+
 /* --- loads ----------------------------------------------------------------- */
 
 static const char *const names[] = { "byte", "half", "word" };
@@ -109,6 +119,7 @@ load_each (VyreJitEmit *e, const Access *access)
 {
   VyreJitValue value =
       vyre_jit_variable (e, VYRE_JIT_WORD, access->index.shared && !e->group);
+  const char *fixed = is_fixed (e, access->binding) ? "fixed_" : "";
 
   for (guint k = 0; k < (value.shared ? 1 : e->unroll); k++) {
     g_autofree char *address = address_of (e, access, k);
@@ -116,10 +127,10 @@ load_each (VyreJitEmit *e, const Access *access)
     const char *name = vyre_jit_name (e, value.number, value.shared, k);
 
     if (condition != NULL)
-      vyre_jit_line (e, "const uint %s = compiled_load_%s (%s, %s);", name,
-          names[access->width], address, condition);
+      vyre_jit_line (e, "const uint %s = compiled_%sload_%s (%s, %s);", name,
+          fixed, names[access->width], address, condition);
     else
-      vyre_jit_line (e, "const uint %s = compiled_%s (%s);", name,
+      vyre_jit_line (e, "const uint %s = compiled_%s%s (%s);", name, fixed,
           names[access->width], address);
   }
   return value;
@@ -138,13 +149,14 @@ load_vectors (VyreJitEmit *e, const Access *access)
     { ".x", ".y", ".z", ".w" },
   };
   VyreJitValue value = vyre_jit_variable (e, VYRE_JIT_WORD, FALSE);
+  const char *fixed = is_fixed (e, access->binding) ? "fixed_" : "";
 
   need_alignment (e, access, 4u << access->width);
   for (guint k = 0; k < e->unroll; k += 4) {
     g_autofree char *address = address_of_vector (e, access, k);
 
-    vyre_jit_line (e, "const %s q%u_%u = compiled_%s (%s);",
-        variables[access->width], value.number, k, types[access->width],
+    vyre_jit_line (e, "const %s q%u_%u = compiled_%s%s (%s);",
+        variables[access->width], value.number, k, fixed, types[access->width],
         address);
   }
   for (guint k = 0; k < e->unroll; k++)
@@ -176,10 +188,10 @@ load_of_quad (VyreJitEmit *e, const Access *access)
     quad.number = value.number;
     for (guint k = 0; k < e->unroll; k++)
       vyre_jit_line (e,
-          "const uvec4 q%u_%u = compiled_quad (a%u + uint64_t (%s - %uu) * "
+          "const uvec4 q%u_%u = compiled_%squad (a%u + uint64_t (%s - %uu) * "
           "4UL);",
-          quad.number, k, access->binding, vyre_jit_word (e, &access->index, k),
-          part);
+          quad.number, k, is_fixed (e, access->binding) ? "fixed_" : "",
+          access->binding, vyre_jit_word (e, &access->index, k), part);
     e->quads[e->n_quads % G_N_ELEMENTS (e->quads)] = quad;
     e->n_quads = MIN (e->n_quads + 1, G_N_ELEMENTS (e->quads));
   }

@@ -348,6 +348,21 @@ append_prologue (GString *text, const Generator *g)
   vyre_jit_declare_bindings (text, &g->uses);
 }
 
+/* Or is something not as fixed as it is taken to be? */
+static void
+append_fixed (GString *text, const Generator *g, const VyreJitEmit *e)
+{
+  for (guint b = 0; b < VYRE_MAX_BINDINGS; b++) {
+    if ((e->fixed >> b & 1) == 0)
+      continue;
+    g_string_append_printf (text, " ||\n      !compiled_is_fixed (b%u)", b);
+    for (guint w = 0; w < VYRE_MAX_BINDINGS; w++)
+      if ((g->uses.bindings >> w & 1) != 0 && vyre_jit_is_written (&g->code, w))
+        g_string_append_printf (
+            text, " ||\n      compiled_overlap (b%u, b%u)", b, w);
+  }
+}
+
 /* How many batches, from the tile's first one on, may run without checks. */
 static void
 append_fitting (GString *text, const Generator *g, const VyreJitEmit *e)
@@ -372,6 +387,7 @@ append_fitting (GString *text, const Generator *g, const VyreJitEmit *e)
     if (e->align[b] > 4)
       g_string_append_printf (
           text, " ||\n      (b%u.x & %uu) != 0u", b, e->align[b] - 1);
+  append_fixed (text, g, e);
   g_string_append_printf (text,
       ")\n    return 0u;\n"
       "  return min (limit - x0, total) / (%uu * LANES);\n}\n",

@@ -91,6 +91,9 @@ G_GNUC_INTERNAL guint vyre_jit_effects (
     const VyreJitInst *inst, VyreJitSet *reads);
 G_GNUC_INTERNAL void vyre_jit_region (
     const VyreJitCode *code, guint32 from, guint32 to, VyreJitRegion *region);
+/* Does the program write to the binding? */
+G_GNUC_INTERNAL gboolean vyre_jit_is_written (
+    const VyreJitCode *code, guint binding);
 G_GNUC_INTERNAL void vyre_jit_uses (
     const VyreJitCode *code, guint32 from, guint32 to, VyreJitUses *uses);
 G_GNUC_INTERNAL void vyre_jit_set_unite (
@@ -194,6 +197,7 @@ typedef struct
   guint n_assumptions;
   guint64 assumed; /* by number */
   guint align[VYRE_MAX_BINDINGS]; /* bytes, 0 for any */
+  guint64 fixed; /* bindings taken for memory that nobody writes */
 
   gboolean again; /* found something: the text is worthless */
   gboolean varying_loop; /* a trip count differs between invocations */
