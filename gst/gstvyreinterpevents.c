@@ -50,7 +50,8 @@ flush_stop (GstVyreInterp *self, GstEvent *event)
   }
 
   g_mutex_lock (&self->lock);
-  self->eos = self->refuse = self->discont = FALSE;
+  self->eos = self->discont = FALSE;
+  gst_vyre_interp_poke (&self->refuse, FALSE);
   g_atomic_int_set (&self->downstream_eos, FALSE);
   self->error_posted = FALSE;
   gst_vyre_interp_set_result_locked (self, GST_FLOW_OK);
@@ -75,7 +76,8 @@ judge_event_locked (
 
   if (anew && (self->srcresult == GST_FLOW_EOS || self->eos || self->refuse)) {
     /* What came before stays ended, this begins. */
-    self->eos = self->refuse = FALSE;
+    self->eos = FALSE;
+    gst_vyre_interp_poke (&self->refuse, FALSE);
     if (self->srcresult == GST_FLOW_EOS) {
       gst_vyre_interp_set_result_locked (self, GST_FLOW_OK);
       gst_vyre_interp_start_task (self);

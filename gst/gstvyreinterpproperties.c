@@ -272,13 +272,13 @@ get_stats (GstVyreInterp *self)
   g_type_class_unref (tiers);
   g_mutex_lock (&self->lock);
   stats = self->stats;
-  in_flight = self->n_buffers;
+  in_flight = self->n_buffers + gst_vyre_interp_peek (&self->n_leaving);
   g_mutex_unlock (&self->lock);
   return gst_structure_new ("application/x-vyre-interp-stats", "buffers-in",
-      G_TYPE_UINT64, stats.buffers_in, "buffers-out", G_TYPE_UINT64,
-      __atomic_load_n (&self->buffers_out, __ATOMIC_RELAXED), "bytes-in",
-      G_TYPE_UINT64, stats.bytes_in, "bytes-out", G_TYPE_UINT64,
-      __atomic_load_n (&self->bytes_out, __ATOMIC_RELAXED), "copied-bytes",
+      G_TYPE_UINT64, gst_vyre_interp_peek (&self->buffers_in), "buffers-out",
+      G_TYPE_UINT64, gst_vyre_interp_peek (&self->buffers_out), "bytes-in",
+      G_TYPE_UINT64, gst_vyre_interp_peek (&self->bytes_in), "bytes-out",
+      G_TYPE_UINT64, gst_vyre_interp_peek (&self->bytes_out), "copied-bytes",
       G_TYPE_UINT64, stats.copied, "in-place-bytes", G_TYPE_UINT64,
       stats.in_place, "copied-out-bytes", G_TYPE_UINT64, stats.copied_out,
       "windows", G_TYPE_UINT64, stats.windows, "faults", G_TYPE_UINT64,

@@ -260,7 +260,7 @@ gst_vyre_workload_new (VyreRuntime *runtime, GstVyrePlan *plan,
 {
   GstVyreWorkload *workload = g_new0 (GstVyreWorkload, 1);
 
-  workload->refs = 1;
+  workload->refs = workload->users = 1;
   workload->runtime = vyre_runtime_ref (runtime);
   workload->plan = plan;
   workload->survival = survival;
@@ -289,17 +289,30 @@ failed:
 GstVyreWorkload *
 gst_vyre_workload_ref (GstVyreWorkload *workload)
 {
-  g_atomic_int_inc (&workload->refs);
+  g_atomic_int_inc (&workload->users);
   return workload;
 }
 
 void
 gst_vyre_workload_unref (GstVyreWorkload *workload)
 {
+  if (!g_atomic_int_dec_and_test (&workload->users))
+    return;
+  gst_vyre_workload_close (workload);
+  gst_vyre_workload_release (workload);
+}
+
+void
+gst_vyre_workload_hold (GstVyreWorkload *workload)
+{
+  g_atomic_int_inc (&workload->refs);
+}
+
+void
+gst_vyre_workload_release (GstVyreWorkload *workload)
+{
   if (!g_atomic_int_dec_and_test (&workload->refs))
     return;
-  /* Windows before their tenant. */
-  gst_vyre_workload_drop_spare (workload);
   g_clear_pointer (&workload->tenant, vyre_tenant_free);
   for (guint i = 0; workload->lasting && i < workload->plan->n_slots; i++) {
     g_clear_pointer (&workload->lasting[i].block, vyre_block_unref);

@@ -19,7 +19,7 @@ G_BEGIN_DECLS
  *
  * Threads: one streaming thread makes and prepares jobs; jobs are published by
  * one thread at a time and freed by any; any thread may read kept buffers.
- * Reference counted: each job holds a reference.
+ * Reference counted; what a job needs of it stays until that is freed.
  */
 typedef struct _GstVyreWorkload GstVyreWorkload;
 
@@ -86,7 +86,7 @@ void gst_vyre_workload_set_share (
 typedef struct _GstVyreJob GstVyreJob;
 struct _GstVyreJob
 {
-  GstVyreWorkload *workload; /* a reference; %NULL in spare ones */
+  GstVyreWorkload *workload; /* stays, also without users */
   GstBuffer *input; /* %NULL when it leaves itself, as output */
   GstBuffer *output; /* what leaves, once prepared */
   VyreWindow *window; /* once prepared */
