@@ -137,7 +137,8 @@ struct _GstVyreInterp
   guint n_ended; /* of items: jobs at its head whose runs have ended */
   gboolean looks; /* the task, at windows of items, without the lock */
   gboolean waits_added, waits_removed; /* somebody waits for it */
-  gboolean waits_gpu; /* atomic: the task has nothing else to do */
+  gboolean waits_gpu; /* atomic: the task has nothing else to do and sleeps ... */
+  gboolean polls; /* atomic: ... or looks, and publishes what comes */
   GQueue cancelled; /* jobs that have not ended yet */
   GstQuery *query_asked; /* downstream has it now */
   GstQuery *query_answered;

@@ -105,6 +105,16 @@ wait_for_room (GstVyreInterp *self, gboolean ordered, gboolean failed)
   return ret;
 }
 
+/* May a job wait until others, or the task, come to publish it? */
+static gboolean
+may_hold (GstVyreInterp *self)
+{
+  if (self->hold || gst_vyre_interp_peek (&self->polls))
+    return TRUE;
+  return !gst_vyre_interp_peek (&self->waits_gpu) &&
+         gst_vyre_interp_peek (&self->n_published) >= HOLD_ABOVE;
+}
+
 /* Waits until one more buffer may be in flight. direct: it is best published at
  * once, and nothing that was put off stands before it. */
 static GstFlowReturn
@@ -116,11 +126,8 @@ wait_for_turn (GstVyreInterp *self, gboolean *direct)
 
   if (ret == GST_FLOW_OK && (failed || ordered || !has_room (self)))
     ret = wait_for_room (self, ordered, failed);
-  *direct =
-      gst_vyre_interp_peek (&self->n_unpublished) == 0 &&
-      (ordered || (!self->hold && (gst_vyre_interp_peek (&self->waits_gpu) ||
-                                      gst_vyre_interp_peek (
-                                          &self->n_published) < HOLD_ABOVE)));
+  *direct = gst_vyre_interp_peek (&self->n_unpublished) == 0 &&
+            (ordered || !may_hold (self));
   return ret;
 }
 
@@ -251,7 +258,7 @@ static GstFlowReturn
 run_buffer (GstVyreInterp *self, GstBuffer *buffer, gsize copied)
 {
   GstVyreJob *job = NULL;
-  gboolean direct, many = FALSE;
+  gboolean direct, now = FALSE;
   GstFlowReturn ret;
 
   ret = wait_for_turn (self, &direct);
@@ -280,9 +287,11 @@ run_buffer (GstVyreInterp *self, GstBuffer *buffer, gsize copied)
   if (ret != GST_FLOW_OK)
     goto too_late;
   push_job_locked (self, job, direct);
-  many = self->n_unpublished >= HOLD_MOST;
+  /* Whoever was to publish it may be doing something else by now. */
+  now = self->n_unpublished >= HOLD_MOST ||
+        (self->n_unpublished == 1 && !direct && !may_hold (self));
   g_mutex_unlock (&self->lock);
-  return many ? publish_held (self) : GST_FLOW_OK;
+  return now ? publish_held (self) : GST_FLOW_OK;
 
 not_taken:
   gst_buffer_unref (buffer);

@@ -301,6 +301,63 @@ collect_windows (GstVyreInterp *self, VyreWindow **windows)
   return n;
 }
 
+/* Falling asleep and being woken costs both sides more than several buffers do.
+ * So where items or results come faster than this, the task looks for the next
+ * one so long before it sleeps. */
+#define SPIN_US 30
+#define LOOKS_PER_TIME 64
+
+static gboolean
+has_arrival (GstVyreInterp *self)
+{
+  return g_atomic_int_get (&self->arrivals) != self->arrivals_seen;
+}
+
+/* Has the first run ended? Gives up for what arrives, which is to be published. */
+static gboolean
+poll_run (GstVyreInterp *self, VyreWindow *const *window)
+{
+  gint64 end = g_get_monotonic_time () + SPIN_US;
+
+  do {
+    for (guint i = 0; i < LOOKS_PER_TIME; i++) {
+      if (vyre_windows_wait (window, 1, 0) == 1)
+        return TRUE;
+      if (has_arrival (self))
+        return FALSE;
+      relax_cpu ();
+    }
+  } while (g_get_monotonic_time () < end);
+  return FALSE;
+}
+
+/* Says how the task waits, unless there is something to do for it. */
+static gboolean
+begin_wait (GstVyreInterp *self, gboolean polls)
+{
+  gboolean begun;
+
+  g_mutex_lock (&self->lock);
+  begun = !has_arrival (self);
+  if (begun) {
+    gst_vyre_interp_poke (&self->polls, polls);
+    gst_vyre_interp_poke (&self->waits_gpu, !polls);
+    gst_vyre_interp_wake_sink_locked (self);
+  }
+  g_mutex_unlock (&self->lock);
+  return begun;
+}
+
+static gboolean
+wait_for_run (GstVyreInterp *self, VyreWindow *const *window, gboolean polled)
+{
+  if (polled && begin_wait (self, TRUE) && poll_run (self, window))
+    return TRUE;
+  return begin_wait (self, FALSE) &&
+         vyre_windows_wait (window, 1, g_get_monotonic_time () + WAIT_STEP) ==
+             1;
+}
+
 /* With the lock, which it gives up meanwhile. Finds out how many of the runs at
  * the head have ended, waiting a little for the first. */
 static void
@@ -308,45 +365,35 @@ look_at_runs (GstVyreInterp *self)
 {
   VyreWindow *windows[LOOK_MOST];
   guint n = collect_windows (self, windows), ended, clearings = self->clearings;
-  gboolean awaited = FALSE;
+  const GstVyreItem *first = g_queue_peek_head (&self->items);
+  gboolean polled, awaited;
 
   if (n == 0)
     return;
+  polled = gst_vyre_workload_is_polled (first->job->workload);
   self->looks = TRUE;
   g_mutex_unlock (&self->lock);
   ended = vyre_windows_wait (windows, n, 0);
-  if (ended == 0) {
-    g_mutex_lock (&self->lock);
-    gst_vyre_interp_poke (&self->waits_gpu, TRUE);
-    gst_vyre_interp_wake_sink_locked (self);
-    g_mutex_unlock (&self->lock);
-    awaited = TRUE;
-    if (vyre_windows_wait (windows, 1, g_get_monotonic_time () + WAIT_STEP) ==
-        1)
-      ended = 1 + vyre_windows_wait (windows + 1, n - 1, 0);
-  }
+  awaited = ended == 0;
+  if (awaited && wait_for_run (self, windows, polled))
+    ended = 1 + vyre_windows_wait (windows + 1, n - 1, 0);
   g_mutex_lock (&self->lock);
+  gst_vyre_interp_poke (&self->polls, FALSE);
   gst_vyre_interp_poke (&self->waits_gpu, FALSE);
   self->looks = FALSE;
   if (self->clearings != clearings)
     goto cleared;
+  if (self->srcresult != GST_FLOW_OK)
+    return;
   self->n_ended = ended;
   if (awaited)
-    ((GstVyreItem *) g_queue_peek_head (&self->items))->job->awaited = TRUE;
+    first->job->awaited = TRUE;
   return;
 
 cleared:
   /* Whoever did so waits for us. */
   g_cond_broadcast (&self->removed);
 }
-
-/* Falling asleep and being woken costs both sides more than several buffers do.
- * So where items come faster than this, the task looks for the next one so long
- * before it sleeps. */
-#define SPIN_US 30
-#define LOOKS_PER_TIME 64
-/* What is kept for the next buffer is given up when none comes for so long. */
-#define IDLE_TIME (100 * G_TIME_SPAN_MILLISECOND)
 
 static gboolean
 spin_for_item (GstVyreInterp *self)
@@ -355,13 +402,16 @@ spin_for_item (GstVyreInterp *self)
 
   do {
     for (guint i = 0; i < LOOKS_PER_TIME; i++) {
-      if (g_atomic_int_get (&self->arrivals) != self->arrivals_seen)
+      if (has_arrival (self))
         return TRUE;
       relax_cpu ();
     }
   } while (g_get_monotonic_time () < end);
   return FALSE;
 }
+
+/* What is kept for the next buffer is given up when none comes for so long. */
+#define IDLE_TIME (100 * G_TIME_SPAN_MILLISECOND)
 
 static void
 trim_workload (GstVyreInterp *self)
@@ -434,6 +484,7 @@ wait_for_item (GstVyreInterp *self)
   }
   if (item->type != ITEM_JOB || self->n_ended > 0)
     return TRUE;
+  self->arrivals_seen = self->arrivals;
   if (self->n_unpublished > 0) {
     g_mutex_unlock (&self->lock);
     gst_vyre_interp_publish (self, &busy);

@@ -24,7 +24,7 @@ struct _GstVyreWorkload
   VyreFormats *formats; /* or NULL */
   VyreArena *arena; /* host arena of the runtime */
   GstVyreSurvival survival;
-  gboolean ordered;
+  gboolean ordered, is_polled;
   gboolean covers_outgoing;
   GMutex lock; /* lasting[].block of kept slots, shadowed */
   const GstVyreJob

@@ -267,6 +267,9 @@ gst_vyre_workload_new (VyreRuntime *runtime, GstVyrePlan *plan,
   workload->arena = vyre_runtime_get_host_arena (runtime);
   g_mutex_init (&workload->lock);
 
+  workload->is_polled =
+      vyre_runtime_get_residency (runtime, NULL) == VYRE_RESIDENCY_RESIDENT &&
+      vyre_runtime_get_device_info (runtime)->type != VYRE_DEVICE_CPU;
   workload->covers_outgoing =
       plan->outgoing >= 0 &&
       vyre_program_covers (plan->program, plan->outgoing);
@@ -368,6 +371,12 @@ gboolean
 gst_vyre_workload_is_ordered (GstVyreWorkload *workload)
 {
   return workload->ordered;
+}
+
+gboolean
+gst_vyre_workload_is_polled (GstVyreWorkload *workload)
+{
+  return workload->is_polled;
 }
 
 void

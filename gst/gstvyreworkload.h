@@ -51,6 +51,9 @@ VyreArena *gst_vyre_workload_get_arena (GstVyreWorkload *workload);
  * is written other than by commutative atomics, and where it must survive: the
  * shadow copy that restores it is of one run. */
 gboolean gst_vyre_workload_is_ordered (GstVyreWorkload *workload);
+/* Is looking for the end of a run, for as long as short ones take, better than
+ * sleeping? Not where the CPU is the device. */
+gboolean gst_vyre_workload_is_polled (GstVyreWorkload *workload);
 
 /* Waits until the ring may have room again. */
 void gst_vyre_workload_wait_room (GstVyreWorkload *workload, gint64 end_time);

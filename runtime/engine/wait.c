@@ -81,7 +81,8 @@ vyre_windows_wait (VyreWindow *const *windows, guint n, gint64 end_time)
   if (done == n)
     return done;
   VyreRuntime *runtime = windows[0]->runtime;
-  spin (windows + done, n - done, end_time);
+  if (spin (windows + done, n - done, end_time) == 0 && end_time == 0)
+    return done;
   g_mutex_lock (&runtime->lock);
   done += reap_all (windows + done, n - done);
   if (done < n && end_time != 0) {

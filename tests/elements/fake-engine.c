@@ -16,7 +16,7 @@ struct _VyreRuntime
   GQueue windows; /* in flight, oldest first; whoever published one keeps it
                      until it has ended */
   FakeEngineCounts counts;
-  gboolean hold, idle, fault, lost;
+  gboolean hold, idle, fault, lost, resident;
   guint slots, windows_most, waiters;
   guint64 copied, avoided;
 };
@@ -189,6 +189,12 @@ fake_engine_set_windows (guint windows)
 }
 
 void
+fake_engine_set_resident (gboolean resident)
+{
+  fake_engine ()->resident = resident;
+}
+
+void
 fake_engine_set_work (gboolean work)
 {
   VyreRuntime *runtime = fake_engine ();
@@ -251,7 +257,7 @@ vyre_runtime_get_residency (VyreRuntime *runtime, const char **reason)
 {
   if (reason != NULL)
     *reason = "as imagined";
-  return VYRE_RESIDENCY_SLICED;
+  return runtime->resident ? VYRE_RESIDENCY_RESIDENT : VYRE_RESIDENCY_SLICED;
 }
 
 VyreArena *
