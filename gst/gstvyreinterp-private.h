@@ -105,12 +105,17 @@ struct _GstVyreInterp
   /*< source pad's task >*/
   guint64 buffers_out, bytes_out; /* atomic, for readers */
   guint n_leaving; /* atomic: results taken from items that have not left yet */
-  gint arrivals_seen;
+  guint n_seen; /* of n_pushed */
   gboolean spins; /* the last item was not long in coming */
   gboolean noted_low;
   gint64 fault_warned; /* when, monotonic; 0: not yet */
   GstVyrePrinter printer;
+
+  /* Atomic: n_pushed, for the task's looking. Set when the lock is free again:
+   * the task takes it at once. */
   guint8 apart_too[64];
+  guint arrivals;
+  guint8 apart_from_that[64];
 
   /*< held while jobs are published; taken before lock >*/
   GMutex publish_lock;
@@ -128,7 +133,7 @@ struct _GstVyreInterp
   gboolean discont; /* a buffer was left out before the next */
   GQueue items;
   GQueue spare_items;
-  gint arrivals; /* atomic, for the task's looking: items so far; wraps */
+  guint n_pushed; /* items so far; wraps */
   guint n_buffers; /* atomic: of items, jobs and buffers ... */
   gsize n_bytes; /* atomic: ... and what they hold of the arena */
   GstVyreItem *unpublished; /* the first job of items that is not published */
@@ -193,10 +198,12 @@ void gst_vyre_interp_set_result_locked (
 GstFlowReturn gst_vyre_interp_get_result (GstVyreInterp *self);
 /* With the lock. Asks the GPU to drop all that is queued. */
 void gst_vyre_interp_cancel_locked (GstVyreInterp *self);
-/* With the lock: a new last item, and whatever waits for one is woken. Takes
- * what is in it. */
+/* With the lock: a new last item, and whatever sleeps until there is one is
+ * woken. Takes what is in it. Of the sink pad, like the next. */
 GstVyreItem *gst_vyre_interp_push_item_locked (
     GstVyreInterp *self, gint type, gpointer what);
+/* Afterwards, better without the lock: tells a task that looks for items. */
+void gst_vyre_interp_tell_arrival (GstVyreInterp *self);
 /* With the lock: the thread that waits for one, if any, looks for room again. */
 void gst_vyre_interp_wake_sink_locked (GstVyreInterp *self);
 /* With the lock: an item that has left the queue is used again. */

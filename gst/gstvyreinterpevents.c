@@ -112,6 +112,7 @@ queue_event (GstVyreInterp *self, GstEvent *event)
     self->eos = TRUE;
   gst_vyre_interp_push_item_locked (self, ITEM_EVENT, event);
   g_mutex_unlock (&self->lock);
+  gst_vyre_interp_tell_arrival (self);
   return GST_FLOW_OK;
 
 refused:
@@ -193,6 +194,7 @@ queue_query (GstVyreInterp *self, GstQuery *query)
   if (self->srcresult != GST_FLOW_OK)
     goto flushing;
   gst_vyre_interp_push_item_locked (self, ITEM_QUERY, query);
+  gst_vyre_interp_tell_arrival (self);
   while (self->srcresult == GST_FLOW_OK && self->query_answered != query)
     g_cond_wait (&self->answered, &self->lock);
   /* The query is the caller's: he must not have it back while downstream still

@@ -62,13 +62,19 @@ gst_vyre_interp_push_item_locked (GstVyreInterp *self, gint type, gpointer what)
   item->type = type;
   item->buffer = what; /* or any other of the union */
   g_queue_push_tail_link (&self->items, &item->link);
-  g_atomic_int_inc (&self->arrivals);
+  self->n_pushed++;
   /* Once: until it runs it needs no second one, which is a system call. */
   if (self->waits_added) {
     self->waits_added = FALSE;
     g_cond_signal (&self->added);
   }
   return item;
+}
+
+void
+gst_vyre_interp_tell_arrival (GstVyreInterp *self)
+{
+  __atomic_store_n (&self->arrivals, self->n_pushed, __ATOMIC_RELEASE);
 }
 
 void

@@ -291,6 +291,7 @@ run_buffer (GstVyreInterp *self, GstBuffer *buffer, gsize copied)
   now = self->n_unpublished >= HOLD_MOST ||
         (self->n_unpublished == 1 && !direct && !may_hold (self));
   g_mutex_unlock (&self->lock);
+  gst_vyre_interp_tell_arrival (self);
   return now ? publish_held (self) : GST_FLOW_OK;
 
 not_taken:
@@ -331,6 +332,7 @@ pass_empty (GstVyreInterp *self, GstBuffer *buffer)
     gst_vyre_interp_count (&self->n_buffers, 1);
   }
   g_mutex_unlock (&self->lock);
+  gst_vyre_interp_tell_arrival (self);
   gst_clear_buffer (&buffer);
   return ret;
 }

@@ -310,7 +310,10 @@ collect_windows (GstVyreInterp *self, VyreWindow **windows)
 static gboolean
 has_arrival (GstVyreInterp *self)
 {
-  return g_atomic_int_get (&self->arrivals) != self->arrivals_seen;
+  guint arrivals = __atomic_load_n (&self->arrivals, __ATOMIC_ACQUIRE);
+
+  /* It comes after the item. */
+  return (gint) (arrivals - self->n_seen) > 0;
 }
 
 /* Has the first run ended? Gives up for what arrives, which is to be published. */
@@ -338,7 +341,7 @@ begin_wait (GstVyreInterp *self, gboolean polls)
   gboolean begun;
 
   g_mutex_lock (&self->lock);
-  begun = !has_arrival (self);
+  begun = self->n_pushed == self->n_seen;
   if (begun) {
     gst_vyre_interp_poke (&self->polls, polls);
     gst_vyre_interp_poke (&self->waits_gpu, !polls);
@@ -437,7 +440,7 @@ sleep_until_arrival (GstVyreInterp *self, gint64 start)
     g_mutex_unlock (&self->lock);
     trim_workload (self);
     g_mutex_lock (&self->lock);
-    if (self->srcresult == GST_FLOW_OK && self->arrivals == self->arrivals_seen)
+    if (self->srcresult == GST_FLOW_OK && self->n_pushed == self->n_seen)
       g_cond_wait (&self->added, &self->lock);
   }
   self->waits_added = FALSE;
@@ -451,7 +454,7 @@ wait_for_arrival (GstVyreInterp *self)
   gboolean sink_slept = self->waits_removed;
 
   gst_vyre_interp_wake_sink_locked (self);
-  self->arrivals_seen = self->arrivals;
+  self->n_seen = self->n_pushed;
   /* One who has to wake up first takes longer, and may need this processor. */
   if (self->spins && !sink_slept) {
     gboolean arrived;
@@ -462,7 +465,7 @@ wait_for_arrival (GstVyreInterp *self)
     if (arrived || self->srcresult != GST_FLOW_OK)
       return;
   }
-  if (self->arrivals == self->arrivals_seen)
+  if (self->n_pushed == self->n_seen)
     sleep_until_arrival (self, start);
   /* Some of the time is that of waking up, in which more may have come. */
   self->spins =
@@ -484,7 +487,7 @@ wait_for_item (GstVyreInterp *self)
   }
   if (item->type != ITEM_JOB || self->n_ended > 0)
     return TRUE;
-  self->arrivals_seen = self->arrivals;
+  self->n_seen = self->n_pushed;
   if (self->n_unpublished > 0) {
     g_mutex_unlock (&self->lock);
     gst_vyre_interp_publish (self, &busy);

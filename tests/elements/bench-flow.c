@@ -72,6 +72,10 @@ main (int argc, char **argv)
   GST_ELEMENT_REGISTER (vyresrc, NULL);
   GST_ELEMENT_REGISTER (vyreinterp, NULL);
   fake_engine_set_work (FALSE);
+  if (argc > 4) {
+    fake_engine_set_times (1, atoi (argv[4]));
+    fake_engine_set_resident (TRUE);
+  }
   path = support_noise_file ("file", size, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (flows); i++) {
     g_autofree char *text =

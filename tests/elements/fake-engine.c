@@ -18,6 +18,7 @@ struct _VyreRuntime
   FakeEngineCounts counts;
   gboolean hold, idle, fault, lost, resident;
   guint slots, windows_most, waiters;
+  gint64 run_us, publish_us;
   guint64 copied, avoided;
 };
 
@@ -41,6 +42,7 @@ struct _VyreWindow
   GList link;
   gint state; /* atomic; changed under the lock */
   gboolean cancelled;
+  gint64 ends_at; /* monotonic, where runs take time */
   guint code;
   char *message;
   guint n_bindings;
@@ -117,7 +119,8 @@ end_all (VyreRuntime *runtime)
   while (!g_queue_is_empty (&runtime->windows)) {
     VyreWindow *first = g_queue_peek_head (&runtime->windows);
 
-    if (runtime->hold && !first->cancelled)
+    if (!first->cancelled &&
+        (runtime->hold || first->ends_at > g_get_monotonic_time ()))
       return;
     end_first (runtime);
   }
@@ -185,6 +188,17 @@ fake_engine_set_windows (guint windows)
 
   g_mutex_lock (&runtime->lock);
   runtime->windows_most = windows;
+  g_mutex_unlock (&runtime->lock);
+}
+
+void
+fake_engine_set_times (gint64 publish_us, gint64 run_us)
+{
+  VyreRuntime *runtime = fake_engine ();
+
+  g_mutex_lock (&runtime->lock);
+  runtime->publish_us = publish_us;
+  runtime->run_us = run_us;
   g_mutex_unlock (&runtime->lock);
 }
 
@@ -471,6 +485,8 @@ publish (VyreRuntime *runtime, VyreWindow *window)
 {
   g_assert_cmpint (g_atomic_int_get (&window->state), !=, VYRE_WINDOW_RUNNING);
   window->cancelled = FALSE;
+  window->ends_at =
+      runtime->run_us > 0 ? g_get_monotonic_time () + runtime->run_us : 0;
   window->code = VYRE_FAULT_NONE;
   g_clear_pointer (&window->message, g_free);
   g_atomic_int_set (&window->state, VYRE_WINDOW_RUNNING);
@@ -487,6 +503,9 @@ vyre_windows_publish (VyreWindow *const *windows, guint n, GError **error)
   g_mutex_lock (&runtime->lock);
   if (runtime->lost)
     goto lost;
+  for (gint64 end = g_get_monotonic_time () + runtime->publish_us;
+       runtime->publish_us > 0 && g_get_monotonic_time () < end;)
+    continue;
   while (published < n &&
          (runtime->slots == 0 || runtime->counts.in_flight < runtime->slots))
     publish (runtime, windows[published++]);
@@ -526,9 +545,21 @@ vyre_windows_wait (VyreWindow *const *windows, guint n, gint64 end_time)
   guint ended = count_ended (windows, n);
   VyreRuntime *runtime;
 
-  if (ended == n || end_time == 0)
+  if (ended == n)
     return ended;
   runtime = windows[0]->runtime;
+  do {
+    if (windows[ended]->ends_at > 0 &&
+        windows[ended]->ends_at <= g_get_monotonic_time ()) {
+      g_mutex_lock (&runtime->lock);
+      end_all (runtime);
+      g_mutex_unlock (&runtime->lock);
+      ended = count_ended (windows, n);
+    }
+  } while (windows[0]->ends_at > 0 && ended < n &&
+           g_get_monotonic_time () < end_time);
+  if (ended == n || end_time == 0)
+    return ended;
   g_mutex_lock (&runtime->lock);
   runtime->waiters++;
   while ((ended = count_ended (windows, n)) < n &&
