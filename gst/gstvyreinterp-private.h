@@ -57,6 +57,7 @@ struct _GstVyreInterp
 {
   GstElement parent;
   GstPad *sinkpad, *srcpad;
+  gboolean may_spin; /* there are processors enough */
 
   /*< under OBJECT_LOCK >*/
   char *program_location;
@@ -156,6 +157,22 @@ struct _GstVyreInterp
 /* Waits that nobody can signal are cut into steps of this length, between
  * which srcresult is looked at. */
 #define WAIT_STEP (20 * G_TIME_SPAN_MILLISECOND)
+
+/* Falling asleep and being woken costs both sides more than several buffers do.
+ * So where items, results or room come faster than this, one who waits looks for
+ * so long before he sleeps. */
+#define SPIN_US 30
+#define LOOKS_PER_TIME 64
+
+static inline void
+gst_vyre_interp_relax (void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause ();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
 
 /* Of what one thread writes at a time and others read at any time. */
 #define gst_vyre_interp_peek(where) __atomic_load_n (where, __ATOMIC_RELAXED)

@@ -502,6 +502,7 @@ gst_vyre_interp_init (GstVyreInterp *self)
 {
   gst_vyre_interp_init_properties (self);
   self->srcresult = GST_FLOW_FLUSHING;
+  self->may_spin = g_get_num_processors () > 1;
   self->adapter = gst_adapter_new ();
   g_mutex_init (&self->lock);
   g_mutex_init (&self->publish_lock);

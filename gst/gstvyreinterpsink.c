@@ -78,10 +78,28 @@ may_take (GstVyreInterp *self)
              : ret;
 }
 
+/* Looks for a while whether half of what may be in flight has left. The task is
+ * spared a system call, and takes about so long for small buffers. */
+static void
+spin_for_room (GstVyreInterp *self)
+{
+  guint half = g_atomic_int_get (&self->async_depth) / 2;
+  gint64 end = g_get_monotonic_time () + SPIN_US;
+
+  do {
+    for (guint i = 0; i < LOOKS_PER_TIME; i++) {
+      if (gst_vyre_interp_peek (&self->n_buffers) <= half)
+        return;
+      gst_vyre_interp_relax ();
+    }
+  } while (g_get_monotonic_time () < end);
+}
+
 /* failed: nothing may follow, the task will report why. */
 static GstFlowReturn
 wait_for_room (GstVyreInterp *self, gboolean ordered, gboolean failed)
 {
+  gboolean spins = self->may_spin && !ordered && !failed;
   GstFlowReturn ret;
 
   g_mutex_lock (&self->lock);
@@ -96,6 +114,13 @@ wait_for_room (GstVyreInterp *self, gboolean ordered, gboolean failed)
       g_mutex_lock (&self->lock);
       if (self->srcresult != GST_FLOW_OK || has_room (self))
         continue;
+    }
+    if (spins) {
+      spins = FALSE;
+      g_mutex_unlock (&self->lock);
+      spin_for_room (self);
+      g_mutex_lock (&self->lock);
+      continue;
     }
     self->waits_removed = TRUE;
     g_cond_wait (&self->removed, &self->lock);

@@ -6,16 +6,6 @@
 #define GST_CAT_DEFAULT gst_vyre_interp_debug
 GST_DEBUG_CATEGORY_STATIC (cat_performance);
 
-static inline void
-relax_cpu (void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause ();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
-
 /* --- source pad: the task ------------------------------------------------ */
 
 /* The time that results really took, in steps that make it settle soon. */
@@ -301,12 +291,6 @@ collect_windows (GstVyreInterp *self, VyreWindow **windows)
   return n;
 }
 
-/* Falling asleep and being woken costs both sides more than several buffers do.
- * So where items or results come faster than this, the task looks for the next
- * one so long before it sleeps. */
-#define SPIN_US 30
-#define LOOKS_PER_TIME 64
-
 static gboolean
 has_arrival (GstVyreInterp *self)
 {
@@ -328,7 +312,7 @@ poll_run (GstVyreInterp *self, VyreWindow *const *window)
         return TRUE;
       if (has_arrival (self))
         return FALSE;
-      relax_cpu ();
+      gst_vyre_interp_relax ();
     }
   } while (g_get_monotonic_time () < end);
   return FALSE;
@@ -407,7 +391,7 @@ spin_for_item (GstVyreInterp *self)
     for (guint i = 0; i < LOOKS_PER_TIME; i++) {
       if (has_arrival (self))
         return TRUE;
-      relax_cpu ();
+      gst_vyre_interp_relax ();
     }
   } while (g_get_monotonic_time () < end);
   return FALSE;
@@ -469,7 +453,7 @@ wait_for_arrival (GstVyreInterp *self)
     sleep_until_arrival (self, start);
   /* Some of the time is that of waking up, in which more may have come. */
   self->spins =
-      g_get_num_processors () > 1 &&
+      self->may_spin &&
       (self->items.length > 1 || g_get_monotonic_time () - start < 2 * SPIN_US);
 }
 
