@@ -494,6 +494,15 @@ publish (VyreRuntime *runtime, VyreWindow *window)
   runtime->counts.in_flight++;
 }
 
+static void
+take_time (gint64 us)
+{
+  gint64 end = g_get_monotonic_time () + us;
+
+  while (g_get_monotonic_time () < end)
+    continue;
+}
+
 guint
 vyre_windows_publish (VyreWindow *const *windows, guint n, GError **error)
 {
@@ -503,9 +512,8 @@ vyre_windows_publish (VyreWindow *const *windows, guint n, GError **error)
   g_mutex_lock (&runtime->lock);
   if (runtime->lost)
     goto lost;
-  for (gint64 end = g_get_monotonic_time () + runtime->publish_us;
-       runtime->publish_us > 0 && g_get_monotonic_time () < end;)
-    continue;
+  if (runtime->publish_us > 0)
+    take_time (runtime->publish_us);
   while (published < n &&
          (runtime->slots == 0 || runtime->counts.in_flight < runtime->slots))
     publish (runtime, windows[published++]);
@@ -539,6 +547,26 @@ count_ended (VyreWindow *const *windows, guint n)
   return ended;
 }
 
+/* Where runs take time nobody ends them but those who look. */
+static guint
+poll_windows (VyreWindow *const *windows, guint n, gint64 end_time)
+{
+  VyreRuntime *runtime = windows[0]->runtime;
+  guint ended = count_ended (windows, n);
+  gint64 now;
+
+  do {
+    now = g_get_monotonic_time ();
+    if (ended < n && windows[ended]->ends_at <= now) {
+      g_mutex_lock (&runtime->lock);
+      end_all (runtime);
+      g_mutex_unlock (&runtime->lock);
+      ended = count_ended (windows, n);
+    }
+  } while (ended < n && now < end_time);
+  return ended;
+}
+
 guint
 vyre_windows_wait (VyreWindow *const *windows, guint n, gint64 end_time)
 {
@@ -547,19 +575,11 @@ vyre_windows_wait (VyreWindow *const *windows, guint n, gint64 end_time)
 
   if (ended == n)
     return ended;
-  runtime = windows[0]->runtime;
-  do {
-    if (windows[ended]->ends_at > 0 &&
-        windows[ended]->ends_at <= g_get_monotonic_time ()) {
-      g_mutex_lock (&runtime->lock);
-      end_all (runtime);
-      g_mutex_unlock (&runtime->lock);
-      ended = count_ended (windows, n);
-    }
-  } while (windows[0]->ends_at > 0 && ended < n &&
-           g_get_monotonic_time () < end_time);
-  if (ended == n || end_time == 0)
+  if (windows[ended]->ends_at > 0)
+    return poll_windows (windows, n, end_time);
+  if (end_time == 0)
     return ended;
+  runtime = windows[0]->runtime;
   g_mutex_lock (&runtime->lock);
   runtime->waiters++;
   while ((ended = count_ended (windows, n)) < n &&
