@@ -521,8 +521,9 @@ gst_vyre_interp_install_properties (GObjectClass *klass)
    * Buffers that may be in flight; more than four only while they hold less than
    * an eighth of the arena. Programs that read what they keep from buffer
    * to buffer run one at a time whatever this says, as do all that write to kept
-   * buffers where #GstVyreInterp:on-fault is not error. Default: 32. Changes at
-   * any time.
+   * buffers where #GstVyreInterp:on-fault is not error. Results that leave one
+   * right after the other, at most eight and a quarter of this, are not counted.
+   * Default: 32. Changes at any time.
    *
    * Since: 0.1
    */
