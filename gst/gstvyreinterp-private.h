@@ -49,7 +49,6 @@ typedef struct
 
 typedef struct
 {
-  guint64 buffers_in, bytes_in;
   guint64 copied, copied_out, in_place;
   guint64 windows, faults, cancelled;
 } GstVyreInterpStats;
@@ -58,6 +57,7 @@ struct _GstVyreInterp
 {
   GstElement parent;
   GstPad *sinkpad, *srcpad;
+  gboolean may_spin; /* there are processors enough */
 
   /*< under OBJECT_LOCK >*/
   char *program_location;
@@ -95,41 +95,56 @@ struct _GstVyreInterp
   GstClockTime rate_time; /* of its last buffer: so long lasted ... */
   gsize rate_bytes; /* ... so many bytes */
   VyreWindow *last_window; /* of an ordered workload */
+  guint64 buffers_in, bytes_in; /* atomic, for readers */
+  gboolean has_cancelled; /* there are such jobs */
   gboolean noted_copy;
   gboolean hold; /* more buffers follow at once */
 
-  /*< held while jobs are published; taken before lock >*/
-  GMutex publish_lock;
+  /* What both threads write for every buffer stands in lines of its own. */
+  guint8 apart[64];
 
   /*< source pad's task >*/
   guint64 buffers_out, bytes_out; /* atomic, for readers */
-  gint arrivals_seen;
+  guint n_leaving; /* atomic: results taken from items that have not left yet */
+  guint n_seen; /* of n_pushed */
   gboolean spins; /* the last item was not long in coming */
   gboolean noted_low;
   gint64 fault_warned; /* when, monotonic; 0: not yet */
   GstVyrePrinter printer;
 
-  /*< under lock; nothing waits for the GPU or for memory, and nothing is
+  /* Atomic: n_pushed, for the task's looking. Set when the lock is free again:
+   * the task takes it at once. */
+  guint8 apart_too[64];
+  guint arrivals;
+  guint8 apart_from_that[64];
+
+  /*< held while jobs are published; taken before lock >*/
+  GMutex publish_lock;
+
+  /*< under lock; what is said to be atomic is so to write, and either pad's
+   * thread may look at it without; nothing waits for the GPU or for memory, and nothing is
    * pushed, posted or asked with it held >*/
   GMutex lock;
   GCond added, removed, answered;
-  GstFlowReturn srcresult; /* the stream's health, for both pads */
+  GstFlowReturn srcresult; /* atomic: the stream's health, for both pads */
   gboolean eos; /* EOS is queued or has left */
   gboolean downstream_eos; /* atomic; results are dropped, events pass ... */
-  gboolean refuse; /* ... and no more buffers are taken */
+  gboolean refuse; /* atomic: ... and no more buffers are taken */
   gboolean error_posted;
   gboolean discont; /* a buffer was left out before the next */
   GQueue items;
   GQueue spare_items;
-  gint arrivals; /* atomic, for the task's looking: items so far; wraps */
-  guint n_buffers; /* of items: jobs and buffers ... */
-  gsize n_bytes; /* ... and what they hold of the arena */
+  guint n_pushed; /* items so far; wraps */
+  guint n_buffers; /* atomic: of items, jobs and buffers ... */
+  gsize n_bytes; /* atomic: ... and what they hold of the arena */
   GstVyreItem *unpublished; /* the first job of items that is not published */
-  guint n_unpublished, n_published; /* jobs of items */
+  guint n_unpublished, n_published; /* atomic: jobs of items */
   guint clearings; /* how often all items were taken away */
   guint n_ended; /* of items: jobs at its head whose runs have ended */
+  gboolean looks; /* the task, at windows of items, without the lock */
   gboolean waits_added, waits_removed; /* somebody waits for it */
-  gboolean waits_gpu; /* the task has nothing else to do */
+  gboolean waits_gpu; /* atomic: the task has nothing else to do and sleeps ... */
+  gboolean polls; /* atomic: ... or looks, and publishes what comes */
   GQueue cancelled; /* jobs that have not ended yet */
   GstQuery *query_asked; /* downstream has it now */
   GstQuery *query_answered;
@@ -142,6 +157,29 @@ struct _GstVyreInterp
 /* Waits that nobody can signal are cut into steps of this length, between
  * which srcresult is looked at. */
 #define WAIT_STEP (20 * G_TIME_SPAN_MILLISECOND)
+
+/* Falling asleep and being woken costs both sides more than several buffers do.
+ * So where items, results or room come faster than this, one who waits looks for
+ * so long before he sleeps. */
+#define SPIN_US 30
+#define LOOKS_PER_TIME 64
+
+static inline void
+gst_vyre_interp_relax (void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause ();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+/* Of what one thread writes at a time and others read at any time. */
+#define gst_vyre_interp_peek(where) __atomic_load_n (where, __ATOMIC_RELAXED)
+#define gst_vyre_interp_poke(where, value) \
+  __atomic_store_n (where, value, __ATOMIC_RELAXED)
+#define gst_vyre_interp_count(where, n) \
+  gst_vyre_interp_poke (where, *(where) + (n))
 
 /* gstvyreinterp.c */
 void gst_vyre_interp_post_kept (GstVyreInterp *self);
@@ -177,10 +215,12 @@ void gst_vyre_interp_set_result_locked (
 GstFlowReturn gst_vyre_interp_get_result (GstVyreInterp *self);
 /* With the lock. Asks the GPU to drop all that is queued. */
 void gst_vyre_interp_cancel_locked (GstVyreInterp *self);
-/* With the lock: a new last item, and whatever waits for one is woken. Takes
- * what is in it. */
+/* With the lock: a new last item, and whatever sleeps until there is one is
+ * woken. Takes what is in it. Of the sink pad, like the next. */
 GstVyreItem *gst_vyre_interp_push_item_locked (
     GstVyreInterp *self, gint type, gpointer what);
+/* Afterwards, better without the lock: tells a task that looks for items. */
+void gst_vyre_interp_tell_arrival (GstVyreInterp *self);
 /* With the lock: the thread that waits for one, if any, looks for room again. */
 void gst_vyre_interp_wake_sink_locked (GstVyreInterp *self);
 /* With the lock: an item that has left the queue is used again. */

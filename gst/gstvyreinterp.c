@@ -353,6 +353,7 @@ gst_vyre_interp_start (GstVyreInterp *self)
   self->error_posted = FALSE;
   g_mutex_unlock (&self->lock);
   self->noted_copy = self->noted_low = FALSE;
+  self->buffers_in = self->bytes_in = 0;
   self->buffers_out = self->bytes_out = 0;
   self->fault_warned = 0;
   gst_segment_init (&self->segment, GST_FORMAT_UNDEFINED);
@@ -501,6 +502,7 @@ gst_vyre_interp_init (GstVyreInterp *self)
 {
   gst_vyre_interp_init_properties (self);
   self->srcresult = GST_FLOW_FLUSHING;
+  self->may_spin = g_get_num_processors () > 1;
   self->adapter = gst_adapter_new ();
   g_mutex_init (&self->lock);
   g_mutex_init (&self->publish_lock);

@@ -50,7 +50,8 @@ flush_stop (GstVyreInterp *self, GstEvent *event)
   }
 
   g_mutex_lock (&self->lock);
-  self->eos = self->refuse = self->discont = FALSE;
+  self->eos = self->discont = FALSE;
+  gst_vyre_interp_poke (&self->refuse, FALSE);
   g_atomic_int_set (&self->downstream_eos, FALSE);
   self->error_posted = FALSE;
   gst_vyre_interp_set_result_locked (self, GST_FLOW_OK);
@@ -75,7 +76,8 @@ judge_event_locked (
 
   if (anew && (self->srcresult == GST_FLOW_EOS || self->eos || self->refuse)) {
     /* What came before stays ended, this begins. */
-    self->eos = self->refuse = FALSE;
+    self->eos = FALSE;
+    gst_vyre_interp_poke (&self->refuse, FALSE);
     if (self->srcresult == GST_FLOW_EOS) {
       gst_vyre_interp_set_result_locked (self, GST_FLOW_OK);
       gst_vyre_interp_start_task (self);
@@ -110,6 +112,7 @@ queue_event (GstVyreInterp *self, GstEvent *event)
     self->eos = TRUE;
   gst_vyre_interp_push_item_locked (self, ITEM_EVENT, event);
   g_mutex_unlock (&self->lock);
+  gst_vyre_interp_tell_arrival (self);
   return GST_FLOW_OK;
 
 refused:
@@ -191,6 +194,7 @@ queue_query (GstVyreInterp *self, GstQuery *query)
   if (self->srcresult != GST_FLOW_OK)
     goto flushing;
   gst_vyre_interp_push_item_locked (self, ITEM_QUERY, query);
+  gst_vyre_interp_tell_arrival (self);
   while (self->srcresult == GST_FLOW_OK && self->query_answered != query)
     g_cond_wait (&self->answered, &self->lock);
   /* The query is the caller's: he must not have it back while downstream still

@@ -10,7 +10,7 @@
 void
 gst_vyre_interp_set_result_locked (GstVyreInterp *self, GstFlowReturn result)
 {
-  self->srcresult = result;
+  __atomic_store_n (&self->srcresult, result, __ATOMIC_RELEASE);
   g_cond_broadcast (&self->added);
   g_cond_broadcast (&self->removed);
   g_cond_broadcast (&self->answered);
@@ -19,12 +19,7 @@ gst_vyre_interp_set_result_locked (GstVyreInterp *self, GstFlowReturn result)
 GstFlowReturn
 gst_vyre_interp_get_result (GstVyreInterp *self)
 {
-  GstFlowReturn result;
-
-  g_mutex_lock (&self->lock);
-  result = self->srcresult;
-  g_mutex_unlock (&self->lock);
-  return result;
+  return __atomic_load_n (&self->srcresult, __ATOMIC_ACQUIRE);
 }
 
 static void
@@ -67,13 +62,19 @@ gst_vyre_interp_push_item_locked (GstVyreInterp *self, gint type, gpointer what)
   item->type = type;
   item->buffer = what; /* or any other of the union */
   g_queue_push_tail_link (&self->items, &item->link);
-  g_atomic_int_inc (&self->arrivals);
+  self->n_pushed++;
   /* Once: until it runs it needs no second one, which is a system call. */
   if (self->waits_added) {
     self->waits_added = FALSE;
     g_cond_signal (&self->added);
   }
   return item;
+}
+
+void
+gst_vyre_interp_tell_arrival (GstVyreInterp *self)
+{
+  __atomic_store_n (&self->arrivals, self->n_pushed, __ATOMIC_RELEASE);
 }
 
 void
@@ -115,8 +116,8 @@ note_published (GstVyreInterp *self, guint n)
 {
   GList *l = &self->unpublished->link;
 
-  self->n_unpublished -= n;
-  self->n_published += n;
+  gst_vyre_interp_count (&self->n_unpublished, -n);
+  gst_vyre_interp_count (&self->n_published, n);
   self->stats.windows += n;
   for (; l != NULL; l = l->next) {
     GstVyreItem *item = l->data;
@@ -192,11 +193,16 @@ gst_vyre_interp_clear_items (GstVyreInterp *self, gboolean keep_sticky)
   items = self->items;
   g_queue_init (&self->items);
   self->clearings++;
-  self->n_buffers = self->n_ended = 0;
-  self->n_published = self->n_unpublished = 0;
-  self->n_bytes = 0;
+  self->n_ended = 0;
+  gst_vyre_interp_poke (&self->n_buffers, 0);
+  gst_vyre_interp_poke (&self->n_published, 0);
+  gst_vyre_interp_poke (&self->n_unpublished, 0);
+  gst_vyre_interp_poke (&self->n_bytes, 0);
   self->unpublished = NULL;
   g_cond_broadcast (&self->removed);
+  /* The windows must not go meanwhile; it is never for long. */
+  while (self->looks)
+    g_cond_wait (&self->removed, &self->lock);
   g_mutex_unlock (&self->lock);
   g_mutex_unlock (&self->publish_lock);
 
@@ -271,7 +277,8 @@ void
 gst_vyre_interp_begin (GstVyreInterp *self)
 {
   g_mutex_lock (&self->lock);
-  self->eos = self->refuse = self->discont = FALSE;
+  self->eos = self->discont = FALSE;
+  gst_vyre_interp_poke (&self->refuse, FALSE);
   g_atomic_int_set (&self->downstream_eos, FALSE);
   gst_vyre_interp_set_result_locked (self, GST_FLOW_OK);
   g_mutex_unlock (&self->lock);

@@ -228,6 +228,7 @@ gst_vyre_interp_adopt_program (GstVyreInterp *self)
     gst_vyre_interp_push_item_locked (
         self, ITEM_TAKEOVER, g_steal_pointer (&before));
   g_mutex_unlock (&self->lock);
+  gst_vyre_interp_tell_arrival (self);
   g_clear_pointer (&before, gst_vyre_workload_unref);
   return TRUE;
 }

@@ -54,16 +54,90 @@ wait_for_last (GstVyreInterp *self)
   return TRUE;
 }
 
-/* With the lock. */
+/* Nobody but this thread takes room: what it has seen without the lock stays. */
 static gboolean
-has_room_locked (GstVyreInterp *self)
+has_room (GstVyreInterp *self)
 {
   VyreArena *arena = gst_vyre_workload_get_arena (self->workload);
+  guint n_buffers = gst_vyre_interp_peek (&self->n_buffers);
 
-  if (self->n_buffers >= (guint) g_atomic_int_get (&self->async_depth))
+  if (n_buffers >= (guint) g_atomic_int_get (&self->async_depth))
     return FALSE;
-  return self->n_buffers < DEPTH_OF_ANY_SIZE ||
-         self->n_bytes < vyre_arena_get_size (arena) / DEPTH_PART;
+  return n_buffers < DEPTH_OF_ANY_SIZE ||
+         gst_vyre_interp_peek (&self->n_bytes) <
+             vyre_arena_get_size (arena) / DEPTH_PART;
+}
+
+static GstFlowReturn
+may_take (GstVyreInterp *self)
+{
+  GstFlowReturn ret = gst_vyre_interp_get_result (self);
+
+  return ret == GST_FLOW_OK && gst_vyre_interp_peek (&self->refuse)
+             ? GST_FLOW_EOS
+             : ret;
+}
+
+/* Looks for a while whether half of what may be in flight has left. The task is
+ * spared a system call, and takes about so long for small buffers. */
+static void
+spin_for_room (GstVyreInterp *self)
+{
+  guint half = g_atomic_int_get (&self->async_depth) / 2;
+  gint64 end = g_get_monotonic_time () + SPIN_US;
+
+  do {
+    for (guint i = 0; i < LOOKS_PER_TIME; i++) {
+      if (gst_vyre_interp_peek (&self->n_buffers) <= half)
+        return;
+      gst_vyre_interp_relax ();
+    }
+  } while (g_get_monotonic_time () < end);
+}
+
+/* failed: nothing may follow, the task will report why. */
+static GstFlowReturn
+wait_for_room (GstVyreInterp *self, gboolean ordered, gboolean failed)
+{
+  gboolean spins = self->may_spin && !ordered && !failed;
+  GstFlowReturn ret;
+
+  g_mutex_lock (&self->lock);
+  for (;;) {
+    ret = may_take (self);
+    if (ret != GST_FLOW_OK ||
+        (!failed && has_room (self) && !(ordered && self->n_unpublished > 0)))
+      break;
+    if (self->n_unpublished > 0) {
+      g_mutex_unlock (&self->lock);
+      publish_held (self);
+      g_mutex_lock (&self->lock);
+      if (self->srcresult != GST_FLOW_OK || has_room (self))
+        continue;
+    }
+    if (spins) {
+      spins = FALSE;
+      g_mutex_unlock (&self->lock);
+      spin_for_room (self);
+      g_mutex_lock (&self->lock);
+      continue;
+    }
+    self->waits_removed = TRUE;
+    g_cond_wait (&self->removed, &self->lock);
+    self->waits_removed = FALSE;
+  }
+  g_mutex_unlock (&self->lock);
+  return ret;
+}
+
+/* May a job wait until others, or the task, come to publish it? */
+static gboolean
+may_hold (GstVyreInterp *self)
+{
+  if (self->hold || gst_vyre_interp_peek (&self->polls))
+    return TRUE;
+  return !gst_vyre_interp_peek (&self->waits_gpu) &&
+         gst_vyre_interp_peek (&self->n_published) >= HOLD_ABOVE;
 }
 
 /* Waits until one more buffer may be in flight. direct: it is best published at
@@ -73,33 +147,12 @@ wait_for_turn (GstVyreInterp *self, gboolean *direct)
 {
   gboolean ordered = gst_vyre_workload_is_ordered (self->workload);
   gboolean failed = self->last_window != NULL && !wait_for_last (self);
-  GstFlowReturn ret;
+  GstFlowReturn ret = may_take (self);
 
-  g_mutex_lock (&self->lock);
-  for (;;) {
-    ret = self->srcresult;
-    if (ret == GST_FLOW_OK && self->refuse)
-      ret = GST_FLOW_EOS;
-    /* After a failed run nothing may follow: the task will report it. */
-    if (ret != GST_FLOW_OK || (!failed && has_room_locked (self) &&
-                                  !(ordered && self->n_unpublished > 0)))
-      break;
-    if (self->n_unpublished > 0) {
-      g_mutex_unlock (&self->lock);
-      publish_held (self);
-      g_mutex_lock (&self->lock);
-      if (self->srcresult != GST_FLOW_OK || has_room_locked (self))
-        continue;
-    }
-    self->waits_removed = TRUE;
-    g_cond_wait (&self->removed, &self->lock);
-    self->waits_removed = FALSE;
-  }
-  *direct =
-      self->n_unpublished == 0 &&
-      (ordered ||
-          (!self->hold && (self->waits_gpu || self->n_published < HOLD_ABOVE)));
-  g_mutex_unlock (&self->lock);
+  if (ret == GST_FLOW_OK && (failed || ordered || !has_room (self)))
+    ret = wait_for_room (self, ordered, failed);
+  *direct = gst_vyre_interp_peek (&self->n_unpublished) == 0 &&
+            (ordered || !may_hold (self));
   return ret;
 }
 
@@ -210,16 +263,17 @@ push_job_locked (GstVyreInterp *self, GstVyreJob *job, gboolean published)
 {
   GstVyreItem *item = gst_vyre_interp_push_item_locked (self, ITEM_JOB, job);
 
-  self->n_buffers++;
-  self->n_bytes += job->bytes;
+  gst_vyre_interp_count (&self->n_buffers, 1);
+  gst_vyre_interp_count (&self->n_bytes, job->bytes);
   self->stats.copied += job->copied;
   self->stats.in_place += job->in_place;
+  self->has_cancelled = !g_queue_is_empty (&self->cancelled);
   if (published) {
     self->stats.windows++;
-    self->n_published++;
+    gst_vyre_interp_count (&self->n_published, 1);
     return;
   }
-  self->n_unpublished++;
+  gst_vyre_interp_count (&self->n_unpublished, 1);
   if (self->unpublished == NULL)
     self->unpublished = item;
 }
@@ -229,7 +283,7 @@ static GstFlowReturn
 run_buffer (GstVyreInterp *self, GstBuffer *buffer, gsize copied)
 {
   GstVyreJob *job = NULL;
-  gboolean direct, many = FALSE;
+  gboolean direct, now = FALSE;
   GstFlowReturn ret;
 
   ret = wait_for_turn (self, &direct);
@@ -258,9 +312,12 @@ run_buffer (GstVyreInterp *self, GstBuffer *buffer, gsize copied)
   if (ret != GST_FLOW_OK)
     goto too_late;
   push_job_locked (self, job, direct);
-  many = self->n_unpublished >= HOLD_MOST;
+  /* Whoever was to publish it may be doing something else by now. */
+  now = self->n_unpublished >= HOLD_MOST ||
+        (self->n_unpublished == 1 && !direct && !may_hold (self));
   g_mutex_unlock (&self->lock);
-  return many ? publish_held (self) : GST_FLOW_OK;
+  gst_vyre_interp_tell_arrival (self);
+  return now ? publish_held (self) : GST_FLOW_OK;
 
 not_taken:
   gst_buffer_unref (buffer);
@@ -297,9 +354,10 @@ pass_empty (GstVyreInterp *self, GstBuffer *buffer)
   if (ret == GST_FLOW_OK) {
     gst_vyre_interp_push_item_locked (
         self, ITEM_BUFFER, g_steal_pointer (&buffer));
-    self->n_buffers++;
+    gst_vyre_interp_count (&self->n_buffers, 1);
   }
   g_mutex_unlock (&self->lock);
+  gst_vyre_interp_tell_arrival (self);
   gst_clear_buffer (&buffer);
   return ret;
 }
@@ -502,25 +560,19 @@ take_buffer (GstVyreInterp *self, GstBuffer *buffer)
 {
   gsize size = gst_buffer_get_size (buffer);
   gsize frame_bytes;
-  gboolean has_cancelled;
-  GstFlowReturn ret;
+  GstFlowReturn ret = may_take (self);
 
   GST_LOG_OBJECT (self, "received %" GST_PTR_FORMAT, buffer);
-  g_mutex_lock (&self->lock);
-  ret = self->srcresult;
-  if (ret == GST_FLOW_OK && (self->eos || self->refuse))
+  /* Set and cleared with the stream lock, which we have. */
+  if (ret == GST_FLOW_OK && self->eos)
     ret = GST_FLOW_EOS;
-  if (ret == GST_FLOW_OK) {
-    self->stats.buffers_in++;
-    self->stats.bytes_in += size;
-  }
-  has_cancelled = !g_queue_is_empty (&self->cancelled);
-  g_mutex_unlock (&self->lock);
   if (ret != GST_FLOW_OK)
     goto refused;
+  gst_vyre_interp_count (&self->buffers_in, 1);
+  gst_vyre_interp_count (&self->bytes_in, size);
 
-  if (has_cancelled)
-    gst_vyre_interp_reap (self, 0);
+  if (self->has_cancelled)
+    self->has_cancelled = !gst_vyre_interp_reap (self, 0);
   if (gst_vyre_interp_adopt_program (self)) {
     ret = recut_frames (self);
     if (ret != GST_FLOW_OK)

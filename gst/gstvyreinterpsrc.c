@@ -6,16 +6,6 @@
 #define GST_CAT_DEFAULT gst_vyre_interp_debug
 GST_DEBUG_CATEGORY_STATIC (cat_performance);
 
-static inline void
-relax_cpu (void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause ();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
-
 /* --- source pad: the task ------------------------------------------------ */
 
 /* The time that results really took, in steps that make it settle soon. */
@@ -78,13 +68,6 @@ find_start (gconstpointer data, gconstpointer user_data)
       item->type == ITEM_EVENT && gst_vyre_interp_starts_anew (item->event));
 }
 
-/* Only the task counts what leaves. */
-static void
-count (guint64 *counter, guint64 n)
-{
-  __atomic_store_n (counter, *counter + n, __ATOMIC_RELAXED);
-}
-
 /* Takes the buffer. */
 static GstFlowReturn
 push_buffer (GstVyreInterp *self, GstBuffer *buffer)
@@ -95,8 +78,8 @@ push_buffer (GstVyreInterp *self, GstBuffer *buffer)
     gst_buffer_unref (buffer);
     return GST_FLOW_OK;
   }
-  count (&self->buffers_out, 1);
-  count (&self->bytes_out, gst_buffer_get_size (buffer));
+  gst_vyre_interp_count (&self->buffers_out, 1);
+  gst_vyre_interp_count (&self->bytes_out, gst_buffer_get_size (buffer));
   /* Others clear it, under the lock, while there is no task. */
   if (self->discont) {
     self->discont = FALSE;
@@ -111,8 +94,8 @@ push_buffer (GstVyreInterp *self, GstBuffer *buffer)
   GST_DEBUG_OBJECT (self, "downstream is at its end");
   g_mutex_lock (&self->lock);
   g_atomic_int_set (&self->downstream_eos, TRUE);
-  self->refuse = g_queue_find_custom (
-                     &self->items, NULL, (GCompareFunc) find_start) == NULL;
+  gst_vyre_interp_poke (&self->refuse, g_queue_find_custom (&self->items, NULL,
+                                           (GCompareFunc) find_start) == NULL);
   g_cond_broadcast (&self->removed);
   g_mutex_unlock (&self->lock);
   return GST_FLOW_OK;
@@ -291,7 +274,8 @@ push_item (GstVyreInterp *self, const GstVyreItem *item)
 /* Runs looked at together. */
 #define LOOK_MOST 32
 
-/* With the lock. References to the windows of the published jobs at the head. */
+/* With the lock. The windows of the published jobs at the head, which stay while
+ * the task is said to look. */
 static guint
 collect_windows (GstVyreInterp *self, VyreWindow **windows)
 {
@@ -302,9 +286,63 @@ collect_windows (GstVyreInterp *self, VyreWindow **windows)
 
     if (item->type != ITEM_JOB || item == self->unpublished)
       break;
-    windows[n++] = vyre_window_ref (item->job->window);
+    windows[n++] = item->job->window;
   }
   return n;
+}
+
+static gboolean
+has_arrival (GstVyreInterp *self)
+{
+  guint arrivals = __atomic_load_n (&self->arrivals, __ATOMIC_ACQUIRE);
+
+  /* It comes after the item. */
+  return (gint) (arrivals - self->n_seen) > 0;
+}
+
+/* Has the first run ended? Gives up for what arrives, which is to be published. */
+static gboolean
+poll_run (GstVyreInterp *self, VyreWindow *const *window)
+{
+  gint64 end = g_get_monotonic_time () + SPIN_US;
+
+  do {
+    for (guint i = 0; i < LOOKS_PER_TIME; i++) {
+      if (vyre_windows_wait (window, 1, 0) == 1)
+        return TRUE;
+      if (has_arrival (self))
+        return FALSE;
+      gst_vyre_interp_relax ();
+    }
+  } while (g_get_monotonic_time () < end);
+  return FALSE;
+}
+
+/* Says how the task waits, unless there is something to do for it. */
+static gboolean
+begin_wait (GstVyreInterp *self, gboolean polls)
+{
+  gboolean begun;
+
+  g_mutex_lock (&self->lock);
+  begun = self->n_pushed == self->n_seen;
+  if (begun) {
+    gst_vyre_interp_poke (&self->polls, polls);
+    gst_vyre_interp_poke (&self->waits_gpu, !polls);
+    gst_vyre_interp_wake_sink_locked (self);
+  }
+  g_mutex_unlock (&self->lock);
+  return begun;
+}
+
+static gboolean
+wait_for_run (GstVyreInterp *self, VyreWindow *const *window, gboolean polled)
+{
+  if (polled && begin_wait (self, TRUE) && poll_run (self, window))
+    return TRUE;
+  return begin_wait (self, FALSE) &&
+         vyre_windows_wait (window, 1, g_get_monotonic_time () + WAIT_STEP) ==
+             1;
 }
 
 /* With the lock, which it gives up meanwhile. Finds out how many of the runs at
@@ -314,40 +352,35 @@ look_at_runs (GstVyreInterp *self)
 {
   VyreWindow *windows[LOOK_MOST];
   guint n = collect_windows (self, windows), ended, clearings = self->clearings;
-  gboolean awaited = FALSE;
+  const GstVyreItem *first = g_queue_peek_head (&self->items);
+  gboolean polled, awaited;
 
   if (n == 0)
     return;
+  polled = gst_vyre_workload_is_polled (first->job->workload);
+  self->looks = TRUE;
   g_mutex_unlock (&self->lock);
   ended = vyre_windows_wait (windows, n, 0);
-  if (ended == 0) {
-    g_mutex_lock (&self->lock);
-    self->waits_gpu = TRUE;
-    gst_vyre_interp_wake_sink_locked (self);
-    g_mutex_unlock (&self->lock);
-    awaited = TRUE;
-    if (vyre_windows_wait (windows, 1, g_get_monotonic_time () + WAIT_STEP) ==
-        1)
-      ended = 1 + vyre_windows_wait (windows + 1, n - 1, 0);
-  }
-  for (guint i = 0; i < n; i++)
-    vyre_window_unref (windows[i]);
+  awaited = ended == 0;
+  if (awaited && wait_for_run (self, windows, polled))
+    ended = 1 + vyre_windows_wait (windows + 1, n - 1, 0);
   g_mutex_lock (&self->lock);
-  self->waits_gpu = FALSE;
-  if (self->srcresult != GST_FLOW_OK || self->clearings != clearings)
+  gst_vyre_interp_poke (&self->polls, FALSE);
+  gst_vyre_interp_poke (&self->waits_gpu, FALSE);
+  self->looks = FALSE;
+  if (self->clearings != clearings)
+    goto cleared;
+  if (self->srcresult != GST_FLOW_OK)
     return;
   self->n_ended = ended;
   if (awaited)
-    ((GstVyreItem *) g_queue_peek_head (&self->items))->job->awaited = TRUE;
-}
+    first->job->awaited = TRUE;
+  return;
 
-/* Falling asleep and being woken costs both sides more than several buffers do.
- * So where items come faster than this, the task looks for the next one so long
- * before it sleeps. */
-#define SPIN_US 30
-#define LOOKS_PER_TIME 64
-/* What is kept for the next buffer is given up when none comes for so long. */
-#define IDLE_TIME (100 * G_TIME_SPAN_MILLISECOND)
+cleared:
+  /* Whoever did so waits for us. */
+  g_cond_broadcast (&self->removed);
+}
 
 static gboolean
 spin_for_item (GstVyreInterp *self)
@@ -356,13 +389,16 @@ spin_for_item (GstVyreInterp *self)
 
   do {
     for (guint i = 0; i < LOOKS_PER_TIME; i++) {
-      if (g_atomic_int_get (&self->arrivals) != self->arrivals_seen)
+      if (has_arrival (self))
         return TRUE;
-      relax_cpu ();
+      gst_vyre_interp_relax ();
     }
   } while (g_get_monotonic_time () < end);
   return FALSE;
 }
+
+/* What is kept for the next buffer is given up when none comes for so long. */
+#define IDLE_TIME (100 * G_TIME_SPAN_MILLISECOND)
 
 static void
 trim_workload (GstVyreInterp *self)
@@ -388,7 +424,7 @@ sleep_until_arrival (GstVyreInterp *self, gint64 start)
     g_mutex_unlock (&self->lock);
     trim_workload (self);
     g_mutex_lock (&self->lock);
-    if (self->srcresult == GST_FLOW_OK && self->arrivals == self->arrivals_seen)
+    if (self->srcresult == GST_FLOW_OK && self->n_pushed == self->n_seen)
       g_cond_wait (&self->added, &self->lock);
   }
   self->waits_added = FALSE;
@@ -402,7 +438,7 @@ wait_for_arrival (GstVyreInterp *self)
   gboolean sink_slept = self->waits_removed;
 
   gst_vyre_interp_wake_sink_locked (self);
-  self->arrivals_seen = self->arrivals;
+  self->n_seen = self->n_pushed;
   /* One who has to wake up first takes longer, and may need this processor. */
   if (self->spins && !sink_slept) {
     gboolean arrived;
@@ -413,11 +449,11 @@ wait_for_arrival (GstVyreInterp *self)
     if (arrived || self->srcresult != GST_FLOW_OK)
       return;
   }
-  if (self->arrivals == self->arrivals_seen)
+  if (self->n_pushed == self->n_seen)
     sleep_until_arrival (self, start);
   /* Some of the time is that of waking up, in which more may have come. */
   self->spins =
-      g_get_num_processors () > 1 &&
+      self->may_spin &&
       (self->items.length > 1 || g_get_monotonic_time () - start < 2 * SPIN_US);
 }
 
@@ -435,6 +471,7 @@ wait_for_item (GstVyreInterp *self)
   }
   if (item->type != ITEM_JOB || self->n_ended > 0)
     return TRUE;
+  self->n_seen = self->n_pushed;
   if (self->n_unpublished > 0) {
     g_mutex_unlock (&self->lock);
     gst_vyre_interp_publish (self, &busy);
@@ -457,33 +494,95 @@ wait_for_item (GstVyreInterp *self)
   return FALSE;
 }
 
-/* With the lock. Takes the first item, which may leave. */
-static void
-pop_item (GstVyreInterp *self, GstVyreItem *popped)
-{
-  GstVyreItem *item = g_queue_pop_head_link (&self->items)->data;
+/* Results that leave without a look at the queue in between, and the part of
+ * async-depth that they may be: they are not in flight any more. */
+#define LEAVE_MOST 8
+#define LEAVE_PART 4
 
-  *popped = *item;
+/* What has been taken from the queue. */
+typedef struct
+{
+  GstVyreItem *items[LEAVE_MOST]; /* several: jobs that have ended */
+  guint n, n_left; /* of them, those that have left */
+  guint clearings; /* as they were */
+} Popped;
+
+/* With the lock. sign: 1 or -1. */
+static void
+count_item (GstVyreInterp *self, const GstVyreItem *item, gint sign)
+{
   if (item->type == ITEM_JOB) {
-    self->n_ended--;
-    self->n_published--;
-    self->n_bytes -= item->job->bytes;
+    self->n_ended += sign;
+    gst_vyre_interp_count (&self->n_published, sign);
+    gst_vyre_interp_count (&self->n_bytes, sign * item->job->bytes);
   }
   if (item->type == ITEM_JOB || item->type == ITEM_BUFFER)
-    self->n_buffers--;
-  else if (item->type == ITEM_QUERY)
-    self->query_asked = item->query;
-  gst_vyre_interp_spare_item_locked (self, item);
+    gst_vyre_interp_count (&self->n_buffers, sign);
+}
+
+/* With the lock. Takes the first item, which may leave, and what may follow. */
+static void
+pop_items (GstVyreInterp *self, Popped *popped)
+{
+  guint depth = g_atomic_int_get (&self->async_depth);
+  const GstVyreItem *first = g_queue_peek_head (&self->items);
+
+  *popped = (Popped){ .n = 1, .clearings = self->clearings };
+  if (first->type == ITEM_JOB)
+    popped->n = CLAMP (depth / LEAVE_PART, 1, MIN (self->n_ended, LEAVE_MOST));
+  else if (first->type == ITEM_QUERY)
+    self->query_asked = first->query;
+  for (guint i = 0; i < popped->n; i++) {
+    popped->items[i] = g_queue_pop_head_link (&self->items)->data;
+    count_item (self, popped->items[i], -1);
+  }
   /* Not for each: one who waits makes room for many buffers at a time. */
-  if (self->n_buffers <= (guint) g_atomic_int_get (&self->async_depth) / 2)
+  if (self->n_buffers <= depth / 2)
     gst_vyre_interp_wake_sink_locked (self);
+}
+
+static GstFlowReturn
+push_popped (GstVyreInterp *self, Popped *popped)
+{
+  GstFlowReturn ret;
+
+  do {
+    const GstVyreItem *item = popped->items[popped->n_left++];
+
+    gst_vyre_interp_poke (&self->n_leaving, popped->n - popped->n_left);
+    ret = push_item (self, item);
+  } while (ret == GST_FLOW_OK && popped->n_left < popped->n &&
+           gst_vyre_interp_get_result (self) == GST_FLOW_OK);
+  return ret;
+}
+
+/* With the lock. What has not left is first again, unless the queue was cleared
+ * meanwhile. */
+static void
+put_back (GstVyreInterp *self, Popped *popped)
+{
+  gst_vyre_interp_poke (&self->n_leaving, 0);
+  while (popped->n > popped->n_left) {
+    GstVyreItem *item = popped->items[--popped->n];
+
+    if (self->clearings == popped->clearings) {
+      g_queue_push_head_link (&self->items, &item->link);
+      count_item (self, item, 1);
+      continue;
+    }
+    g_queue_push_tail (&self->cancelled, item->job);
+    self->stats.cancelled++;
+    gst_vyre_interp_spare_item_locked (self, item);
+  }
+  for (guint i = 0; i < popped->n_left; i++)
+    gst_vyre_interp_spare_item_locked (self, popped->items[i]);
 }
 
 static void
 gst_vyre_interp_loop (GstPad *pad)
 {
   GstVyreInterp *self = (GstVyreInterp *) GST_PAD_PARENT (pad);
-  GstVyreItem item;
+  Popped popped;
   GstFlowReturn ret;
   gboolean eos, post;
 
@@ -493,12 +592,13 @@ gst_vyre_interp_loop (GstPad *pad)
       continue;
     if (self->srcresult != GST_FLOW_OK)
       goto pause;
-    pop_item (self, &item);
+    pop_items (self, &popped);
     g_mutex_unlock (&self->lock);
 
-    ret = push_item (self, &item);
+    ret = push_popped (self, &popped);
 
     g_mutex_lock (&self->lock);
+    put_back (self, &popped);
     /* After EOS, unless something has begun anew already. */
     if (ret == GST_FLOW_EOS && !(self->eos && g_queue_is_empty (&self->items)))
       ret = GST_FLOW_OK;

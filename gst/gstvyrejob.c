@@ -19,31 +19,83 @@
 
 /* --- jobs that are used again ------------------------------------------------ */
 
+/* Windows go before their tenant. */
 static void
 job_destroy (GstVyreJob *job)
 {
+  GstVyreWorkload *workload = job->workload;
+
   g_clear_pointer (&job->window, vyre_window_unref);
   g_free (job->blocks);
   g_free (job->bindings);
   g_free (job);
+  gst_vyre_workload_release (workload);
+}
+
+/* Stands for the spare jobs of a workload that nobody uses any more. */
+static GstVyreJob no_more;
+
+static GstVyreJob *
+take_all (GstVyreJob **jobs)
+{
+  return __atomic_exchange_n (jobs, NULL, __ATOMIC_ACQUIRE);
+}
+
+/* The job may be gone, and the workload with it, when this returns. */
+static void
+put_spare (GstVyreWorkload *workload, GstVyreJob *job)
+{
+  GstVyreJob *head = __atomic_load_n (&workload->spare, __ATOMIC_RELAXED);
+
+  do {
+    if (head == &no_more)
+      goto closed;
+    job->next = head;
+  } while (!__atomic_compare_exchange_n (
+      &workload->spare, &head, job, TRUE, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+  return;
+
+closed:
+  job_destroy (job);
+}
+
+static void
+destroy_all (GstVyreJob *job)
+{
+  while (job != NULL) {
+    GstVyreJob *next = job->next;
+
+    job_destroy (job);
+    job = next;
+  }
+}
+
+/* Takes what others have freed all at once: they meet rarely then. */
+static GstVyreJob *
+take_spare (GstVyreWorkload *workload)
+{
+  GstVyreJob *job = take_all (&workload->taken);
+
+  if (job == NULL)
+    job = take_all (&workload->spare);
+  if (job != NULL)
+    __atomic_store_n (
+        &workload->taken, g_steal_pointer (&job->next), __ATOMIC_RELEASE);
+  return job;
 }
 
 GstVyreJob *
 gst_vyre_job_new (GstVyreWorkload *workload, GstBuffer *input)
 {
-  GstVyreJob *job;
+  GstVyreJob *job = take_spare (workload);
 
-  g_mutex_lock (&workload->lock);
-  job = workload->spare;
-  if (job != NULL)
-    workload->spare = g_steal_pointer (&job->next);
-  g_mutex_unlock (&workload->lock);
   if (job == NULL) {
     job = g_new0 (GstVyreJob, 1);
+    gst_vyre_workload_hold (workload);
+    job->workload = workload;
     job->bindings = g_new0 (VyreBinding, workload->plan->n_slots);
     job->blocks = g_new0 (VyreBlock *, workload->plan->n_slots);
   }
-  job->workload = gst_vyre_workload_ref (workload);
   job->input = input;
   return job;
 }
@@ -86,28 +138,23 @@ gst_vyre_job_free (GstVyreJob *job)
   job->awaited = FALSE;
   job->copied = job->in_place = job->bytes = 0;
   job->submitted = 0;
-  job->workload = NULL;
-  g_mutex_lock (&workload->lock);
-  job->next = workload->spare;
-  workload->spare = job;
-  g_mutex_unlock (&workload->lock);
-  gst_vyre_workload_unref (workload);
+  put_spare (workload, job);
 }
 
 void
 gst_vyre_workload_trim (GstVyreWorkload *workload)
 {
-  GstVyreJob *job;
+  destroy_all (take_all (&workload->taken));
+  destroy_all (take_all (&workload->spare));
+}
 
-  g_mutex_lock (&workload->lock);
-  job = g_steal_pointer (&workload->spare);
-  g_mutex_unlock (&workload->lock);
-  while (job != NULL) {
-    GstVyreJob *next = job->next;
-
-    job_destroy (job);
-    job = next;
-  }
+void
+gst_vyre_workload_close (GstVyreWorkload *workload)
+{
+  destroy_all (take_all (&workload->taken));
+  destroy_all (
+      __atomic_exchange_n (&workload->spare, &no_more, __ATOMIC_ACQUIRE));
+  g_clear_pointer (&workload->shared, vyre_block_unref);
 }
 
 void

@@ -375,8 +375,9 @@ gst_vyre_memory_new (VyreBlock *block, gsize offset, gsize size)
 gboolean
 gst_is_vyre_memory (GstMemory *mem)
 {
+  /* A final type; this is asked for every buffer. */
   return mem != NULL && mem->allocator != NULL &&
-         GST_IS_VYRE_ALLOCATOR (mem->allocator);
+         G_OBJECT_TYPE (mem->allocator) == GST_TYPE_VYRE_ALLOCATOR;
 }
 
 VyreBlock *

@@ -17,7 +17,6 @@ typedef struct
 
 struct _GstVyreWorkload
 {
-  gint refs; /* one of the element, and one per job that is out */
   VyreRuntime *runtime; /* a reference */
   VyreTenant *tenant;
   VyreExecutable *executable;
@@ -25,18 +24,23 @@ struct _GstVyreWorkload
   VyreFormats *formats; /* or NULL */
   VyreArena *arena; /* host arena of the runtime */
   GstVyreSurvival survival;
-  gboolean ordered;
+  gboolean ordered, is_polled;
   gboolean covers_outgoing;
-  GMutex lock; /* lasting[].block of kept slots, shadowed, spare */
+  GMutex lock; /* lasting[].block of kept slots, shadowed */
   const GstVyreJob
       *shadowed; /* whose run the shadows undo; never looked into */
   GstVyreLasting *lasting; /* by slot */
 
-  GstVyreJob *spare; /* jobs that can be used again, with their windows */
-
   /* Streaming thread: memory of small runs is cut from one block. */
   VyreBlock *shared;
   gsize shared_used;
+  GstVyreJob *taken; /* atomic: jobs to use again, unless somebody trims */
+
+  /* What other threads write for every buffer stands in another line. */
+  guint8 apart[64];
+  GstVyreJob *spare; /* atomic: jobs that were freed, with their windows */
+  gint refs; /* of users, together one; and one per job, spare ones too */
+  gint users;
 };
 
 static inline gboolean
@@ -58,8 +62,14 @@ gboolean gst_vyre_workload_fits (
 void gst_vyre_workload_take_shadows (
     GstVyreWorkload *workload, const GstVyreJob *job);
 
+/* For jobs. */
+void gst_vyre_workload_hold (GstVyreWorkload *workload);
+void gst_vyre_workload_release (GstVyreWorkload *workload);
+
 /* gstvyrejob.c: frees jobs that are not out, and what is cut up. Of the
  * streaming thread. */
 void gst_vyre_workload_drop_spare (GstVyreWorkload *workload);
+/* For the last user: the same, and jobs that are freed from now on are gone. */
+void gst_vyre_workload_close (GstVyreWorkload *workload);
 
 G_END_DECLS

@@ -260,13 +260,16 @@ gst_vyre_workload_new (VyreRuntime *runtime, GstVyrePlan *plan,
 {
   GstVyreWorkload *workload = g_new0 (GstVyreWorkload, 1);
 
-  workload->refs = 1;
+  workload->refs = workload->users = 1;
   workload->runtime = vyre_runtime_ref (runtime);
   workload->plan = plan;
   workload->survival = survival;
   workload->arena = vyre_runtime_get_host_arena (runtime);
   g_mutex_init (&workload->lock);
 
+  workload->is_polled =
+      vyre_runtime_get_residency (runtime, NULL) == VYRE_RESIDENCY_RESIDENT &&
+      vyre_runtime_get_device_info (runtime)->type != VYRE_DEVICE_CPU;
   workload->covers_outgoing =
       plan->outgoing >= 0 &&
       vyre_program_covers (plan->program, plan->outgoing);
@@ -289,17 +292,30 @@ failed:
 GstVyreWorkload *
 gst_vyre_workload_ref (GstVyreWorkload *workload)
 {
-  g_atomic_int_inc (&workload->refs);
+  g_atomic_int_inc (&workload->users);
   return workload;
 }
 
 void
 gst_vyre_workload_unref (GstVyreWorkload *workload)
 {
+  if (!g_atomic_int_dec_and_test (&workload->users))
+    return;
+  gst_vyre_workload_close (workload);
+  gst_vyre_workload_release (workload);
+}
+
+void
+gst_vyre_workload_hold (GstVyreWorkload *workload)
+{
+  g_atomic_int_inc (&workload->refs);
+}
+
+void
+gst_vyre_workload_release (GstVyreWorkload *workload)
+{
   if (!g_atomic_int_dec_and_test (&workload->refs))
     return;
-  /* Windows before their tenant. */
-  gst_vyre_workload_drop_spare (workload);
   g_clear_pointer (&workload->tenant, vyre_tenant_free);
   for (guint i = 0; workload->lasting && i < workload->plan->n_slots; i++) {
     g_clear_pointer (&workload->lasting[i].block, vyre_block_unref);
@@ -355,6 +371,12 @@ gboolean
 gst_vyre_workload_is_ordered (GstVyreWorkload *workload)
 {
   return workload->ordered;
+}
+
+gboolean
+gst_vyre_workload_is_polled (GstVyreWorkload *workload)
+{
+  return workload->is_polled;
 }
 
 void

@@ -19,7 +19,7 @@ G_BEGIN_DECLS
  *
  * Threads: one streaming thread makes and prepares jobs; jobs are published by
  * one thread at a time and freed by any; any thread may read kept buffers.
- * Reference counted: each job holds a reference.
+ * Reference counted; what a job needs of it stays until that is freed.
  */
 typedef struct _GstVyreWorkload GstVyreWorkload;
 
@@ -51,6 +51,9 @@ VyreArena *gst_vyre_workload_get_arena (GstVyreWorkload *workload);
  * is written other than by commutative atomics, and where it must survive: the
  * shadow copy that restores it is of one run. */
 gboolean gst_vyre_workload_is_ordered (GstVyreWorkload *workload);
+/* Is looking for the end of a run, for as long as short ones take, better than
+ * sleeping? Not where the CPU is the device. */
+gboolean gst_vyre_workload_is_polled (GstVyreWorkload *workload);
 
 /* Waits until the ring may have room again. */
 void gst_vyre_workload_wait_room (GstVyreWorkload *workload, gint64 end_time);
@@ -86,7 +89,7 @@ void gst_vyre_workload_set_share (
 typedef struct _GstVyreJob GstVyreJob;
 struct _GstVyreJob
 {
-  GstVyreWorkload *workload; /* a reference; %NULL in spare ones */
+  GstVyreWorkload *workload; /* stays, also without users */
   GstBuffer *input; /* %NULL when it leaves itself, as output */
   GstBuffer *output; /* what leaves, once prepared */
   VyreWindow *window; /* once prepared */

@@ -6,10 +6,11 @@
 
 #include <string.h>
 
-/* The error goes on after the buffer's name. */
+/* Errors go on after the buffer's name. */
+
 static gboolean
-check_memory (VyreRuntime *runtime, const VyreBuffer *buffer,
-    const VyreBinding *binding, GError **error)
+check_length (
+    const VyreBuffer *buffer, const VyreBinding *binding, GError **error)
 {
   guint64 wanted = 0;
 
@@ -35,6 +36,12 @@ check_memory (VyreRuntime *runtime, const VyreBuffer *buffer,
         binding->length);
     return FALSE;
   }
+  return TRUE;
+}
+
+static gboolean
+check_place (VyreRuntime *runtime, const VyreBinding *binding, GError **error)
+{
   if (binding->length == 0)
     return TRUE;
   if (binding->block == NULL ||
@@ -56,11 +63,13 @@ check_memory (VyreRuntime *runtime, const VyreBuffer *buffer,
   return TRUE;
 }
 
+/* resized: it has another length than when it was checked last. */
 static gboolean
 check_binding (VyreRuntime *runtime, const VyreBuffer *buffer,
-    const VyreBinding *binding, GError **error)
+    const VyreBinding *binding, gboolean resized, GError **error)
 {
-  if (check_memory (runtime, buffer, binding, error))
+  if ((!resized || check_length (buffer, binding, error)) &&
+      check_place (runtime, binding, error))
     return TRUE;
   g_autofree char *name = vyre_string_display (buffer->name);
   g_prefix_error (error, "buffer '%s' ", name);
@@ -93,12 +102,21 @@ vyre_window_plan (
   const VyreProgram *program = lowered->program;
   const guint32 *size = program->workgroup_size;
   guint32 grid[3] = { window->grid[0], window->grid[1], window->grid[2] };
+  gboolean any_resized = !window->planned;
 
   for (guint i = 0; i < program->n_buffers; i++) {
+    const VyreBinding *before = &window->bindings[i];
+    gboolean resized = !window->planned || before->length != bindings[i].length;
+
+    any_resized |= resized;
     if (program->buffers[i].access != VYRE_ACCESS_WORKGROUP &&
-        !check_binding (runtime, &program->buffers[i], &bindings[i], error))
+        !check_binding (
+            runtime, &program->buffers[i], &bindings[i], resized, error))
       return FALSE;
   }
+  /* All that follows is of the lengths only. */
+  if (!any_resized)
+    return TRUE;
   if (!window->fixed_grid && !compute_grid (window, bindings, grid, error))
     return FALSE;
 
@@ -123,6 +141,7 @@ vyre_window_plan (
   window->group_size = group_size;
   window->warps =
       lowered->grouped ? (group_size + runtime->lanes - 1) / runtime->lanes : 1;
+  window->planned = TRUE;
   return TRUE;
 }
 
@@ -158,13 +177,17 @@ vyre_window_describe (VyreWindow *window)
   const VyreExecutable *executable = window->executable;
   const VyreLowered *lowered = executable->lowered;
   const VyreProgram *program = lowered->program;
-  guint32 words[VYRE_DESCRIPTOR_WORDS] = { 0 };
+  guint used = VYRE_X_BINDING0 + lowered->n_bindings * VYRE_BINDING_WORDS;
+  guint32 words[VYRE_DESCRIPTOR_WORDS];
   /* The kernel counts the steps of a workgroup's lane groups together. */
   guint64 limit = window->max_steps;
   if (limit > G_MAXUINT64 / window->warps)
     limit = 0;
   limit *= window->warps;
 
+  /* Whole lines: parts of one are stored word by word. */
+  used = (used + VYRE_LINE_WORDS - 1) & ~(VYRE_LINE_WORDS - 1);
+  memset (words, 0, used * 4);
   words[VYRE_X_GENERATION] = window->descriptor_generation;
   words[VYRE_X_TENANT] = window->tenant;
   words[VYRE_X_CODE_LO] = (guint32) executable->code_address;
@@ -201,9 +224,8 @@ vyre_window_describe (VyreWindow *window)
     binding[VYRE_B_COUNT] = window->group_size;
   }
 
-  guint used = VYRE_X_BINDING0 + lowered->n_bindings * VYRE_BINDING_WORDS;
-  for (guint i = 0; i < used; i++)
-    vyre_poke (runtime->descriptors,
-        window->descriptor * VYRE_DESCRIPTOR_WORDS + i, words[i]);
+  vyre_ring_store_lines ((volatile guint32 *) runtime->descriptors->map +
+                             window->descriptor * VYRE_DESCRIPTOR_WORDS,
+      words, used / VYRE_LINE_WORDS);
   window->described = TRUE;
 }

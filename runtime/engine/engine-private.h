@@ -180,9 +180,8 @@ struct _VyreRuntime
   GQueue windows;               /* [lock] in flight, as published; references */
   guint n_releasing; /* [lock] threads that drop such references */
   GQueue finished;              /* [lock] references to drop after unlocking */
-  GQueue idle;                  /* [lock] prepared windows with descriptors that
-                                   are not in flight, the longest first; no
-                                   references */
+  GQueue holders;               /* [lock] prepared windows with descriptors, to be
+                                   recalled in about this order; no references */
   guint32 *descriptor_generation;       /* [lock] by descriptor */
   guint32 *free_descriptors;    /* [lock] a stack */
   guint n_free_descriptors;
@@ -260,58 +259,70 @@ struct _VyreExecutable
   gboolean may_be_long;         /* loops that may go on: restart.c */
 };
 
-/* Used by one thread at a time, but for what is marked. */
+/* Used by one thread at a time, but for what is marked. What every run touches
+ * stands together: many windows do not fit the nearest caches. */
 struct _VyreWindow
 {
   gint refs;
-  GList link;                   /* [lock] in runtime->windows or ->finished */
-  gboolean is_finished;         /* [lock] in the latter */
-  GList idle_link;              /* [lock] in runtime->idle */
-  gboolean is_idle;             /* [lock] there */
+  gint state;                   /* [lock] to write, atomic; VyreWindowState */
   VyreRuntime *runtime;         /* a reference */
   VyreExecutable *executable;   /* a reference; NULL: builtins */
-  guint32 (*items)[1 + VYRE_ARGS_PER_SLOT]; /* builtins: opcode and arguments */
-  guint n_items;
-  VyreItemResult *results;      /* [lock] of these, up to next_tile */
-  gboolean waits;               /* [lock] its request is with the host */
+  VyreKernel *kernel;           /* [lock] that it was published for */
   VyreBinding *bindings;        /* with references to their blocks */
   guint n_bindings;
-  guint64 n_bytes;              /* of all bindings */
   guint tenant, tenant_serial;
-  guint64 max_steps;
-  guint32 grid[3];
-  guint32 groups;               /* workgroups */
-  guint32 batches;              /* lane groups' worth of invocations, saturates */
-  guint32 group_size;           /* invocations of one */
-  guint32 warps;                /* lane groups of one, or 1 if flat */
-  gboolean fixed_grid;          /* asked for, not computed */
-  gboolean kept;                /* prepared: keeps its descriptor, if it may */
-  gboolean has_descriptor, described;   /* [lock] */
-  guint descriptor;
-  guint32 descriptor_generation;
-  VyreKernel *kernel;           /* [lock] that it was published for */
   guint level;                  /* VYRE_PRI_* */
   guint64 first_sequence;
   guint n_tiles;
   guint next_tile;              /* [lock] tiles before it have been reaped */
-  gboolean cancel_asked;        /* [lock] */
-  gint state;                   /* [lock] to write, atomic; VyreWindowState */
+  GList link;                   /* [lock] in runtime->windows or ->finished */
+  guint64 newest_reader;        /* [lock] generation that its bindings' pages
+                                   have been noted for */
+  guint64 n_bytes;              /* of all bindings */
+  gint64 published_at;          /* monotonic, µs */
+  guint64 steps;                /* [lock] */
+  guint slices;                 /* [lock] */
   guint code;                   /* [lock] first fault */
   guint32 address, tag, fault_pc;
+  guint32 groups;               /* workgroups */
+  guint32 batches;              /* lane groups' worth of invocations, saturates */
+  guint descriptor;
+  guint32 descriptor_generation;
+  gboolean kept;                /* prepared: keeps its descriptor, if it may */
+  gboolean has_descriptor, described;   /* [lock] */
+  gboolean rebound;             /* ... but with other bindings */
+  gboolean was_used;            /* [lock] since it was last in front of holders */
+  gboolean cancel_asked;        /* [lock] */
   gboolean saw_cancelled;       /* [lock] a tile was dropped */
   gboolean restarts;            /* [lock] cancelled by us, to begin again */
   gboolean is_restarting;       /* [lock] all ended; not published again yet */
+  gboolean waits;               /* [lock] its request is with the host */
   char *message;                /* [lock] constant once the state is final */
-  guint64 steps;                /* [lock] */
-  guint slices;                 /* [lock] */
-  gint64 published_at;          /* monotonic, µs */
   VyreReplayCapture *replay;    /* replay.c; [lock] while in flight */
+  VyreItemResult *results;      /* [lock] of builtins, up to next_tile */
+
+  GList holder_link;            /* [lock] in runtime->holders */
+  guint32 (*items)[1 + VYRE_ARGS_PER_SLOT]; /* builtins: opcode and arguments */
+  guint n_items;
+  guint64 max_steps;
+  guint32 grid[3];
+  guint32 group_size;           /* invocations of one */
+  guint32 warps;                /* lane groups of one, or 1 if flat */
+  gboolean fixed_grid;          /* asked for, not computed */
+  gboolean planned;             /* once, for the lengths of bindings */
 };
 
 static inline VyreWindowState
 vyre_window_state (VyreWindow *window)
 {
-  return g_atomic_int_get (&window->state);
+  return __atomic_load_n (&window->state, __ATOMIC_ACQUIRE);
+}
+
+/* Lock held. What the window has become by then is seen by whoever sees it. */
+static inline void
+vyre_window_set_state (VyreWindow *window, VyreWindowState state)
+{
+  __atomic_store_n (&window->state, state, __ATOMIC_RELEASE);
 }
 
 static inline gboolean
@@ -351,6 +362,8 @@ guint64 vyre_generation_require (VyreRuntime *runtime, VyreBlock *block,
     gsize offset, gsize length);
 void vyre_generation_note_read (VyreRuntime *runtime, VyreBlock *block,
     gsize offset, gsize length, guint64 generation);
+/* Kernels up to the newest may have read what the window has bound. */
+void vyre_window_note_read (VyreWindow *window);
 VyreMappedArena *vyre_runtime_find_mapped (VyreRuntime *runtime,
     VyreArena *arena);
 gboolean vyre_mapped_arena_init (VyreMappedArena *mapped, VyreArena *arena,
@@ -373,9 +386,6 @@ void vyre_runtime_fail (VyreRuntime *runtime, const char *why);
 void vyre_window_cancel_locked (VyreWindow *window);
 /* Gives the descriptor back. Lock held. */
 void vyre_window_release_descriptor (VyreWindow *window);
-/* A prepared window that has a descriptor is not in flight: others may have
- * it. Lock held. */
-void vyre_window_note_idle (VyreWindow *window);
 
 /* publish.c, lock held. Gives the window a descriptor, unless it has one; that
  * of another window which is not in flight if need be. */

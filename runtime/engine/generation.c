@@ -106,3 +106,18 @@ vyre_generation_note_read (VyreRuntime *runtime, VyreBlock *block, gsize offset,
     mapped->read_generation[page] =
         MAX (mapped->read_generation[page], generation);
 }
+
+void
+vyre_window_note_read (VyreWindow *window)
+{
+  VyreRuntime *runtime = window->runtime;
+
+  for (guint i = 0; i < window->n_bindings; i++) {
+    const VyreBinding *binding = &window->bindings[i];
+
+    if (binding->block != NULL)
+      vyre_generation_note_read (runtime, binding->block, binding->offset,
+          binding->length, runtime->generation);
+  }
+  window->newest_reader = runtime->generation;
+}

@@ -14,6 +14,8 @@
  * time than the GPU needs for them. But what takes long is shared out better. */
 #define TILES_AT_ONCE 4096
 #define LONG_TILES_AT_ONCE 16384
+/* Invocations of a lane in most compiled programs without loops. */
+#define QUICK_BATCH 8
 
 /* --- room ------------------------------------------------------------------- */
 
@@ -68,8 +70,9 @@ vyre_level_find_room (const VyreWindow *window, VyreLevel *level, guint n,
   /* A tenant that has its part, and at most a quarter, of the ring leaves a
    * quarter to others: what it runs may never end, and whoever has nothing could
    * not get in between those who publish again at once. */
-  if (runtime->uses[window->tenant].slots >=
-      level->slots / MAX (runtime->n_tenants + 1, 4))
+  if ((guint64) (runtime->uses[window->tenant].slots + 1) *
+          MAX (runtime->n_tenants + 1, 4) >
+      level->slots)
     kept = level->slots / 4;
   if (level->used + n + kept > level->slots)
     vyre_runtime_reap (runtime);
@@ -102,8 +105,20 @@ check_compiling (VyreExecutable *executable, GError **error)
 static void
 recall_descriptors (VyreRuntime *runtime, guint n)
 {
-  while (runtime->n_free_descriptors <= n && !g_queue_is_empty (&runtime->idle))
-    vyre_window_release_descriptor (g_queue_peek_head (&runtime->idle));
+  /* Each at most twice: what was used since gets behind the others. */
+  for (guint left = 2 * runtime->holders.length;
+       left > 0 && runtime->n_free_descriptors <= n; left--) {
+    VyreWindow *window = g_queue_peek_head (&runtime->holders);
+
+    if (!window->was_used &&
+        vyre_window_state (window) != VYRE_WINDOW_RUNNING) {
+      vyre_window_release_descriptor (window);
+      continue;
+    }
+    window->was_used = FALSE;
+    g_queue_unlink (&runtime->holders, &window->holder_link);
+    g_queue_push_tail_link (&runtime->holders, &window->holder_link);
+  }
 }
 
 gboolean
@@ -132,8 +147,10 @@ vyre_window_reserve (VyreWindow *window, GError **error)
   window->descriptor = runtime->free_descriptors[--runtime->n_free_descriptors];
   window->has_descriptor = TRUE;
   use->descriptors++;
-  if (window->kept)
-    vyre_window_note_idle (window);
+  if (window->kept) {
+    g_queue_push_tail_link (&runtime->holders, &window->holder_link);
+    window->was_used = FALSE;
+  }
   return TRUE;
 }
 
@@ -142,32 +159,44 @@ vyre_window_reserve (VyreWindow *window, GError **error)
 /* Enough tiles to keep the workgroups of a launch busy: windows are cut fine
  * while there are few of them, and coarsely where there are many, since every
  * tile costs the host a slot and a record, and few workgroups as much time as
- * they need for a thousand words. with: windows published together. */
-static gboolean
-split (VyreWindow *window, const VyreLevel *level, guint with, guint *n_tiles,
-    guint32 *groups_per_tile, GError **error)
+ * they need for a thousand words. n: windows in flight. */
+static guint32
+count_tiles (const VyreWindow *window, guint n)
 {
-  VyreRuntime *runtime = window->runtime;
-  guint n = runtime->windows.length + with;
+  const VyreRuntime *runtime = window->runtime;
+  guint64 batches = window->batches;
   guint of_tile = 2; /* batches, log2 */
-  guint most = G_MAXUINT;
+  guint most = runtime->workgroups / n;
 
   if (runtime->parallel) {
+    gboolean quick = vyre_executable_is_quick (window->executable);
+
     of_tile = n <= FEW_WINDOWS ? 0 : n <= MANY_WINDOWS ? 2 : 4;
-    most = (vyre_executable_is_quick (window->executable)
-                   ? TILES_AT_ONCE
-                   : LONG_TILES_AT_ONCE) /
-           n;
-    most = MAX (most, 1);
-  } else {
-    most = MAX (runtime->workgroups / n, 1);
+    most = (quick ? TILES_AT_ONCE : LONG_TILES_AT_ONCE) / n;
+    if (quick)
+      batches = ((guint64) window->groups * window->group_size - 1) /
+                    (QUICK_BATCH * runtime->lanes) +
+                1;
   }
+  guint64 tiles = MIN (((batches - 1) >> of_tile) + 1, window->groups);
+  return MIN (tiles, MAX (most, 1));
+}
+
+/* with: windows published together. */
+static gboolean
+split (const VyreWindow *window, const VyreLevel *level, guint with,
+    guint *n_tiles, guint32 *groups_per_tile, GError **error)
+{
   guint32 groups = window->groups;
-  guint32 tiles = MIN (((window->batches - 1) >> of_tile) + 1, groups);
-  tiles = MIN (tiles, most);
+  guint32 tiles = count_tiles (window, window->runtime->windows.length + with);
+
   tiles = MIN (tiles, MIN (level->slots / LEVEL_SHARE, VYRE_MAX_TILES));
-  *groups_per_tile = (groups - 1) / tiles + 1;
-  *n_tiles = (groups - 1) / *groups_per_tile + 1;
+  *groups_per_tile = groups;
+  *n_tiles = 1;
+  if (tiles > 1) {
+    *groups_per_tile = (groups - 1) / tiles + 1;
+    *n_tiles = (groups - 1) / *groups_per_tile + 1;
+  }
   if ((guint64) *groups_per_tile * window->group_size > G_MAXINT32) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LIMIT,
         "%u workgroups of %u invocations are more than one dispatch may have; "
@@ -190,13 +219,19 @@ residency_for (VyreWindow *window)
     const VyreBinding *binding = &window->bindings[i];
     const VyreLoweredBuffer *buffer = &window->executable->lowered->buffers[i];
 
-    /* What is written only may be stale: nobody looks. */
-    if (binding->block == NULL || !(buffer->loaded || buffer->atomic))
+    if (binding->block == NULL)
       continue;
+    /* What is written only may be stale: nobody looks. */
+    if (!(buffer->loaded || buffer->atomic)) {
+      vyre_generation_note_read (runtime, binding->block, binding->offset,
+          binding->length, runtime->generation);
+      continue;
+    }
     guint64 wanted = vyre_generation_require (
         runtime, binding->block, binding->offset, binding->length);
     required = MAX (required, wanted);
   }
+  window->newest_reader = runtime->generation;
   if (required > runtime->generation && required > kernel->required &&
       runtime->n_launches > 0)
     runtime->n_generations++;
@@ -215,19 +250,21 @@ write_descriptor (VyreWindow *window)
 {
   VyreRuntime *runtime = window->runtime;
 
-  if (window->described && !window->cancel_asked)
+  gboolean described = window->described && !window->rebound;
+  if (described && !window->cancel_asked)
     return;
   /* 0 never names a window: the CANCEL word of a fresh descriptor is 0. */
   if (++runtime->descriptor_generation[window->descriptor] == 0)
     runtime->descriptor_generation[window->descriptor] = 1;
   window->descriptor_generation =
       runtime->descriptor_generation[window->descriptor];
-  if (window->described)
+  if (described)
     vyre_poke (runtime->descriptors,
         window->descriptor * VYRE_DESCRIPTOR_WORDS + VYRE_X_GENERATION,
         window->descriptor_generation);
   else
     vyre_window_describe (window);
+  window->rebound = FALSE;
 }
 
 static void
@@ -304,14 +341,8 @@ vyre_window_take_off (
   }
 
   use->windows++;
-  g_atomic_int_set (&window->state, VYRE_WINDOW_RUNNING);
-  /* It may have ended under this very lock, and not have been let go of. */
-  if (window->is_finished) {
-    window->is_finished = FALSE;
-    g_queue_unlink (&runtime->finished, &window->link);
-  } else {
-    vyre_window_ref (window);
-  }
+  vyre_window_set_state (window, VYRE_WINDOW_RUNNING);
+  vyre_window_ref (window);
   g_queue_push_tail_link (&runtime->windows, &window->link);
   runtime->windows_submitted++;
   runtime->bytes_bound += window->n_bytes;
@@ -338,10 +369,7 @@ vyre_window_enqueue (VyreWindow *window, guint with, gint64 now, GError **error)
     return FALSE;
   }
 
-  if (window->is_idle) {
-    window->is_idle = FALSE;
-    g_queue_unlink (&runtime->idle, &window->idle_link);
-  }
+  window->was_used = TRUE;
   window->kernel = vyre_window_choose_kernel (window);
   if (window->kernel->id != 0)
     runtime->windows_compiled++;

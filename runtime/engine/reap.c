@@ -120,14 +120,25 @@ leave_flight (VyreRuntime *runtime, VyreWindow *window)
     runtime->n_restarting--;
   window->is_restarting = FALSE;
   runtime->uses[window->tenant].windows--;
-  if (window->kept)
-    vyre_window_note_idle (window);
-  else
+  if (!window->kept)
     vyre_window_release_descriptor (window);
-  vyre_tenant_retire_locked (runtime, window->tenant);
+  if (runtime->uses[window->tenant].dead)
+    vyre_tenant_retire_locked (runtime, window->tenant);
   g_queue_unlink (&runtime->windows, &window->link);
+}
+
+/* Now it is its users', who may be about to free it. The last reference is
+ * dropped after unlocking. */
+static void
+let_go (VyreRuntime *runtime, VyreWindow *window, VyreWindowState state)
+{
+  vyre_window_set_state (window, state);
+  if (g_atomic_int_get (&window->refs) > 1) {
+    if (!g_atomic_int_dec_and_test (&window->refs))
+      return;
+    vyre_window_ref (window);
+  }
   g_queue_push_tail_link (&runtime->finished, &window->link);
-  window->is_finished = TRUE;
 }
 
 void
@@ -138,16 +149,11 @@ vyre_window_end (VyreWindow *window)
 
   runtime->steps += window->steps;
   /* Whatever kernel ran it, it was at most the newest one. */
-  for (guint i = 0; i < window->n_bindings; i++) {
-    VyreBinding *binding = &window->bindings[i];
-    if (binding->block == NULL)
-      continue;
-    vyre_generation_note_read (runtime, binding->block, binding->offset,
-        binding->length, runtime->generation);
-  }
+  if (window->newest_reader != runtime->generation)
+    vyre_window_note_read (window);
   vyre_window_note_ended (window, state);
   leave_flight (runtime, window);
-  g_atomic_int_set (&window->state, state);
+  let_go (runtime, window, state);
   if (runtime->n_sleepers > 0)
     g_cond_broadcast (&runtime->ended);
 }
@@ -213,13 +219,6 @@ vyre_runtime_reap (VyreRuntime *runtime)
 }
 
 void
-vyre_window_note_idle (VyreWindow *window)
-{
-  g_queue_push_tail_link (&window->runtime->idle, &window->idle_link);
-  window->is_idle = TRUE;
-}
-
-void
 vyre_window_release_descriptor (VyreWindow *window)
 {
   VyreRuntime *runtime = window->runtime;
@@ -227,10 +226,8 @@ vyre_window_release_descriptor (VyreWindow *window)
 
   if (!window->has_descriptor)
     return;
-  if (window->is_idle) {
-    window->is_idle = FALSE;
-    g_queue_unlink (&runtime->idle, &window->idle_link);
-  }
+  if (window->kept)
+    g_queue_unlink (&runtime->holders, &window->holder_link);
   window->has_descriptor = FALSE;
   window->described = FALSE;
   runtime->free_descriptors[runtime->n_free_descriptors++] = window->descriptor;
@@ -250,26 +247,6 @@ vyre_runtime_unlock (VyreRuntime *runtime)
     return;
   }
   g_queue_init (&runtime->finished);
-  /* Those that others hold references to, and that may be published again as
-   * soon as the lock is open, are let go of at once. */
-  for (GList *l = finished.head; l != NULL;) {
-    VyreWindow *window = l->data;
-    GList *link = l;
-
-    l = l->next;
-    window->is_finished = FALSE;
-    if (g_atomic_int_get (&window->refs) > 1) {
-      g_queue_unlink (&finished, link);
-      if (g_atomic_int_dec_and_test (&window->refs)) {
-        g_atomic_int_inc (&window->refs);
-        g_queue_push_tail_link (&finished, link);
-      }
-    }
-  }
-  if (g_queue_is_empty (&finished)) {
-    g_mutex_unlock (&runtime->lock);
-    return;
-  }
   runtime->n_releasing++;
   g_mutex_unlock (&runtime->lock);
 
@@ -320,7 +297,7 @@ vyre_runtime_fail (VyreRuntime *runtime, const char *why)
     window->message = g_strdup (runtime->failure);
     vyre_window_note_ended (window, VYRE_WINDOW_LOST);
     leave_flight (runtime, window);
-    g_atomic_int_set (&window->state, VYRE_WINDOW_LOST);
+    let_go (runtime, window, VYRE_WINDOW_LOST);
   }
   g_cond_broadcast (&runtime->ended);
   g_cond_broadcast (&runtime->work);

@@ -348,7 +348,7 @@ runtime_new (
   g_cond_init (&runtime->ended);
   g_queue_init (&runtime->windows);
   g_queue_init (&runtime->finished);
-  g_queue_init (&runtime->idle);
+  g_queue_init (&runtime->holders);
   runtime->tenants = vyre_ring_tenants_new ();
   runtime->stats = vyre_tenant_stats_new ();
   choose_sizes (runtime);

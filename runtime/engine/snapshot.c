@@ -164,8 +164,7 @@ fill_in (VyreRuntime *runtime, guint32 *control, const guint32 *door)
   for (guint i = 0; i < VYRE_PRI_LEVELS; i++) {
     claimed += door[VYRE_DOOR_CLAIMED + i];
     yielded += door[VYRE_DOOR_YIELDED + i];
-    published +=
-        runtime->levels[i].published - runtime->levels[i].n_answered;
+    published += runtime->levels[i].published - runtime->levels[i].n_answered;
   }
   control[VYRE_C_CLAIMED] = claimed;
   control[VYRE_C_YIELDED] = yielded;
@@ -231,8 +230,8 @@ void
 vyre_runtime_note_copy (VyreRuntime *runtime, guint64 copied, guint64 avoided)
 {
   g_mutex_lock (&runtime->lock);
-  runtime->copied += copied;
-  runtime->avoided += avoided;
+  __atomic_add_fetch (&runtime->copied, copied, __ATOMIC_RELAXED);
+  __atomic_add_fetch (&runtime->avoided, avoided, __ATOMIC_RELAXED);
   vyre_runtime_unlock (runtime);
 }
 

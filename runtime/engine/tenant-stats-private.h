@@ -6,10 +6,9 @@
 G_BEGIN_DECLS
 
 /*
- * Recording of what vyre_runtime_read_tenants() reads. Every function may be
- * called from any thread, with or without the runtime's lock; each holds a lock
- * of its own for some tens of nanoseconds and calls nothing under it. Ids that
- * are none of a tenant are ignored.
+ * Recording of what vyre_runtime_read_tenants() reads, under the runtime's lock:
+ * one of its own would cost as much as the counting, twice for each window. Ids
+ * that are none of a tenant are ignored.
  */
 typedef struct _VyreTenantStats VyreTenantStats;
 
@@ -40,13 +39,15 @@ typedef struct
 void vyre_tenant_stats_finished (
     VyreTenantStats *stats, guint id, const VyreTenantEnd *end);
 
-guint vyre_tenant_stats_read (
-    VyreTenantStats *stats, VyreTenantReading *readings, guint n);
+/* Of the tenants from the first id to before the end, n at most. */
+guint vyre_tenant_stats_read (VyreTenantStats *stats, guint first, guint end,
+    VyreTenantReading *readings, guint n);
 
-/* What the engine calls, with the runtime's lock: whenever a window has been
- * published, and before its state becomes a final one. */
 void vyre_tenant_stats_quiesced (
     VyreTenantStats *stats, guint id, gboolean in_time, guint64 wait_ns);
+
+/* What the engine calls whenever a window has been published, and before its
+ * state becomes a final one. */
 void vyre_window_note_published (VyreWindow *window);
 void vyre_window_note_ended (VyreWindow *window, VyreWindowState state);
 

@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+/* Entries looked at while the lock keeps others waiting. */
+#define READ_AT_ONCE 32
+
 typedef struct
 {
   gboolean present; /* or gone, with windows in flight perhaps */
@@ -15,17 +18,13 @@ typedef struct
 
 struct _VyreTenantStats
 {
-  GMutex lock;
   Entry *entries[VYRE_TENANTS]; /* by id; %NULL: never used */
 };
 
 VyreTenantStats *
 vyre_tenant_stats_new (void)
 {
-  VyreTenantStats *stats = g_new0 (VyreTenantStats, 1);
-
-  g_mutex_init (&stats->lock);
-  return stats;
+  return g_new0 (VyreTenantStats, 1);
 }
 
 void
@@ -35,7 +34,6 @@ vyre_tenant_stats_free (VyreTenantStats *stats)
     return;
   for (guint id = 0; id < VYRE_TENANTS; id++)
     g_free (stats->entries[id]);
-  g_mutex_clear (&stats->lock);
   g_free (stats);
 }
 
@@ -46,7 +44,6 @@ vyre_tenant_stats_begin (VyreTenantStats *stats, guint id, const char *name)
 
   if (id >= VYRE_TENANTS)
     return;
-  g_mutex_lock (&stats->lock);
   if (stats->entries[id] == NULL)
     stats->entries[id] = g_new (Entry, 1);
   VyreTenantReading *reading = &stats->entries[id]->reading;
@@ -58,10 +55,8 @@ vyre_tenant_stats_begin (VyreTenantStats *stats, guint id, const char *name)
   if (!g_utf8_validate (reading->name, -1, &end))
     reading->name[end - reading->name] = '\0';
   stats->entries[id]->present = TRUE;
-  g_mutex_unlock (&stats->lock);
 }
 
-/* Lock held. */
 static Entry *
 find_entry (VyreTenantStats *stats, guint id)
 {
@@ -71,25 +66,21 @@ find_entry (VyreTenantStats *stats, guint id)
 void
 vyre_tenant_stats_end (VyreTenantStats *stats, guint id)
 {
-  g_mutex_lock (&stats->lock);
   Entry *entry = find_entry (stats, id);
   if (entry != NULL)
     entry->present = FALSE;
-  g_mutex_unlock (&stats->lock);
 }
 
 void
 vyre_tenant_stats_submitted (
     VyreTenantStats *stats, guint id, guint64 bytes, guint tiles)
 {
-  g_mutex_lock (&stats->lock);
   Entry *entry = find_entry (stats, id);
   if (entry != NULL) {
     entry->reading.submitted++;
     entry->reading.bytes += bytes;
     entry->reading.tiles += tiles;
   }
-  g_mutex_unlock (&stats->lock);
 }
 
 static void
@@ -125,53 +116,44 @@ void
 vyre_tenant_stats_finished (
     VyreTenantStats *stats, guint id, const VyreTenantEnd *end)
 {
-  g_mutex_lock (&stats->lock);
   Entry *entry = find_entry (stats, id);
   if (entry != NULL)
     count_end (&entry->reading, end);
-  g_mutex_unlock (&stats->lock);
 }
 
 void
 vyre_tenant_stats_quiesced (
     VyreTenantStats *stats, guint id, gboolean in_time, guint64 wait_ns)
 {
-  g_mutex_lock (&stats->lock);
   Entry *entry = find_entry (stats, id);
   if (entry != NULL) {
     entry->reading.quiesce_calls++;
     entry->reading.quiesce_timeouts += !in_time;
     entry->reading.quiesce_wait_ns += wait_ns;
   }
-  g_mutex_unlock (&stats->lock);
 }
 
 guint
-vyre_tenant_stats_read (
-    VyreTenantStats *stats, VyreTenantReading *readings, guint n)
+vyre_tenant_stats_read (VyreTenantStats *stats, guint first, guint end,
+    VyreTenantReading *readings, guint n)
 {
   guint written = 0;
 
-  g_mutex_lock (&stats->lock);
-  for (guint id = 0; id < VYRE_TENANTS && written < n; id++) {
+  for (guint id = first; id < end && written < n; id++) {
     const Entry *entry = stats->entries[id];
     if (entry != NULL && entry->present)
       readings[written++] = entry->reading;
   }
-  g_mutex_unlock (&stats->lock);
   return written;
 }
 
 void
 vyre_window_note_published (VyreWindow *window)
 {
-  guint64 bytes = 0;
-
-  for (guint i = 0; i < window->n_bindings; i++)
-    bytes += window->bindings[i].length;
   vyre_tenant_stats_submitted (
-      window->runtime->stats, window->tenant, bytes, window->n_tiles);
-  vyre_replay_note_published (window);
+      window->runtime->stats, window->tenant, window->n_bytes, window->n_tiles);
+  if (window->replay != NULL)
+    vyre_replay_note_published (window);
 }
 
 void
@@ -194,7 +176,8 @@ vyre_window_note_ended (VyreWindow *window, VyreWindowState state)
   };
 
   vyre_tenant_stats_finished (runtime->stats, window->tenant, &end);
-  vyre_replay_note_ended (window, state);
+  if (window->replay != NULL)
+    vyre_replay_note_ended (window, state);
 }
 
 guint64
@@ -210,5 +193,13 @@ guint
 vyre_runtime_read_tenants (
     VyreRuntime *runtime, VyreTenantReading *readings, guint n)
 {
-  return vyre_tenant_stats_read (runtime->stats, readings, n);
+  guint written = 0;
+
+  for (guint id = 0; id < VYRE_TENANTS && written < n; id += READ_AT_ONCE) {
+    g_mutex_lock (&runtime->lock);
+    written += vyre_tenant_stats_read (runtime->stats, id,
+        MIN (id + READ_AT_ONCE, VYRE_TENANTS), readings + written, n - written);
+    g_mutex_unlock (&runtime->lock);
+  }
+  return written;
 }

@@ -39,9 +39,9 @@ vyre_tenant_new (VyreRuntime *runtime, const char *name, GError **error)
   tenant->runtime = vyre_runtime_ref (runtime);
   tenant->id = id;
   tenant->name = g_strdup (name);
-  vyre_tenant_stats_begin (runtime->stats, id, name);
 
   g_mutex_lock (&runtime->lock);
+  vyre_tenant_stats_begin (runtime->stats, id, name);
   VyreTenantUse *use = &runtime->uses[id];
   *use = (VyreTenantUse){ .serial = use->serial + 1,
     .level = VYRE_PRI_NORMAL,
@@ -162,10 +162,9 @@ vyre_tenant_quiesce (VyreTenant *tenant, gint64 end_time, GError **error)
     in_time = g_cond_wait_until (&runtime->ended, &runtime->lock, end_time);
   runtime->n_sleepers--;
   guint left = use->windows;
-  vyre_runtime_unlock (runtime);
-
   vyre_tenant_stats_quiesced (runtime->stats, tenant->id, left == 0,
       (guint64) (g_get_monotonic_time () - start) * 1000);
+  vyre_runtime_unlock (runtime);
   if (left > 0)
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY,
         "tenant %u has %u windows in flight; wait longer, or cancel them",

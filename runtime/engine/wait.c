@@ -62,16 +62,29 @@ reap_all (VyreWindow *const *windows, guint n)
   return done;
 }
 
+/* How many from the first on are not in flight, as far as is known. */
+static guint
+count_ended (VyreWindow *const *windows, guint n)
+{
+  guint done = 0;
+
+  while (done < n && vyre_window_state (windows[done]) != VYRE_WINDOW_RUNNING)
+    done++;
+  return done;
+}
+
 guint
 vyre_windows_wait (VyreWindow *const *windows, guint n, gint64 end_time)
 {
-  if (n == 0)
-    return 0;
+  guint done = count_ended (windows, n);
 
+  if (done == n)
+    return done;
   VyreRuntime *runtime = windows[0]->runtime;
-  spin (windows, n, end_time);
+  if (spin (windows + done, n - done, end_time) == 0 && end_time == 0)
+    return done;
   g_mutex_lock (&runtime->lock);
-  guint done = reap_all (windows, n);
+  done += reap_all (windows + done, n - done);
   if (done < n && end_time != 0) {
     runtime->n_sleepers++;
     g_cond_signal (&runtime->work);

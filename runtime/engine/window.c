@@ -52,7 +52,7 @@ window_new (VyreTenant *tenant, VyreExecutable *executable,
 
   VyreWindow *window = g_new0 (VyreWindow, 1);
   window->refs = 1;
-  window->link.data = window->idle_link.data = window;
+  window->link.data = window->holder_link.data = window;
   window->runtime = vyre_runtime_ref (tenant->runtime);
   window->executable = vyre_executable_ref (executable);
   window->tenant = tenant->id;
@@ -99,7 +99,8 @@ vyre_window_rebind (VyreWindow *window, const VyreBinding *bindings,
   g_return_val_if_fail (window->kept, FALSE);
   if (!check_count (window->executable, n_bindings, error))
     return FALSE;
-  if (vyre_window_wait (window, 0, NULL) == VYRE_WINDOW_RUNNING) {
+  if (vyre_window_state (window) == VYRE_WINDOW_RUNNING &&
+      vyre_window_wait (window, 0, NULL) == VYRE_WINDOW_RUNNING) {
     g_set_error_literal (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_BUSY,
         "the window is in flight; wait for its end");
     return FALSE;
@@ -107,9 +108,7 @@ vyre_window_rebind (VyreWindow *window, const VyreBinding *bindings,
   if (!vyre_window_plan (window, bindings, error))
     return FALSE;
   take_bindings (window, bindings);
-  g_mutex_lock (&window->runtime->lock);
-  window->described = FALSE;
-  g_mutex_unlock (&window->runtime->lock);
+  window->rebound = TRUE;
   return TRUE;
 }
 

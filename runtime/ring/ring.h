@@ -193,6 +193,12 @@ VYRE_API gboolean vyre_ring_read_slot (const guint32 *ring, gsize n_words,
 VYRE_API void vyre_ring_publish_mapped (volatile guint32 *mapped_ring,
     const guint32 *shadow, const guint32 *slots, guint n);
 
+/* Copies @n whole lines to mapped device memory, of which every one that is
+ * aligned is one burst. No fence. */
+#define VYRE_LINE_WORDS 16
+VYRE_API void vyre_ring_store_lines (
+    volatile guint32 *to, const guint32 *from, guint n);
+
 /* Orders all stores before it, write-combined ones included, before all
  * stores after it. */
 VYRE_API void vyre_ring_store_fence (void);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* What the elements themselves cost: pipelines with an engine that does
- * nothing. No test; figures depend on the machine. */
+ * nothing. No test; figures depend on the machine. Arguments: bytes of the file,
+ * one of the pipelines (from 0; -1: all), bytes of a buffer, and how long a run
+ * takes, in µs, publishing then 1 µs. */
 
 #include "fake-engine.h"
 #include "support.h"
@@ -72,6 +74,10 @@ main (int argc, char **argv)
   GST_ELEMENT_REGISTER (vyresrc, NULL);
   GST_ELEMENT_REGISTER (vyreinterp, NULL);
   fake_engine_set_work (FALSE);
+  if (argc > 4) {
+    fake_engine_set_times (1, atoi (argv[4]));
+    fake_engine_set_resident (TRUE);
+  }
   path = support_noise_file ("file", size, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (flows); i++) {
     g_autofree char *text =

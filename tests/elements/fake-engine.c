@@ -16,8 +16,9 @@ struct _VyreRuntime
   GQueue windows; /* in flight, oldest first; whoever published one keeps it
                      until it has ended */
   FakeEngineCounts counts;
-  gboolean hold, idle, fault, lost;
+  gboolean hold, idle, fault, lost, resident;
   guint slots, windows_most, waiters;
+  gint64 run_us, publish_us;
   guint64 copied, avoided;
 };
 
@@ -41,6 +42,7 @@ struct _VyreWindow
   GList link;
   gint state; /* atomic; changed under the lock */
   gboolean cancelled;
+  gint64 ends_at; /* monotonic, where runs take time */
   guint code;
   char *message;
   guint n_bindings;
@@ -117,7 +119,8 @@ end_all (VyreRuntime *runtime)
   while (!g_queue_is_empty (&runtime->windows)) {
     VyreWindow *first = g_queue_peek_head (&runtime->windows);
 
-    if (runtime->hold && !first->cancelled)
+    if (!first->cancelled &&
+        (runtime->hold || first->ends_at > g_get_monotonic_time ()))
       return;
     end_first (runtime);
   }
@@ -189,6 +192,23 @@ fake_engine_set_windows (guint windows)
 }
 
 void
+fake_engine_set_times (gint64 publish_us, gint64 run_us)
+{
+  VyreRuntime *runtime = fake_engine ();
+
+  g_mutex_lock (&runtime->lock);
+  runtime->publish_us = publish_us;
+  runtime->run_us = run_us;
+  g_mutex_unlock (&runtime->lock);
+}
+
+void
+fake_engine_set_resident (gboolean resident)
+{
+  fake_engine ()->resident = resident;
+}
+
+void
 fake_engine_set_work (gboolean work)
 {
   VyreRuntime *runtime = fake_engine ();
@@ -251,7 +271,7 @@ vyre_runtime_get_residency (VyreRuntime *runtime, const char **reason)
 {
   if (reason != NULL)
     *reason = "as imagined";
-  return VYRE_RESIDENCY_SLICED;
+  return runtime->resident ? VYRE_RESIDENCY_RESIDENT : VYRE_RESIDENCY_SLICED;
 }
 
 VyreArena *
@@ -465,11 +485,22 @@ publish (VyreRuntime *runtime, VyreWindow *window)
 {
   g_assert_cmpint (g_atomic_int_get (&window->state), !=, VYRE_WINDOW_RUNNING);
   window->cancelled = FALSE;
+  window->ends_at =
+      runtime->run_us > 0 ? g_get_monotonic_time () + runtime->run_us : 0;
   window->code = VYRE_FAULT_NONE;
   g_clear_pointer (&window->message, g_free);
   g_atomic_int_set (&window->state, VYRE_WINDOW_RUNNING);
   g_queue_push_tail_link (&runtime->windows, &window->link);
   runtime->counts.in_flight++;
+}
+
+static void
+take_time (gint64 us)
+{
+  gint64 end = g_get_monotonic_time () + us;
+
+  while (g_get_monotonic_time () < end)
+    continue;
 }
 
 guint
@@ -481,6 +512,8 @@ vyre_windows_publish (VyreWindow *const *windows, guint n, GError **error)
   g_mutex_lock (&runtime->lock);
   if (runtime->lost)
     goto lost;
+  if (runtime->publish_us > 0)
+    take_time (runtime->publish_us);
   while (published < n &&
          (runtime->slots == 0 || runtime->counts.in_flight < runtime->slots))
     publish (runtime, windows[published++]);
@@ -514,13 +547,37 @@ count_ended (VyreWindow *const *windows, guint n)
   return ended;
 }
 
+/* Where runs take time nobody ends them but those who look. */
+static guint
+poll_windows (VyreWindow *const *windows, guint n, gint64 end_time)
+{
+  VyreRuntime *runtime = windows[0]->runtime;
+  guint ended = count_ended (windows, n);
+  gint64 now;
+
+  do {
+    now = g_get_monotonic_time ();
+    if (ended < n && windows[ended]->ends_at <= now) {
+      g_mutex_lock (&runtime->lock);
+      end_all (runtime);
+      g_mutex_unlock (&runtime->lock);
+      ended = count_ended (windows, n);
+    }
+  } while (ended < n && now < end_time);
+  return ended;
+}
+
 guint
 vyre_windows_wait (VyreWindow *const *windows, guint n, gint64 end_time)
 {
   guint ended = count_ended (windows, n);
   VyreRuntime *runtime;
 
-  if (ended == n || end_time == 0)
+  if (ended == n)
+    return ended;
+  if (windows[ended]->ends_at > 0)
+    return poll_windows (windows, n, end_time);
+  if (end_time == 0)
     return ended;
   runtime = windows[0]->runtime;
   g_mutex_lock (&runtime->lock);

@@ -37,6 +37,10 @@ void fake_engine_end (guint n);
 void fake_engine_set_slots (guint slots);
 /* So many windows may exist; 0: any number. */
 void fake_engine_set_windows (guint windows);
+/* How long publishing takes, and a run. For runs from then on. */
+void fake_engine_set_times (gint64 publish_us, gint64 run_us);
+/* Is the kernel one that stays? For elements that begin from then on. */
+void fake_engine_set_resident (gboolean resident);
 /* Without it runs write nothing: what is left is the cost of the elements. */
 void fake_engine_set_work (gboolean work);
 /* The next run that ends fails with a trap. */

@@ -100,6 +100,34 @@ test_lone (void)
   assert_nothing_left ();
 }
 
+/* Where runs are short the task looks for their ends, and publishes what comes
+ * meanwhile; none is forgotten when it turns to something else. */
+static void
+test_polled (void)
+{
+  Interp *self;
+
+  fake_engine_set_resident (TRUE);
+  self = interp_new ("invert", NULL);
+  for (guint round = 0; round < 200; round++) {
+    guint n = 1 + round % 7;
+
+    fake_engine_hold (TRUE);
+    for (guint i = 0; i < n; i++) {
+      push_numbered (self, i, 1, 64);
+      g_usleep (round % 5 * 10);
+    }
+    /* All of so few, whatever the task does. */
+    if (n <= 4)
+      wait_until (counts ().in_flight == n);
+    fake_engine_hold (FALSE);
+    pull_numbered (self, 0, n, 64);
+  }
+  interp_free (self);
+  fake_engine_set_resident (FALSE);
+  assert_nothing_left ();
+}
+
 /* A list is published in one go. */
 static void
 test_list (void)
@@ -546,6 +574,7 @@ main (int argc, char **argv)
   GST_ELEMENT_REGISTER (vyreinterp, NULL);
   fake_engine_set_work (TRUE);
   g_test_add_func ("/interp-flow/lone", test_lone);
+  g_test_add_func ("/interp-flow/polled", test_polled);
   g_test_add_func ("/interp-flow/list", test_list);
   g_test_add_func ("/interp-flow/together", test_together);
   g_test_add_func ("/interp-flow/reuse", test_reuse);

@@ -93,7 +93,7 @@ test_prepared_share (void)
   vyre_tenant_free (other);
   g_ptr_array_set_size (windows, 0);
   g_assert_cmpuint (runtime->n_free_descriptors, ==, 100);
-  g_assert_cmpuint (runtime->idle.length, ==, 0);
+  g_assert_cmpuint (runtime->holders.length, ==, 0);
   runtime->n_free_descriptors = n_free;
   g_assert_cmpuint (
       runtime->uses[vyre_tenant_get_id (tenant)].descriptors, ==, 0);

