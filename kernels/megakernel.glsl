@@ -247,9 +247,14 @@ open_tile (inout uint passes)
   n_warps = header_word (VYRE_X_WARPS);
   step_limit = uint64_t (header_word (VYRE_X_MAX_STEPS_LO)) |
       uint64_t (header_word (VYRE_X_MAX_STEPS_HI)) << 32;
+  tile_step = batch_width ();
 #ifdef VYRE_COMPILED
   /* Of all lane groups together; compiled code counts for one. */
   step_limit /= uint64_t (max (n_warps, 1u));
+  if ((tile_count & VYRE_TILE_STRIDED) != 0u) {
+    tile_step = max (tile_step, (tile_count & ~VYRE_TILE_STRIDED) * group_size);
+    tile_count = grid.x * grid.y * grid.z - tile_first;
+  }
 #endif
 #if defined VYRE_PARALLEL && !defined VYRE_COMPILED
   code_base = pc - CODE_CACHE; /* nothing */
@@ -283,7 +288,7 @@ turn_is_over (uint looks)
 uint
 count_batches ()
 {
-  return (tile_count * group_size + batch_width () - 1u) / batch_width ();
+  return (tile_count * group_size + tile_step - 1u) / tile_step;
 }
 
 bool

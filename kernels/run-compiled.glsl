@@ -103,7 +103,7 @@ run_compiled (inout uint allowance, uint last)
 #ifndef VYRE_PARALLEL
   compiled_begin ();
 #endif
-  uint end = min (compiled_fitting (), last + 1u);
+  uint end = min (compiled_fitting (tile_step), last + 1u);
   if (!COMPILED_LOOPS && !COMPILED_FAULTS) {
     /* All is known beforehand. */
     bool over = step_limit != 0UL && uint64_t (COMPILED_STEPS) > step_limit;
@@ -111,7 +111,7 @@ run_compiled (inout uint allowance, uint last)
     n = over ? min (n, 1u) : n;
     [[dont_unroll]]
     for (uint k = 0u; k < n; k++)
-      compiled_inside ((next + k) * batch_width ());
+      compiled_inside ((next + k) * tile_step);
     if (n > 0u) {
       next += n;
       warp = next - 1u;
@@ -124,7 +124,7 @@ run_compiled (inout uint allowance, uint last)
     while (more && next < end) {
       warp = next++;
       begin_batch ();
-      compiled_inside (warp * batch_width ());
+      compiled_inside (warp * tile_step);
       more = end_batch (allowance, room, COMPILED_PASSES_INSIDE) && next <= last;
     }
   }
@@ -132,7 +132,7 @@ run_compiled (inout uint allowance, uint last)
   while (more) {
     warp = next++;
     begin_batch ();
-    compiled_checked (warp * batch_width ());
+    compiled_checked (warp * tile_step);
     more = end_batch (allowance, room, COMPILED_PASSES) && next <= last;
   }
   if (was_stopped)

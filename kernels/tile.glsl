@@ -28,6 +28,7 @@ uint lane;
 uint slot, level, sequence, descriptor_index;
 uint64_t descriptor;
 uint tile_first, tile_count;
+uint tile_step; /* invocations from one batch of a flat tile to the next */
 uint code_length, n_registers, n_spills, n_warps, n_shared, group_size, flags;
 uint tenant, window_generation;
 uvec3 size, grid;

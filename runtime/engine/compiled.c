@@ -120,6 +120,7 @@ compile (gpointer data, gpointer unused)
     g_ptr_array_add (runtime->compiled, kernel);
     executable->compiled = kernel;
     executable->may_be_long = may_be_long;
+    executable->batch = times.unroll * runtime->lanes;
     executable->tier = VYRE_TIER_COMPILED;
     runtime->kernel_compile_ns += driver.ns;
     g_info ("a program was compiled: %s, driver %.0f ms%s",
@@ -201,7 +202,8 @@ runs_compiled (const VyreExecutable *executable)
 gboolean
 vyre_executable_is_quick (const VyreExecutable *executable)
 {
-  return runs_compiled (executable) && !executable->loops;
+  return runs_compiled (executable) && !executable->loops &&
+         !executable->lowered->grouped;
 }
 
 VyreKernel *

@@ -253,6 +253,7 @@ struct _VyreExecutable
   VyreTier tier;
   char *refusal;                /* why it stays interpreted */
   VyreKernel *compiled;         /* a reference; %NULL: not (yet) */
+  guint32 batch;                /* invocations that it runs at once */
   guint n_windows;              /* published so far, saturates */
   guint n_in_flight;
   guint64 n_bytes;              /* bound by them */
@@ -493,7 +494,7 @@ gboolean vyre_runtime_is_served (VyreRuntime *runtime);
  * start compiling. */
 VyreKernel *vyre_executable_choose_kernel (VyreExecutable *executable,
     guint64 n_bytes);
-/* Lock held. Does its next window run compiled code without loops? */
+/* Lock held. Does its next window run compiled code without loops and barriers? */
 gboolean vyre_executable_is_quick (const VyreExecutable *executable);
 /* Lock held. Would it be better to wait with another window until the program
  * is compiled? */

@@ -14,8 +14,6 @@
  * time than the GPU needs for them. But what takes long is shared out better. */
 #define TILES_AT_ONCE 4096
 #define LONG_TILES_AT_ONCE 16384
-/* Invocations of a lane in most compiled programs without loops. */
-#define QUICK_BATCH 8
 
 /* --- room ------------------------------------------------------------------- */
 
@@ -156,6 +154,13 @@ vyre_window_reserve (VyreWindow *window, GError **error)
 
 /* --- tiles -------------------------------------------------------------------- */
 
+static gboolean
+is_quick (const VyreWindow *window)
+{
+  return !window->is_restarting &&
+         vyre_executable_is_quick (window->executable);
+}
+
 /* Enough tiles to keep the workgroups of a launch busy: windows are cut fine
  * while there are few of them, and coarsely where there are many, since every
  * tile costs the host a slot and a record, and few workgroups as much time as
@@ -169,35 +174,60 @@ count_tiles (const VyreWindow *window, guint n)
   guint most = runtime->workgroups / n;
 
   if (runtime->parallel) {
-    gboolean quick = vyre_executable_is_quick (window->executable);
+    gboolean quick = is_quick (window);
 
     of_tile = n <= FEW_WINDOWS ? 0 : n <= MANY_WINDOWS ? 2 : 4;
     most = (quick ? TILES_AT_ONCE : LONG_TILES_AT_ONCE) / n;
     if (quick)
       batches = ((guint64) window->groups * window->group_size - 1) /
-                    (QUICK_BATCH * runtime->lanes) +
+                    window->executable->batch +
                 1;
   }
   guint64 tiles = MIN (((batches - 1) >> of_tile) + 1, window->groups);
   return MIN (tiles, MAX (most, 1));
 }
 
+/* A window in tiles: the k-th begins with workgroup k * apart and is what words
+ * say in TILE_COUNT, but for the last one of those that are not strided. */
+typedef struct
+{
+  guint n;
+  guint32 apart, count;
+} Tiles;
+
+/* Where a GPU's memory is read and written in as many places as there are
+ * workgroups, most of its rate is lost. The tiles of compiled windows take turns
+ * instead: batch k of all of them lies in one place. */
+static gboolean
+can_stride (const VyreWindow *window)
+{
+  const VyreExecutable *executable = window->executable;
+
+  return window->runtime->parallel && is_quick (window) &&
+         executable->batch % window->group_size == 0 &&
+         (guint64) window->groups * window->group_size <= G_MAXINT32;
+}
+
 /* with: windows published together. */
 static gboolean
 split (const VyreWindow *window, const VyreLevel *level, guint with,
-    guint *n_tiles, guint32 *groups_per_tile, GError **error)
+    Tiles *tiles, GError **error)
 {
   guint32 groups = window->groups;
-  guint32 tiles = count_tiles (window, window->runtime->windows.length + with);
+  guint32 n = count_tiles (window, window->runtime->windows.length + with);
 
-  tiles = MIN (tiles, MIN (level->slots / LEVEL_SHARE, VYRE_MAX_TILES));
-  *groups_per_tile = groups;
-  *n_tiles = 1;
-  if (tiles > 1) {
-    *groups_per_tile = (groups - 1) / tiles + 1;
-    *n_tiles = (groups - 1) / *groups_per_tile + 1;
+  n = MIN (n, MIN (level->slots / LEVEL_SHARE, VYRE_MAX_TILES));
+  if (n > 1 && can_stride (window)) {
+    *tiles = (Tiles){ n, window->executable->batch / window->group_size, 0 };
+    tiles->count = VYRE_TILE_STRIDED | n * tiles->apart;
+    return TRUE;
   }
-  if ((guint64) *groups_per_tile * window->group_size > G_MAXINT32) {
+  *tiles = (Tiles){ 1, groups, groups };
+  if (n > 1) {
+    tiles->apart = tiles->count = (groups - 1) / n + 1;
+    tiles->n = (groups - 1) / tiles->apart + 1;
+  }
+  if ((guint64) tiles->apart * window->group_size > G_MAXINT32) {
     g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_LIMIT,
         "%u workgroups of %u invocations are more than one dispatch may have; "
         "use smaller buffers",
@@ -268,8 +298,8 @@ write_descriptor (VyreWindow *window)
 }
 
 static void
-write_slots (VyreWindow *window, guint32 groups_per_tile, guint32 residency,
-    gboolean oldest)
+write_slots (
+    VyreWindow *window, const Tiles *tiles, guint32 residency, gboolean oldest)
 {
   VyreRuntime *runtime = window->runtime;
   VyreLevel *level = &runtime->levels[window->level];
@@ -280,7 +310,7 @@ write_slots (VyreWindow *window, guint32 groups_per_tile, guint32 residency,
 
   for (guint tile = 0; tile < window->n_tiles; tile++) {
     guint64 sequence = window->first_sequence + tile;
-    guint32 first = tile * groups_per_tile;
+    guint32 first = tile * tiles->apart;
     guint at = slot_of (level, sequence);
     guint32 *slot = runtime->shadow + at * VYRE_SLOT_WORDS;
 
@@ -294,7 +324,9 @@ write_slots (VyreWindow *window, guint32 groups_per_tile, guint32 residency,
     slot[VYRE_A_DESCRIPTOR] = window->descriptor;
     slot[VYRE_A_WINDOW_GENERATION] = window->descriptor_generation;
     slot[VYRE_A_TILE_FIRST] = first;
-    slot[VYRE_A_TILE_COUNT] = MIN (groups_per_tile, window->groups - first);
+    slot[VYRE_A_TILE_COUNT] = (tiles->count & VYRE_TILE_STRIDED) != 0
+                                  ? tiles->count
+                                  : MIN (tiles->count, window->groups - first);
     slot[VYRE_A_RESIDENCY] = residency;
     slot[VYRE_A_SEQUENCE] = (guint32) (sequence + 1);
     slot[VYRE_A_KERNEL] = kernel;
@@ -355,15 +387,14 @@ vyre_window_enqueue (VyreWindow *window, guint with, gint64 now, GError **error)
   VyreTenantUse *use = &runtime->uses[window->tenant];
   VyreLevel *level = &runtime->levels[use->level];
   gboolean oldest = g_queue_is_empty (&runtime->windows);
-  guint32 groups_per_tile;
   guint64 first;
-  guint n_tiles;
+  Tiles tiles;
 
-  if (!split (window, level, with, &n_tiles, &groups_per_tile, error) ||
+  if (!split (window, level, with, &tiles, error) ||
       !vyre_window_reserve (window, error))
     return FALSE;
   if (!check_compiling (window->executable, error) ||
-      !vyre_level_find_room (window, level, n_tiles, &first, error)) {
+      !vyre_level_find_room (window, level, tiles.n, &first, error)) {
     if (!window->kept)
       vyre_window_release_descriptor (window);
     return FALSE;
@@ -374,12 +405,12 @@ vyre_window_enqueue (VyreWindow *window, guint with, gint64 now, GError **error)
   if (window->kernel->id != 0)
     runtime->windows_compiled++;
   gboolean again = window->is_restarting;
-  vyre_window_take_off (window, use->level, first, n_tiles, now);
+  vyre_window_take_off (window, use->level, first, tiles.n, now);
   window->executable->n_in_flight++;
   write_descriptor (window);
   window->cancel_asked = FALSE;
   window->restarts = FALSE;
-  write_slots (window, groups_per_tile, residency_for (window), oldest);
+  write_slots (window, &tiles, residency_for (window), oldest);
 
   if (!again)
     vyre_window_note_published (window);

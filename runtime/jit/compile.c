@@ -138,6 +138,12 @@ vyre_jit_build (const VyreLowered *lowered, const VyreJitOptions *options,
 
   times = times ? times : &unused;
   *times = (VyreJitTimes){ 0 };
+  start = g_get_monotonic_time ();
+  source = vyre_jit_generate (lowered, options, error);
+  times->generate_ns = since_ns (start);
+  if (source == NULL)
+    return NULL;
+  times->unroll = source->unroll;
   vyre_jit_key_spirv (lowered, options, frame, &key);
   spirv =
       cache ? vyre_jit_cache_load (cache, VYRE_JIT_CACHE_SPIRV, &key) : NULL;
@@ -145,11 +151,6 @@ vyre_jit_build (const VyreLowered *lowered, const VyreJitOptions *options,
     times->cached = TRUE;
     return spirv;
   }
-  start = g_get_monotonic_time ();
-  source = vyre_jit_generate (lowered, options, error);
-  times->generate_ns = since_ns (start);
-  if (source == NULL)
-    return NULL;
   start = g_get_monotonic_time ();
   spirv = vyre_jit_compile (source->text, frame, error);
   times->compile_ns = since_ns (start);

@@ -363,11 +363,12 @@ append_fixed (GString *text, const Generator *g, const VyreJitEmit *e)
   }
 }
 
-/* How many batches, from the tile's first one on, may run without checks. */
+/* How many batches may run without checks: one after the other, step invocations
+ * apart. */
 static void
 append_fitting (GString *text, const Generator *g, const VyreJitEmit *e)
 {
-  g_string_append (text, "uint\ncompiled_fitting ()\n{\n");
+  g_string_append (text, "uint\ncompiled_fitting (uint step)\n{\n");
   if (e == NULL) {
     g_string_append (text, "  return 0u;\n}\n");
     return;
@@ -390,7 +391,9 @@ append_fitting (GString *text, const Generator *g, const VyreJitEmit *e)
   append_fixed (text, g, e);
   g_string_append_printf (text,
       ")\n    return 0u;\n"
-      "  return min (limit - x0, total) / (%uu * LANES);\n}\n",
+      "  const uint room = min (limit - x0, total);\n"
+      "  const uint width = %uu * LANES;\n"
+      "  return room >= width ? (room - width) / step + 1u : 0u;\n}\n",
       e->unroll);
 }
 

@@ -599,7 +599,7 @@ assemble (const Group *g, gint64 fixed)
   vyre_jit_bind (text, &uses);
   g_string_append_len (text, g->functions->str, g->functions->len);
   g_string_append (text, "uint\n"
-                         "compiled_fitting ()\n"
+                         "compiled_fitting (uint step)\n"
                          "{\n"
                          "  return 0u;\n"
                          "}\n"

@@ -19,7 +19,7 @@ G_BEGIN_DECLS
  *   const uint COMPILED_STEPS = S;
  *   const bool COMPILED_LOOPS, COMPILED_FAULTS;
  *   void compiled_begin ();        without VYRE_PARALLEL
- *   uint compiled_fitting ();
+ *   uint compiled_fitting (uint step);
  *   void compiled_inside (uint first);
  *   void compiled_checked (uint first);
  *
@@ -28,8 +28,8 @@ G_BEGIN_DECLS
  * tile's end do not run. Which lane runs which of them is not fixed. If G is not
  * 0, a call runs a workgroup of G invocations instead, the one that begins with
  * first, with its barriers. compiled_inside() does the same without looking at
- * bounds, for as many batches from the tile's beginning on as
- * compiled_fitting() says. P is the number of loop passes that a call makes at
+ * bounds, for as many batches as compiled_fitting() says, where the first one
+ * begins with 0 and each other one step further than the one before. P is the number of loop passes that a call makes at
  * most (Q: without checks), S that of its steps, or 0xffffffff where they are
  * not known. There are loops only if COMPILED_LOOPS, and faults only if
  * COMPILED_FAULTS. compiled_begin() comes before the batches of a tile: it keeps
@@ -155,8 +155,9 @@ VYRE_API void vyre_jit_cache_remove (
 
 typedef struct
 {
-  gboolean cached; /* from disk: the times below are 0 */
+  gboolean cached; /* from disk: compile_ns is 0 */
   guint64 generate_ns, compile_ns;
+  guint unroll; /* COMPILED_UNROLL */
 } VyreJitTimes;
 
 /* All of it: from the cache, or generated, compiled and stored there. cache

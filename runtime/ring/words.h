@@ -70,13 +70,17 @@
 #define VYRE_A_DESCRIPTOR 6        /* index of the window descriptor */
 #define VYRE_A_WINDOW_GENERATION 7 /* must equal the descriptor's */
 #define VYRE_A_TILE_FIRST 8        /* first workgroup, linear, x fastest */
-#define VYRE_A_TILE_COUNT 9        /* workgroups */
+#define VYRE_A_TILE_COUNT 9        /* workgroups, or VYRE_TILE_STRIDED */
 #define VYRE_A_RESIDENCY 10        /* kernels older than this leave it alone */
 #define VYRE_A_SEQUENCE 11         /* goes into the completion record */
 #define VYRE_A_SAVE_AREA 12        /* written by the kernel: area + 1 of a YIELD */
 #define VYRE_A_KERNEL 13           /* VYRE_KERNEL_* features, or a compiled kernel */
 #define VYRE_A_PROGRESS 14         /* kernel: looks at the host after steps, wraps */
 #define VYRE_A_ERROR 15            /* written by the kernel: code of a FAULT */
+/* In TILE_COUNT, for compiled kernels: the tile is every n-th batch from TILE_FIRST
+ * to the end of the grid; the other bits say how many workgroups further the next
+ * one begins. */
+#define VYRE_TILE_STRIDED 0x80000000u
 
 /* --- control block ------------------------------------------------------ */
 

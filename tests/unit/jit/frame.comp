@@ -96,7 +96,7 @@ main ()
   compiled_begin ();
   uint batch = COMPILED_GROUP != 0u ? COMPILED_GROUP : COMPILED_UNROLL * LANES;
   uint total = push.tile_count * push.group_size;
-  uint fitting = compiled_fitting ();
+  uint fitting = compiled_fitting (batch);
   for (uint first = gl_WorkGroupID.x * batch; first < total;
        first += push.groups * batch)
     if (first / batch < fitting)
