@@ -53,6 +53,8 @@ replay_builtins_kind (const VyreReplayEntry *entry)
           !vyre_replay_is_known_word (word))
         return REPLAY_BUILTINS_SYSTEM;
     }
+    if (item->outcome.code == VYRE_FAULT_LOST)
+      return REPLAY_BUILTINS_LOST;
     if (item->slot[0] == VYRE_OP_LOAD_MISS && builtins->has_resource &&
         item->outcome.code == VYRE_FAULT_IO)
       return REPLAY_BUILTINS_FILE;

@@ -464,6 +464,11 @@ test_changed (Fixture *fixture, gconstpointer data)
   store->builtins->tenant.n = WINDOW;
   write_chunks (fixture, chunks, 0, NULL, NULL);
   assert_replays (fixture, 9, "\n");
+  /* A kernel that ended without it is nothing that comes again. */
+  fault->builtins->items[0].outcome.code = VYRE_FAULT_LOST;
+  write_chunks (fixture, chunks, 0, NULL, NULL);
+  assert_replays (
+      fixture, 8, "; 1 left out\n  1: has no end to compare with\n");
 }
 
 /* Whatever is asked for with rights to do it, the runtime that replays stays
