@@ -199,6 +199,20 @@ vyre_replay_builtins_published (VyreWindow *window)
 
 /* --- meanwhile --------------------------------------------------------------- */
 
+/* It may run with the rights that it had, or with those that it has now. */
+static void
+widen (VyreWindow *window)
+{
+  VyreReplayBuiltinCapture *builtin = window->replay->builtin;
+  const VyreBuiltinTouch before = builtin->touch;
+
+  take_means (window);
+  vyre_word_set_join (&builtin->touch.reads, &before.reads);
+  vyre_word_set_join (&builtin->touch.writes, &before.writes);
+  mark_races (window, FALSE);
+  window->replay->entry.flags |= VYRE_REPLAY_SHARED;
+}
+
 void
 vyre_replay_note_rights (VyreRuntime *runtime, guint tenant, guint32 before)
 {
@@ -209,10 +223,12 @@ vyre_replay_note_rights (VyreRuntime *runtime, guint tenant, guint32 before)
     if (window->items == NULL || window->tenant != tenant ||
         window->replay == NULL || vyre_window_reap (window))
       continue;
-    if ((before & VYRE_TENANT_MAY_EXECUTE) == 0)
+    /* With that flag, there was a time when it could have begun. */
+    if ((before & VYRE_TENANT_MAY_EXECUTE) == 0 &&
+        (window->replay->entry.flags & VYRE_REPLAY_SHARED) == 0)
       describe (window, FALSE);
     else
-      window->replay->entry.flags |= VYRE_REPLAY_SHARED;
+      widen (window);
   }
 }
 
