@@ -120,6 +120,9 @@ can_compare_builtins (const VyreReplayEntry *entry, LeftOut *reason)
     case REPLAY_BUILTINS_FILE:
       *reason = LEFT_OUT_FILE;
       return FALSE;
+    case REPLAY_BUILTINS_LOST:
+      *reason = LEFT_OUT_NO_END;
+      return FALSE;
     default:
       return TRUE;
   }
@@ -136,8 +139,9 @@ can_compare (
     *reason = LEFT_OUT_INCOMPLETE;
   else if (entry->flags & VYRE_REPLAY_SHARED)
     *reason = LEFT_OUT_SHARED;
-  else if (entry->state != VYRE_WINDOW_DONE &&
-           entry->state != VYRE_WINDOW_FAULT)
+  else if ((entry->state != VYRE_WINDOW_DONE &&
+               entry->state != VYRE_WINDOW_FAULT) ||
+           entry->code == VYRE_FAULT_LOST)
     *reason = LEFT_OUT_NO_END;
   else if (entry->builtins != NULL)
     return can_compare_builtins (entry, reason);

@@ -53,6 +53,8 @@ replay_builtins_kind (const VyreReplayEntry *entry)
           !vyre_replay_is_known_word (word))
         return REPLAY_BUILTINS_SYSTEM;
     }
+    if (item->outcome.code == VYRE_FAULT_LOST)
+      return REPLAY_BUILTINS_LOST;
     if (item->slot[0] == VYRE_OP_LOAD_MISS && builtins->has_resource &&
         item->outcome.code == VYRE_FAULT_IO)
       return REPLAY_BUILTINS_FILE;
@@ -278,18 +280,34 @@ stage_init (const Play *play, Stage *stage, GError **error)
          set_words (play, stage, error);
 }
 
+/* For nobody else to read, as recordings are. */
 static gboolean
 write_file (GBytes *bytes, char **path, GError **error)
 {
-  gsize size = 0;
-  const void *data = bytes != NULL ? g_bytes_get_data (bytes, &size) : NULL;
+  gsize left = bytes != NULL ? g_bytes_get_size (bytes) : 0;
+  const guint8 *at = left > 0 ? g_bytes_get_data (bytes, NULL) : NULL;
   int fd = g_file_open_tmp ("vyre-XXXXXX", path, error);
 
   if (fd < 0)
     return FALSE;
+  while (left > 0) {
+    gssize n = write (fd, at, left);
+
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      goto failed;
+    at += n;
+    left -= (gsize) n;
+  }
   close (fd);
-  return g_file_set_contents (
-      *path, size > 0 ? data : "", (gssize) size, error);
+  return TRUE;
+
+failed:
+  g_set_error (error, G_FILE_ERROR, (gint) g_file_error_from_errno (errno),
+      "%s: cannot be written: %s", *path, g_strerror (errno));
+  close (fd);
+  return FALSE;
 }
 
 /* A file with what was read then, under a number of its own. */

@@ -11,6 +11,7 @@ typedef enum
   REPLAY_BUILTINS_COMPARABLE,
   REPLAY_BUILTINS_SYSTEM, /* used words that the runtime itself changes */
   REPLAY_BUILTINS_FILE, /* reading the file failed */
+  REPLAY_BUILTINS_LOST, /* a kernel ended without one of them */
 } ReplayBuiltinsKind;
 
 ReplayBuiltinsKind replay_builtins_kind (const VyreReplayEntry *entry);

@@ -126,12 +126,30 @@ mark_races (VyreWindow *window, gboolean reap)
   }
 }
 
+static gboolean
+keep_words (VyreWindow *window, const VyreReplayWord *words, guint n)
+{
+  VyreReplayCapture *capture = window->replay;
+  VyreReplayBuiltins *builtins = capture->entry.builtins;
+  guint64 before = builtins->n_words * sizeof *words;
+
+  vyre_replay_writer_release (window->runtime->replay, before);
+  capture->held -= before;
+  g_clear_pointer (&builtins->words, g_free);
+  builtins->n_words = 0;
+  if (!vyre_replay_writer_reserve (window->runtime->replay, n * sizeof *words))
+    return FALSE;
+  capture->held += n * sizeof *words;
+  builtins->words = g_memdup2 (words, n * sizeof *words);
+  builtins->n_words = n;
+  return TRUE;
+}
+
 /* About a microsecond each on a discrete GPU; most use two or three. */
 static void
 take_words (VyreWindow *window)
 {
   VyreReplayCapture *capture = window->replay;
-  VyreReplayBuiltins *builtins = capture->entry.builtins;
   const VyreBuiltinTouch *touch = &capture->builtin->touch;
   VyreReplayWord words[VYRE_CONTROL_TABLE];
   guint n = 0;
@@ -149,9 +167,8 @@ take_words (VyreWindow *window)
   }
   for (guint k = 0; k < n; k++)
     words[k].before = vyre_peek (window->runtime->control, words[k].index);
-  g_free (builtins->words);
-  builtins->words = g_memdup2 (words, n * sizeof *words);
-  builtins->n_words = n;
+  if (!keep_words (window, words, n))
+    capture->entry.flags |= VYRE_REPLAY_INCOMPLETE;
 }
 
 /* As everything is when it begins. */
@@ -182,6 +199,20 @@ vyre_replay_builtins_published (VyreWindow *window)
 
 /* --- meanwhile --------------------------------------------------------------- */
 
+/* It may run with the rights that it had, or with those that it has now. */
+static void
+widen (VyreWindow *window)
+{
+  VyreReplayBuiltinCapture *builtin = window->replay->builtin;
+  const VyreBuiltinTouch before = builtin->touch;
+
+  take_means (window);
+  vyre_word_set_join (&builtin->touch.reads, &before.reads);
+  vyre_word_set_join (&builtin->touch.writes, &before.writes);
+  mark_races (window, FALSE);
+  window->replay->entry.flags |= VYRE_REPLAY_SHARED;
+}
+
 void
 vyre_replay_note_rights (VyreRuntime *runtime, guint tenant, guint32 before)
 {
@@ -192,10 +223,12 @@ vyre_replay_note_rights (VyreRuntime *runtime, guint tenant, guint32 before)
     if (window->items == NULL || window->tenant != tenant ||
         window->replay == NULL || vyre_window_reap (window))
       continue;
-    if ((before & VYRE_TENANT_MAY_EXECUTE) == 0)
+    /* With that flag, there was a time when it could have begun. */
+    if ((before & VYRE_TENANT_MAY_EXECUTE) == 0 &&
+        (window->replay->entry.flags & VYRE_REPLAY_SHARED) == 0)
       describe (window, FALSE);
     else
-      window->replay->entry.flags |= VYRE_REPLAY_SHARED;
+      widen (window);
   }
 }
 

@@ -186,42 +186,104 @@ vyre_replay_is_known_word (guint32 index)
          (index >= VYRE_C_OBSERVABLE && index < VYRE_CONTROL_TABLE);
 }
 
+/* Of the items that use a word in one way. */
+typedef struct
+{
+  guint32 first; /* the first of them; G_MAXUINT32: there is none */
+  guint32 reach; /* those below it come in any order with one of them */
+} Users;
+
+typedef struct
+{
+  Users all, writers, others; /* others do more than add */
+} WordUse;
+
+/* Item k waits for those before it from here on. Any other order is chance. */
+static guint32
+free_before (const VyreReplayBuiltins *builtins, guint32 k)
+{
+  guint32 waits_for = vyre_builtin_waits_for (builtins->items[k].slot);
+
+  return k > waits_for ? k - waits_for : 0;
+}
+
+static void
+add_user (Users *users, guint32 k, guint32 before)
+{
+  users->first = MIN (users->first, k);
+  users->reach = MAX (users->reach, before);
+}
+
+static gboolean
+meets (const Users *users, guint32 k, guint32 before)
+{
+  return users->first < before || users->reach > k;
+}
+
+static guint64
+used_bits (const VyreBuiltinTouch *touch, guint i)
+{
+  return touch->reads.bits[i] | touch->writes.bits[i];
+}
+
+static void
+add_uses (
+    WordUse *uses, const VyreBuiltinTouch *touch, guint32 k, guint32 before)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (touch->reads.bits); i++) {
+    for (guint64 bits = used_bits (touch, i); bits != 0; bits &= bits - 1) {
+      guint32 word = i * 64 + (guint32) __builtin_ctzll (bits);
+
+      add_user (&uses[word].all, k, before);
+      if (vyre_word_set_has (&touch->writes, word))
+        add_user (&uses[word].writers, k, before);
+      if (!vyre_word_set_has (&touch->adds, word))
+        add_user (&uses[word].others, k, before);
+    }
+  }
+}
+
 /* Additions to a word give one sum in any order, but not one row of what they
  * yield. unknown: words that may hold this or that in the end. */
 static void
-compare_pair (const VyreBuiltinTouch *a, VyreReplayItem *item_a,
-    const VyreBuiltinTouch *b, VyreReplayItem *item_b, VyreWordSet *unknown)
+compare_item (const WordUse *uses, const VyreBuiltinTouch *touch, guint32 k,
+    guint32 before, VyreReplayItem *item, VyreWordSet *unknown)
 {
-  VyreWordSet conflict;
   gboolean sums = TRUE;
 
-  vyre_builtin_conflict (a, b, &conflict);
-  if (vyre_word_set_is_empty (&conflict))
-    return;
-  item_a->marks |= VYRE_REPLAY_UNORDERED;
-  item_b->marks |= VYRE_REPLAY_UNORDERED;
-  for (guint i = 0; i < G_N_ELEMENTS (conflict.bits); i++)
-    sums =
-        sums && (conflict.bits[i] & ~(a->adds.bits[i] & b->adds.bits[i])) == 0;
-  if (sums)
-    return;
-  vyre_word_set_join (unknown, &a->writes);
-  vyre_word_set_join (unknown, &b->writes);
+  for (guint i = 0; i < G_N_ELEMENTS (touch->reads.bits); i++) {
+    for (guint64 bits = used_bits (touch, i); bits != 0; bits &= bits - 1) {
+      guint32 word = i * 64 + (guint32) __builtin_ctzll (bits);
+      const Users *users = vyre_word_set_has (&touch->writes, word)
+                               ? &uses[word].all
+                               : &uses[word].writers;
+
+      if (!meets (users, k, before))
+        continue;
+      item->marks |= VYRE_REPLAY_UNORDERED;
+      sums = sums && vyre_word_set_has (&touch->adds, word) &&
+             !meets (&uses[word].others, k, before);
+    }
+  }
+  if (!sums)
+    vyre_word_set_join (unknown, &touch->writes);
 }
 
-/* Item i comes before item k if k waits for it. Any other order is chance. */
+/* By word, not by pair: thousands of items may use the same one. */
 static void
-compare_pairs (VyreReplayBuiltins *builtins, const VyreBuiltinTouch *touches,
+compare_order (VyreReplayBuiltins *builtins, const VyreBuiltinTouch *touches,
     VyreWordSet *unknown)
 {
-  VyreReplayItem *items = builtins->items;
+  const Users none = { G_MAXUINT32, 0 };
+  g_autofree WordUse *uses = g_new (WordUse, VYRE_CONTROL_TABLE);
 
-  for (guint k = 1; k < builtins->n_items; k++) {
-    guint32 waits_for = vyre_builtin_waits_for (items[k].slot);
-
-    for (guint i = 0; i < k && k - i > waits_for; i++)
-      compare_pair (&touches[i], &items[i], &touches[k], &items[k], unknown);
-  }
+  for (guint32 i = 0; i < VYRE_CONTROL_TABLE; i++)
+    uses[i] = (WordUse){ none, none, none };
+  for (guint32 k = 0; k < builtins->n_items; k++)
+    add_uses (uses, &touches[k], k, free_before (builtins, k));
+  for (guint32 k = 0; k < builtins->n_items; k++)
+    compare_item (uses, &touches[k], k, free_before (builtins, k),
+        &builtins->items[k], unknown);
 }
 
 /* Who reads what is not known writes what is not known. */
@@ -270,7 +332,7 @@ vyre_replay_builtins_judge (VyreReplayEntry *entry, const VyreWordSet *raced)
   for (guint i = 0; i < builtins->n_items; i++)
     vyre_builtin_touch (
         &builtins->tenant, builtins->items[i].slot, &touches[i]);
-  compare_pairs (builtins, touches, &unknown);
+  compare_order (builtins, touches, &unknown);
   spread (builtins, touches, &unknown);
   for (guint i = 0; i < builtins->n_words; i++) {
     if (vyre_word_set_has (&unknown, builtins->words[i].index))

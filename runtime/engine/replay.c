@@ -235,10 +235,11 @@ vyre_replay_note_reading (
     VyreRuntime *runtime, VyreWindow *window, VyreResource *resource)
 {
   VyreBinding target = target_of (resource);
-  gboolean shared = is_loaded_to (runtime, &target, resource);
+  gboolean shared;
 
-  if (runtime->replay == NULL)
+  if (g_atomic_pointer_get (&runtime->replay) == NULL)
     return;
+  shared = is_loaded_to (runtime, &target, resource);
   for (GList *l = runtime->windows.head; l != NULL; l = l->next) {
     VyreWindow *other = l->data;
 
@@ -281,11 +282,12 @@ copy_outputs (VyreReplayWriter *writer, VyreWindow *window)
 void
 vyre_replay_note_ended (VyreWindow *window, VyreWindowState state)
 {
-  VyreReplayWriter *writer = window->runtime->replay;
   VyreReplayCapture *capture = window->replay;
+  VyreReplayWriter *writer;
 
   if (capture == NULL)
     return;
+  writer = window->runtime->replay;
   switch (state) {
     case VYRE_WINDOW_DONE:
       capture->record.status = VYRE_ST_DONE;

@@ -403,6 +403,48 @@ test_meanwhile (Fixture *fixture, gconstpointer data)
       fixture, 3, "; 3 left out\n  3: shared memory with others in flight\n");
 }
 
+/* A word is given to another tenant, and zeroed, while what adds to it waits for
+ * a program. */
+static void
+test_zeroed (Fixture *fixture, gconstpointer data)
+{
+  const guint32 word = fixture->first + WINDOW;
+  const guint32 fence[] = { 1, 5 }, add[] = { 1, word };
+  const VyreRingItem items[] = { { VYRE_OP_BATCH_FENCE, fence, 2 },
+    { VYRE_OP_ATOMIC_ADD, add, 2 } };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VyreExecutable) executable =
+      compile_program (fixture->runtime, slow_text);
+  g_autoptr (VyreBlock) block =
+      vyre_arena_alloc (vyre_runtime_get_host_arena (fixture->runtime), 4096);
+  const VyreBinding binding = { block, 0, 4 };
+  VyreTenant *late = vyre_tenant_new (fixture->runtime, "late", &error);
+  guint32 given = 0;
+
+  memset (block->data, 0, 4096);
+  vyre_block_note_write (block);
+  run (fixture->other, VYRE_OP_STORE_U32, 7, word, 0);
+  VyreWindow *slow = vyre_tenant_submit (
+      fixture->other, executable, &binding, 1, NULL, &error);
+  g_assert_no_error (error);
+  VyreWindow *waiting =
+      vyre_tenant_publish_packed (fixture->other, items, 2, &error);
+  g_assert_no_error (error);
+  g_assert_true (vyre_tenant_set_observables (late, 4, &given, &error));
+  g_assert_cmpuint (given, ==, word);
+  finish (waiting);
+  finish (slow);
+  g_clear_pointer (&executable, vyre_executable_unref);
+  vyre_tenant_free (late);
+  stop (fixture);
+  /* The program may have been so quick that nothing happened meanwhile. */
+  for (guint i = 0; i < G_N_ELEMENTS (engines); i++) {
+    g_autofree char *out = replay (fixture, engines[i], 0);
+
+    assert_has (out, " 0 different");
+  }
+}
+
 /* Words that kernels count, and shutdown where it is allowed. */
 static void
 test_system (Fixture *fixture, gconstpointer data)
@@ -464,6 +506,11 @@ test_changed (Fixture *fixture, gconstpointer data)
   store->builtins->tenant.n = WINDOW;
   write_chunks (fixture, chunks, 0, NULL, NULL);
   assert_replays (fixture, 9, "\n");
+  /* A kernel that ended without it is nothing that comes again. */
+  fault->builtins->items[0].outcome.code = VYRE_FAULT_LOST;
+  write_chunks (fixture, chunks, 0, NULL, NULL);
+  assert_replays (
+      fixture, 8, "; 1 left out\n  1: has no end to compare with\n");
 }
 
 /* Whatever is asked for with rights to do it, the runtime that replays stays
@@ -646,6 +693,7 @@ main (int argc, char **argv)
     { "/replay-builtins/load", test_load },
     { "/replay-builtins/races", test_races },
     { "/replay-builtins/meanwhile", test_meanwhile },
+    { "/replay-builtins/zeroed", test_zeroed },
     { "/replay-builtins/system", test_system },
     { "/replay-builtins/changed", test_changed },
     { "/replay-builtins/hostile", test_hostile },
