@@ -201,6 +201,41 @@ count_claimed (const Worker *self)
   return n;
 }
 
+/* What the kernel went by, where somebody got far too little. */
+static void
+tell_state (const Worker *worker)
+{
+  guint id = vyre_tenant_get_id (worker->tenant), p = worker->load->level;
+  const VyreLevel *level = &runtime->levels[p];
+  VyreMemory *door = runtime->door, *table = runtime->control;
+
+  g_test_message ("level %u: published %u, suspended %u, claimed %u, tail %u, "
+                  "oldest %u, owed %d, clock %u",
+      p, vyre_peek (door, VYRE_DOOR_PUBLISHED + p),
+      vyre_peek (door, VYRE_DOOR_YIELDED + p),
+      vyre_peek (door, VYRE_DOOR_CLAIMED + p),
+      vyre_peek (door, VYRE_DOOR_TAIL + p),
+      vyre_peek (door, VYRE_DOOR_OLDEST + p),
+      (gint) vyre_peek (door, VYRE_DOOR_OWED + p),
+      vyre_peek (door, VYRE_DOOR_CLOCK + p));
+  g_test_message ("tenant %u: mask %x, quota %u, held %u, time %u", id,
+      vyre_peek (table, VYRE_CONTROL_TABLE + VYRE_T_MASK + id),
+      vyre_peek (table, VYRE_CONTROL_TABLE + VYRE_T_QUOTA + id),
+      vyre_peek (table, VYRE_CONTROL_TABLE + VYRE_T_HELD + id),
+      vyre_peek (table, VYRE_CONTROL_TABLE + VYRE_T_TIME + id));
+  for (guint i = level->first; i < level->first + level->slots; i++) {
+    guint at = i * VYRE_SLOT_WORDS;
+
+    if (vyre_peek (runtime->ring, at + VYRE_W_TENANT) == id)
+      g_test_message ("slot %u: status %u, kernel %u, progress %u, for "
+                      "generation %u",
+          i, vyre_peek (runtime->ring, at + VYRE_W_STATUS),
+          vyre_peek (runtime->ring, at + VYRE_A_KERNEL),
+          vyre_peek (runtime->ring, at + VYRE_A_PROGRESS),
+          vyre_peek (runtime->ring, at + VYRE_A_RESIDENCY));
+  }
+}
+
 static void
 check (const Case *c, const Worker *workers, guint n)
 {
@@ -216,6 +251,8 @@ check (const Case *c, const Worker *workers, guint n)
     g_test_message ("%s: level %u, %.2f %%, promised %.2f %% (%+.1f %%)",
         c->name, workers[i].load->level, 100 * share, 100 * promised,
         100 * (share / promised - 1));
+    if (is_long && share < promised / 2)
+      tell_state (&workers[i]);
   }
   for (guint i = 0; i < n; i++) {
     double share = (double) workers[i].used / (double) all;
