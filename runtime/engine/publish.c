@@ -195,9 +195,6 @@ typedef struct
   guint32 apart, count;
 } Tiles;
 
-/* Where a GPU's memory is read and written in as many places as there are
- * workgroups, most of its rate is lost. The tiles of compiled windows take turns
- * instead: batch k of all of them lies in one place. */
 static gboolean
 can_stride (const VyreWindow *window)
 {
