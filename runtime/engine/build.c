@@ -31,8 +31,8 @@ vyre_runtime_launch_unfuelled (
 {
   VyreLaunchConstants constants;
 
-  vyre_runtime_launch_constants (
-      runtime, runtime->generation, 0, 0, &constants);
+  /* It leaves before it looks at anything, whatever generation it is of. */
+  vyre_runtime_launch_constants (runtime, 0, 0, 0, &constants);
   constants.fuel = 0;
   VyreLaunch *launch = vyre_device_launch (
       runtime->device, pipeline, queue, 1, &constants, sizeof constants, error);
