@@ -323,7 +323,8 @@ is_cancelled (uint base)
  * tenant whose TIME is before the CLOCK of its level. When all that wait are
  * beyond, the clock moves to a turn behind the first of them. A level that waits
  * while others above it run is owed a part of what they use, and comes first
- * as long as it is owed something; what it uses more than that it owes. All of it
+ * as long as it is owed something; what it uses more than that it owes. With nobody
+ * above it what it is owed is nothing to those below. All of it
  * is in memory that outlives launches, or short ones would begin with the same
  * tenant again and again. Readings may be a little old; what one turn gets too
  * much the next ones get less.
@@ -570,8 +571,10 @@ find_work (inout uint passes, uint spread, bool fresh, bool suspended,
     uint p = k % VYRE_PRI_LEVELS;
     bool cancelling = k < VYRE_PRI_LEVELS;
     bool last = k >= 2u * VYRE_PRI_LEVELS;
+    bool below = (waiting & 1u << p) != 0u &&
+        (waiting & (1u << p) - 1u) != 0u; /* others that wait */
     if (!cancelling && !last && (PARALLEL ? !starving || p < VYRE_PRI_NORMAL :
-            (waiting & 1u << p) == 0u || int (door (VYRE_DOOR_OWED + p)) <= 0) ||
+            !below || int (door (VYRE_DOOR_OWED + p)) <= 0) ||
         p > lowest)
       continue;
     if (PARALLEL && have_ticket && p == ticket_level && !suspended && last)
