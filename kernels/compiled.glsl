@@ -156,32 +156,18 @@ compiled_set_quad (uint64_t at, uvec4 value)
 #endif
 
 /* 0 unless inside. */
-uint
-compiled_load_word (uint64_t at, bool inside)
-{
-  uint r = 0u;
-  if (inside)
-    r = compiled_word (at);
-  return r;
-}
+#define COMPILED_LOAD(name, load) \
+  uint name (uint64_t at, bool inside) \
+  { \
+    uint r = 0u; \
+    if (inside) \
+      r = load (at); \
+    return r; \
+  }
 
-uint
-compiled_load_half (uint64_t at, bool inside)
-{
-  uint r = 0u;
-  if (inside)
-    r = compiled_half (at);
-  return r;
-}
-
-uint
-compiled_load_byte (uint64_t at, bool inside)
-{
-  uint r = 0u;
-  if (inside)
-    r = compiled_byte (at);
-  return r;
-}
+COMPILED_LOAD (compiled_load_word, compiled_word)
+COMPILED_LOAD (compiled_load_half, compiled_half)
+COMPILED_LOAD (compiled_load_byte, compiled_byte)
 
 void
 compiled_set_word (uint64_t at, uint value)
@@ -260,75 +246,21 @@ compiled_fixed_byte (uint64_t at)
   return compiled_fixed_word (at) >> (uint (at) & 3u) * 8u & 0xffu;
 }
 
+COMPILED_LOAD (compiled_fixed_load_word, compiled_fixed_word)
+COMPILED_LOAD (compiled_fixed_load_half, compiled_fixed_half)
+COMPILED_LOAD (compiled_fixed_load_byte, compiled_fixed_byte)
+
 #else
 
-bool
-compiled_is_fixed (uvec4 binding)
-{
-  return true;
-}
-
-bool
-compiled_overlap (uvec4 a, uvec4 b)
-{
-  return false;
-}
-
-uint
-compiled_fixed_word (uint64_t at)
-{
-  return compiled_word (at);
-}
-
-uvec2
-compiled_fixed_pair (uint64_t at)
-{
-  return compiled_pair (at);
-}
-
-uvec4
-compiled_fixed_quad (uint64_t at)
-{
-  return compiled_quad (at);
-}
-
-uint
-compiled_fixed_half (uint64_t at)
-{
-  return compiled_half (at);
-}
-
-uint
-compiled_fixed_byte (uint64_t at)
-{
-  return compiled_byte (at);
-}
+#define compiled_is_fixed(binding) true
+#define compiled_overlap(a, b) false
+#define compiled_fixed_word compiled_word
+#define compiled_fixed_pair compiled_pair
+#define compiled_fixed_quad compiled_quad
+#define compiled_fixed_half compiled_half
+#define compiled_fixed_byte compiled_byte
+#define compiled_fixed_load_word compiled_load_word
+#define compiled_fixed_load_half compiled_load_half
+#define compiled_fixed_load_byte compiled_load_byte
 
 #endif
-
-uint
-compiled_fixed_load_word (uint64_t at, bool inside)
-{
-  uint r = 0u;
-  if (inside)
-    r = compiled_fixed_word (at);
-  return r;
-}
-
-uint
-compiled_fixed_load_half (uint64_t at, bool inside)
-{
-  uint r = 0u;
-  if (inside)
-    r = compiled_fixed_half (at);
-  return r;
-}
-
-uint
-compiled_fixed_load_byte (uint64_t at, bool inside)
-{
-  uint r = 0u;
-  if (inside)
-    r = compiled_fixed_byte (at);
-  return r;
-}

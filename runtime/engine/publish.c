@@ -195,6 +195,8 @@ typedef struct
   guint32 apart, count;
 } Tiles;
 
+/* Batches of one place in memory are then worked on at the same time
+ * (docs/decisions.md). */
 static gboolean
 can_stride (const VyreWindow *window)
 {

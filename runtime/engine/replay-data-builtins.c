@@ -73,17 +73,11 @@ GByteArray *
 vyre_replay_builtins_encode (const VyreReplayEntry *entry)
 {
   const VyreReplayBuiltins *builtins = entry->builtins;
-  GByteArray *bytes = g_byte_array_new ();
-  guint8 *at;
+  GByteArray *bytes = vyre_replay_begin_encoding (
+      entry, FIXED_BYTES + builtins->n_items * ITEM_BYTES +
+                 builtins->n_words * WORD_BYTES);
+  guint8 *at = bytes->data;
 
-  g_byte_array_set_size (bytes, FIXED_BYTES + builtins->n_items * ITEM_BYTES +
-                                    builtins->n_words * WORD_BYTES);
-  memset (bytes->data, 0, bytes->len);
-  at = bytes->data;
-  vyre_put_le64 (at, entry->record);
-  vyre_put_le64 (at + 8, entry->time_ns);
-  vyre_put_le32 (at + 16, entry->flags);
-  vyre_put_le32 (at + 20, entry->state);
   vyre_put_le32 (at + 24, builtins->tenant.rights);
   vyre_put_le32 (at + 28, builtins->tenant.first);
   vyre_put_le32 (at + 32, builtins->tenant.n);

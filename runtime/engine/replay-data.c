@@ -87,18 +87,28 @@ vyre_replay_entry_clear (VyreReplayEntry *entry)
 }
 
 GByteArray *
-vyre_replay_entry_encode (const VyreReplayEntry *entry)
+vyre_replay_begin_encoding (const VyreReplayEntry *entry, gsize size)
 {
   GByteArray *bytes = g_byte_array_new ();
   guint8 *at;
 
-  g_byte_array_set_size (bytes, FIXED_BYTES + entry->n_buffers * BUFFER_BYTES);
+  g_byte_array_set_size (bytes, size);
   memset (bytes->data, 0, bytes->len);
   at = bytes->data;
   vyre_put_le64 (at, entry->record);
   vyre_put_le64 (at + 8, entry->time_ns);
   vyre_put_le32 (at + 16, entry->flags);
   vyre_put_le32 (at + 20, entry->state);
+  return bytes;
+}
+
+GByteArray *
+vyre_replay_entry_encode (const VyreReplayEntry *entry)
+{
+  GByteArray *bytes = vyre_replay_begin_encoding (
+      entry, FIXED_BYTES + entry->n_buffers * BUFFER_BYTES);
+  guint8 *at = bytes->data;
+
   vyre_put_le32 (at + 24, entry->code);
   vyre_put_le32 (at + 28, entry->address);
   vyre_put_le64 (at + 32, entry->steps);

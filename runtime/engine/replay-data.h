@@ -119,6 +119,10 @@ typedef struct
 
 VYRE_API void vyre_replay_entry_clear (VyreReplayEntry *entry);
 
+/* So many zeroed bytes, and in the first of them what entries of all kinds have in
+ * common. */
+GByteArray *vyre_replay_begin_encoding (
+    const VyreReplayEntry *entry, gsize size);
 /* Newly allocated. Of a program's window. */
 VYRE_API GByteArray *vyre_replay_entry_encode (const VyreReplayEntry *entry);
 /* Into a cleared one. */
