@@ -206,8 +206,7 @@ fetch_descriptor (uint which)
   fetched_descriptor = which;
   if (which >= launch.n_descriptors)
     return;
-  Words d = Words (launch.descriptors +
-      uint64_t (which) * uint64_t (VYRE_DESCRIPTOR_WORDS * 4));
+  Words d = Words (descriptor_at (which));
   header_line = load_relaxed (d, lane % VYRE_X_BINDING0);
   bindings_line = load_relaxed (d, VYRE_X_BINDING0 + lane % 32u);
 }
@@ -311,8 +310,7 @@ is_cancelled (uint base)
   uint which = load_relaxed (ring, base + VYRE_A_DESCRIPTOR);
   if (which >= launch.n_descriptors)
     return false;
-  Words d = Words (launch.descriptors +
-      uint64_t (which) * uint64_t (VYRE_DESCRIPTOR_WORDS * 4));
+  Words d = Words (descriptor_at (which));
   return load_relaxed (d, VYRE_X_CANCEL) ==
       load_relaxed (ring, base + VYRE_A_WINDOW_GENERATION);
 }

@@ -37,11 +37,13 @@ complete (uint status, uint code, uint address, uint tag)
       add_relaxed (control, VYRE_C_FAULTED, 1u);
     }
     count_end (tenant);
-    /* DONE first, then the count, then the host's record. */
-    store_relaxed (ring, base + VYRE_W_STATUS, status);
+    /* Another fence would take as long as a look at device memory. Without it the
+     * host may have the record first, and once all of the ring has been published
+     * anew, there may be something else in the slot. */
+    atomicCompSwap (ring.w[base + VYRE_W_STATUS], uint (VYRE_ST_CLAIMED), status,
+        SCOPE, 0, 0, 0, 0);
     if (status == VYRE_ST_DONE)
       add_relaxed (control, VYRE_C_DONE_COUNT, 1u);
-    atomicStore (record.w[VYRE_R_SEQUENCE], sequence, SCOPE, BUFFERS,
-        gl_SemanticsRelease | gl_SemanticsMakeAvailable);
+    store_relaxed (record, VYRE_R_SEQUENCE, sequence);
   }
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The megakernel: lane groups claim slots of the ring, run the tiles behind
- * them and report. One hardware workgroup is one subgroup, so everything that
- * steers control flow is uniform in the workgroup, barriers of programs need
- * no hardware barrier, and a program workgroup wider than the subgroup is a
- * number of lane groups that take turns, each with its state in the save area.
+ * them and report. One hardware workgroup is one subgroup (but see team.glsl), so
+ * everything that steers control flow is uniform in the workgroup, barriers of
+ * programs need no hardware barrier, and a program workgroup wider than the
+ * subgroup is a number of lane groups that take turns, each with its state in the
+ * save area.
  *
  * No workgroup waits for another. A launch ends when its fuel is used, when
  * it is told to leave, or when it has found nothing for a while; a tile that
@@ -36,7 +37,7 @@
 #include "lower/isa.h"
 #include "engine/launch.h"
 
-layout(local_size_x_id = 0) in;
+layout(local_size_x_id = VYRE_SPEC_SIZE) in;
 layout(constant_id = VYRE_SPEC_LANES) const uint LANES = 32;
 layout(constant_id = VYRE_SPEC_FEATURES) const uint KERNEL_FEATURES =
     VYRE_KERNEL_ALL;
@@ -159,8 +160,7 @@ read_slot ()
 bool
 read_header ()
 {
-  descriptor = launch.descriptors +
-      uint64_t (descriptor_index) * uint64_t (VYRE_DESCRIPTOR_WORDS * 4);
+  descriptor = descriptor_at (descriptor_index);
   if (descriptor_index >= launch.n_descriptors)
     return false;
 #ifdef VYRE_PARALLEL
@@ -271,6 +271,15 @@ cancelled ()
       window_generation;
 }
 
+/* Of the tile that has just been opened: where many workgroups run, as of when it
+ * was claimed, since another look takes as long as all of a short tile. */
+bool
+opened_cancelled ()
+{
+  return PARALLEL ? header_word (VYRE_X_CANCEL) == window_generation :
+      cancelled ();
+}
+
 /* Is it time that the tile in hand leaves its workgroup to one as urgent that
  * waits, or to one that is more urgent or cancelled? */
 bool
@@ -340,7 +349,7 @@ run (inout uint allowance)
 #endif
 
 void
-suspend (uint area)
+suspend (uint kept)
 {
   if (phase != PHASE_FRESH)
     save_lanes ();
@@ -350,7 +359,7 @@ suspend (uint area)
     Words ring = Words (launch.ring);
     Words words = Words (launch.door);
     uint base = slot * VYRE_SLOT_WORDS;
-    store_relaxed (ring, base + VYRE_A_SAVE_AREA, area + 1u);
+    store_relaxed (ring, base + VYRE_A_SAVE_AREA, kept + 1u);
     count_end (tenant);
     atomicStore (ring.w[base + VYRE_W_STATUS], uint (VYRE_ST_YIELD), SCOPE,
         BUFFERS, gl_SemanticsRelease | gl_SemanticsMakeAvailable);
@@ -358,288 +367,45 @@ suspend (uint area)
   }
 }
 
+#include "turn.glsl"
+
+#ifdef TEAM
+#include "team.glsl"
+
+void
+main ()
+{
+  uint turn = 0u;
+  bool stays;
+  lane = gl_SubgroupInvocationID;
+  leaving = false;
+  if (leads ())
+    begin_turns ();
+  [[dont_unroll]]
+  do {
+    stays = !leaving;
+    if (leads () && stays)
+      begin_turn ();
+    stays = run_together (turn++, stays ? team_batches () : TEAM_LEAVES);
+    if (leads () && stays)
+      end_turn ();
+  } while (stays);
+  if (leads ())
+    end_turns ();
+}
+
+#else
+
 void
 main ()
 {
   lane = gl_SubgroupInvocationID;
-  Words control = Words (launch.control);
-  Words words = Words (launch.door);
-  uint fuel = launch.fuel;
-  uint looked = fuel; /* what was left at the last look at the host */
-  uint looks = 0u; /* since the tile was claimed */
-  uint idle = 0u, polls = 0u;
-  uint spread = gl_WorkGroupID.x;
-  uint area = NONE;
-  bool have_tile = false;
-  bool leaving = false;
-  bool eager = false;
-  bool ran = false; /* some tile, since the last look at the host */
-
-  have_ticket = false;
-  ticket = 0u;
-  ticket_level = home_level ();
-  waiting_before = 0u;
-  tail_before = 0u;
-  urgent_run = 0u;
-  owing = 0u;
-  claim_steps = 0u;
-  seen_slot = 0u;
-  fetched_descriptor = NONE;
-
-  /* Saving a tile takes one pass per register; claiming may look at every
-   * slot once for each of its wishes. Both always fit into what is kept back. */
-  uint n_slots = 0u;
-  for (uint p = 0u; p < VYRE_PRI_LEVELS; p++)
-    n_slots += level_slots (p);
-  uint reserve = VYRE_I_MAX_REGISTERS + n_slots / LANES * SCANS + 2u * TURN_PASSES +
-      32u;
-  if (launch.fuel <= 2u * reserve)
-    leaving = true;
-
+  begin_turns ();
   while (!leaving) {
-    uint passes = TURN_PASSES;
-    uint event = EV_SLICE;
-    /* Not CLAIMED: how the tile in hand has ended. */
-    uint end = VYRE_ST_CLAIMED;
-    uint code = VYRE_FAULT_NONE, address = 0u, tag = 0u;
-    bool suspending = false;
-
-    if (!have_tile) {
-      if (area == NONE)
-        area = take_area (spread / 32u);
-      if (PARALLEL && !have_ticket)
-        next_ticket ();
-      look_at_all (slot_of (ticket_level, ticket));
-      bool told = told_to_leave ();
-      bool closing = PARALLEL && launch_word (VYRE_LAUNCH_CLOSING) != 0u;
-      uint got = NONE;
-      if (!told && !closing)
-        got = find_work (passes, spread, area != NONE &&
-            ((PARALLEL ? gl_WorkGroupID.x + launch.generation : spread) + idle &
-                1u) == 0u,
-            area == NONE, eager, polls);
-      eager = false;
-      if (got != NONE && !confirm (got & 0x7fffffffu))
-        got = NONE;
-      if (got != NONE) {
-        slot = got & 0x7fffffffu;
-        bool resumed = (got & 0x80000000u) != 0u;
-        idle = 0u;
-        looks = 0u;
-        claim_steps = 0u;
-        spread += 7u;
-        if (lane == 0u) {
-          add_relaxed (words, VYRE_DOOR_CLAIMED + level, 1u);
-          add_relaxed (words, VYRE_DOOR_LAUNCH +
-              launch.index * VYRE_LAUNCH_WORDS + VYRE_LAUNCH_ACTIVE, 1u);
-        }
-        if (resumed) {
-          uint kept = slot_word (VYRE_A_SAVE_AREA) - 1u;
-          if (area != NONE)
-            give_area (area);
-          area = min (kept, launch.n_areas - 1u);
-          if (lane == 0u)
-            add_relaxed (words, VYRE_DOOR_RESUMED + level, 1u);
-        }
-        area_address = area_base (area);
-        uint bad = open_tile (passes);
-        fetched_descriptor = NONE;
-        if (bad != VYRE_FAULT_NONE) {
-          end = VYRE_ST_FAULT;
-          code = bad;
-          address = slot;
-        } else {
-          if (lane == 0u) {
-            add_relaxed (control, VYRE_C_TENANT_FAIRNESS +
-                tenant % VYRE_TENANT_FAIRNESS_SLOTS, 1u);
-            add_relaxed (control, VYRE_C_PRI_FAIRNESS + level, 1u);
-            add_relaxed (Words (tenant_table ()), VYRE_T_FAIRNESS + tenant, 1u);
-            store_relaxed (control, VYRE_C_STARVATION, urgent_run);
-          }
-          have_tile = true;
-          fault_code = 0u;
-          if (resumed) {
-            restore_header ();
-          } else {
-            done_groups = 0u;
-            warp = 0u;
-            steps = 0UL;
-            phase = PHASE_FRESH;
-          }
-          locate_spills ();
-          if (cancelled ()) {
-            end = VYRE_ST_EMPTY;
-            code = VYRE_FAULT_CANCELLED;
-            have_tile = false;
-          } else if (phase != PHASE_FRESH) {
-            restore_lanes ();
-            passes += register_rows ();
-            locate ();
-          }
-        }
-      } else {
-        idle++;
-        polls++;
-        leaving = told || closing || idle > launch.idle_limit &&
-            (!PARALLEL || launch_word (VYRE_LAUNCH_ACTIVE) == 0u);
-        if (leaving && !told && !closing && PARALLEL && lane == 0u) {
-          /* The others have found nothing for as long; the host shall know. */
-          store_relaxed (words, VYRE_DOOR_LAUNCH +
-              launch.index * VYRE_LAUNCH_WORDS + VYRE_LAUNCH_CLOSING, 1u);
-          store_relaxed (Words (launch.records), launch.closed, 1u);
-        }
-      }
-    }
-
-    if (have_tile) {
-      /* A workgroup (grouped) or a batch (flat) that has not begun. */
-      bool ready = true;
-      if (phase == PHASE_FRESH) {
-        uint cost = (n_shared + LANES - 1u) / LANES;
-        if (warp == 0u && grouped () && n_shared != 0u) {
-          if (fuel < cost + passes + reserve) {
-            ready = false;
-          } else {
-            clear_shared ();
-            passes += cost;
-          }
-        }
-        if (ready) {
-          phase = 0u;
-          active_warps = 0u;
-          steps = 0UL;
-          begin_lanes ();
-        }
-      }
-      /* With nothing left to run with, fall through to suspending. */
-      bool stop = fuel <= passes + reserve || !ready;
-      fuel -= min (passes, fuel);
-      if (!stop) {
-        uint allowance = min (launch.slice, fuel - reserve);
-        uint before = allowance;
-#ifdef VYRE_COMPILED
-        event = run_compiled (allowance, count_batches () - 1u);
-        if (event == EV_SLICE)
-          phase = PHASE_FRESH;
-#else
-        event = run (allowance);
-#endif
-
-        uint used = before - allowance;
-        fuel -= used;
-        ran = ran || used != 0u;
-        claim_steps += used;
-        total_steps = total_steps + used < total_steps ? NONE :
-            total_steps + used;
-      }
-
-      bool finished = false;
-      if (subgroupAny (fault_code != 0u)) {
-        uvec4 votes = subgroupBallot (fault_code != 0u);
-        uint who = subgroupBallotFindLSB (votes);
-        end = VYRE_ST_FAULT;
-        code = subgroupBroadcast (fault_code, who);
-        address = subgroupBroadcast (fault_address, who);
-        tag = subgroupBroadcast (fault_tag, who);
-      } else if (event == EV_END && !grouped ()) {
-        warp++;
-        phase = PHASE_FRESH;
-        finished = warp >= count_batches ();
-      } else if (event == EV_END || event == EV_BARRIER) {
-        /* The turn goes to the workgroup's next lane group. */
-        if (event == EV_BARRIER)
-          active_warps++;
-        else
-          pc = PC_ENDED;
-        if (n_warps == 1u) {
-          if (event == EV_BARRIER) {
-            phase++;
-            active_warps = 0u;
-          } else {
-            finished = true;
-          }
-        } else {
-          save_lanes ();
-          fuel -= min (2u * n_registers, fuel);
-          warp++;
-          if (warp == n_warps) {
-            warp = 0u;
-            phase++;
-            finished = active_warps == 0u;
-            active_warps = 0u;
-          }
-          if (!finished) {
-            if (phase == 0u)
-              begin_lanes ();
-            else
-              restore_lanes ();
-            locate ();
-            locate_spills ();
-          }
-        }
-        memoryBarrier (SCOPE, BUFFERS, gl_SemanticsAcquireRelease |
-            gl_SemanticsMakeAvailable | gl_SemanticsMakeVisible);
-        subgroupBarrier ();
-        if (finished) {
-          done_groups++;
-          warp = 0u;
-          phase = PHASE_FRESH;
-          finished = done_groups == tile_count;
-          locate_spills ();
-        }
-      }
-
-      /* Short lane groups, and turns between barriers, never use a slice up:
-       * together they do. */
-      bool look = event == EV_SLICE || looked - fuel >= launch.slice;
-      if (look && ran && lane == 0u)
-        note_progress ();
-      if (look) {
-        looked = fuel;
-        ran = false;
-      }
-      if (finished) {
-        end = VYRE_ST_DONE;
-      } else if (end == VYRE_ST_CLAIMED) {
-        if (over_limit ()) {
-          end = VYRE_ST_FAULT;
-          code = VYRE_FAULT_STEP_LIMIT;
-        } else if (look && cancelled ()) {
-          end = VYRE_ST_EMPTY;
-          code = VYRE_FAULT_CANCELLED;
-        } else if (look) {
-          looks++;
-          suspending = turn_is_over (looks);
-          leaving = told_to_leave () ||
-              PARALLEL && launch_word (VYRE_LAUNCH_CLOSING) != 0u;
-        }
-      }
-    } else {
-      fuel -= min (passes, fuel);
-    }
-    leaving = leaving || fuel <= 2u * reserve;
-    bool ended = end != VYRE_ST_CLAIMED;
-    bool parting = ended || have_tile && (suspending || leaving);
-    /* Here alone, for the time that devices take to compile it. */
-    if (parting && lane == 0u)
-      charge (tenant, claim_steps);
-    if (ended) {
-      complete (end, code, address, tag);
-      have_tile = false;
-      eager = true;
-    } else if (parting) {
-      /* The area stays with it. */
-      suspend (area);
-      area = NONE;
-      have_tile = false;
-      eager = true;
-    }
+    begin_turn ();
+    end_turn ();
   }
-
-  if (area != NONE)
-    give_area (area);
-  if (lane == 0u) {
-    add_relaxed (control, VYRE_C_IDLE_POLLS, polls);
-    add_relaxed (control, VYRE_C_EXITED, 1u);
-  }
+  end_turns ();
 }
+
+#endif

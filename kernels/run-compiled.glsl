@@ -42,10 +42,16 @@ go_on (uint passes)
 
 VYRE_COMPILED_PROGRAM
 
+/* Lane groups of a hardware workgroup: team.glsl. */
+#ifdef VYRE_PARALLEL
+#define TEAM COMPILED_TEAM
+#endif
+
 uint
 batch_width ()
 {
-  return COMPILED_GROUP != 0u ? COMPILED_GROUP : LANES * COMPILED_UNROLL;
+  return COMPILED_GROUP != 0u ? COMPILED_GROUP :
+      LANES * COMPILED_UNROLL * COMPILED_TEAM;
 }
 
 /* Nothing is kept between batches. */
@@ -86,6 +92,34 @@ end_batch (inout uint allowance, uint room, uint passes)
       !(step_limit != 0UL && steps > step_limit);
 }
 
+/* Of programs without loops and faults, all is known beforehand: so many batches
+ * run from warp on. The step limit holds for each. */
+bool
+straight_over ()
+{
+  return step_limit != 0UL && uint64_t (COMPILED_STEPS) > step_limit;
+}
+
+uint
+straight_batches (uint allowance, uint last)
+{
+  uint n = min (last + 1u - warp, allowance / BATCH_PASSES);
+  return straight_over () ? min (n, 1u) : n;
+}
+
+/* The team has run what straight_batches() said. */
+uint
+account_straight (inout uint allowance, uint last)
+{
+  uint n = straight_batches (allowance, last);
+  uint next = warp + n;
+  allowance -= n * BATCH_PASSES;
+  steps = uint64_t (COMPILED_STEPS);
+  bool over = straight_over () && n != 0u;
+  warp = next <= last && !over ? next : next - 1u;
+  return next <= last && !over ? EV_SLICE : EV_END;
+}
+
 /* Runs batches one after the other as far as allowance goes: those that need no
  * checks, then the others. In loops of their own, since the lanes of a CPU would
  * execute both versions for every batch. */
@@ -97,18 +131,17 @@ run_compiled (inout uint allowance, uint last)
   uint next = warp;
   bool more = allowance >= room;
 
+  if (COMPILED_TEAM > 1u)
+    return account_straight (allowance, last);
   if (!more)
     return EV_SLICE;
   was_stopped = false;
 #ifndef VYRE_PARALLEL
   compiled_begin ();
 #endif
-  uint end = min (compiled_fitting (tile_step), last + 1u);
+  uint end = min (compiled_fitting (0u, tile_step), last + 1u);
   if (!COMPILED_LOOPS && !COMPILED_FAULTS) {
-    /* All is known beforehand. */
-    bool over = step_limit != 0UL && uint64_t (COMPILED_STEPS) > step_limit;
-    uint n = next < end ? min (end - next, allowance / BATCH_PASSES) : 0u;
-    n = over ? min (n, 1u) : n;
+    uint n = next < end ? straight_batches (allowance, end - 1u) : 0u;
     [[dont_unroll]]
     for (uint k = 0u; k < n; k++)
       compiled_inside ((next + k) * tile_step);
@@ -117,7 +150,7 @@ run_compiled (inout uint allowance, uint last)
       warp = next - 1u;
       steps = uint64_t (COMPILED_STEPS);
       allowance -= n * BATCH_PASSES;
-      more = allowance >= room && next <= last && !over;
+      more = allowance >= room && next <= last && !straight_over ();
     }
   } else {
     [[dont_unroll]]

@@ -65,6 +65,13 @@ note_progress ()
       1u);
 }
 
+uint64_t
+descriptor_at (uint which)
+{
+  return launch.descriptors +
+      uint64_t (which) * uint64_t (VYRE_DESCRIPTOR_WORDS * 4);
+}
+
 uint
 level_first (uint p)
 {

@@ -113,10 +113,11 @@ keep_pipeline_cache (
 
 VyrePipeline *
 vyre_runtime_build_pipeline (VyreRuntime *runtime, const guint32 *spirv,
-    gsize spirv_bytes, guint features, const char *name,
+    gsize spirv_bytes, guint features, guint team, const char *name,
     VyrePipelineTimes *times, GError **error)
 {
-  guint32 constants[] = { runtime->lanes, features };
+  guint32 constants[] = { runtime->lanes, features,
+    runtime->lanes * team };
   VyreJitCache *files = vyre_code_cache (NULL);
   g_autoptr (VyrePipelineCache) cache = NULL;
   VyreDriverId driver;

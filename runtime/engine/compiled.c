@@ -27,6 +27,10 @@
  * would take longer than the compiler and its code. */
 #define AHEAD_CPU 1
 
+/* Lane groups of a workgroup where programs are straight: as many as share the
+ * 4 KiB of the smallest buffers that matter. */
+#define TEAM 4
+
 /* Loop passes of an invocation that compiled code cannot be interrupted in. */
 #define LONG_PASSES (1024 * 1024)
 
@@ -55,6 +59,18 @@ shared_cache (void)
   return cache;
 }
 
+/* Lane groups of a workgroup where the program allows it. */
+static guint
+choose_team (const VyreRuntime *runtime)
+{
+  const VyreDeviceInfo *info = runtime->info;
+
+  return runtime->parallel && info->has_subgroup_size_control &&
+                 info->max_workgroup_invocations >= TEAM * runtime->lanes
+             ? TEAM
+             : 1;
+}
+
 static VyrePipeline *
 build_pipeline (VyreExecutable *executable, gboolean *may_be_long,
     VyreJitTimes *times, VyrePipelineTimes *driver, GError **error)
@@ -72,6 +88,7 @@ build_pipeline (VyreExecutable *executable, gboolean *may_be_long,
   if (runtime->parallel)
     options.max_passes = LONG_PASSES;
   options.lanes = runtime->lanes;
+  options.team = choose_team (runtime);
   g_autoptr (GError) refused = NULL;
   g_autoptr (GBytes) spirv = vyre_jit_build (executable->lowered, &options,
       frame_of (runtime), shared_cache (), times, &refused);
@@ -90,7 +107,7 @@ build_pipeline (VyreExecutable *executable, gboolean *may_be_long,
   }
   const guint32 *words = g_bytes_get_data (spirv, &size);
   return vyre_runtime_build_pipeline (runtime, words, size, VYRE_KERNEL_ALL,
-      "vyre compiled program", driver, error);
+      times->team, "vyre compiled program", driver, error);
 }
 
 static void
@@ -120,7 +137,8 @@ compile (gpointer data, gpointer unused)
     g_ptr_array_add (runtime->compiled, kernel);
     executable->compiled = kernel;
     executable->may_be_long = may_be_long;
-    executable->batch = times.unroll * runtime->lanes;
+    executable->batch = times.unroll * runtime->lanes * times.team;
+    kernel->team = times.team;
     executable->tier = VYRE_TIER_COMPILED;
     runtime->kernel_compile_ns += driver.ns;
     g_info ("a program was compiled: %s, driver %.0f ms%s",

@@ -46,6 +46,7 @@ typedef struct
   guint features;               /* of an interpreter */
   guint32 id;                   /* of a compiled one: VYRE_KERNEL_COMPILED | n; or 0 */
   VyrePipeline *pipeline;       /* [lock] to read; %NULL: not compiled (yet) */
+  guint team;                   /* lane groups of its workgroups, 0: one */
   guint n_windows;              /* [lock] in flight for it */
   guint64 required;             /* [lock] newest generation that a slot asks for */
 } VyreKernel;
@@ -179,6 +180,7 @@ struct _VyreRuntime
   guint n_publishing;
   GQueue windows;               /* [lock] in flight, as published; references */
   guint n_releasing; /* [lock] threads that drop such references */
+  guint n_unreferencing; /* [lock] threads that wait for these */
   GQueue finished;              /* [lock] references to drop after unlocking */
   GQueue holders;               /* [lock] prepared windows with descriptors, to be
                                    recalled in about this order; no references */
@@ -253,7 +255,7 @@ struct _VyreExecutable
   VyreTier tier;
   char *refusal;                /* why it stays interpreted */
   VyreKernel *compiled;         /* a reference; %NULL: not (yet) */
-  guint32 batch;                /* invocations that it runs at once */
+  guint32 batch;                /* invocations that a workgroup runs at once */
   guint n_windows;              /* published so far, saturates */
   guint n_in_flight;
   guint64 n_bytes;              /* bound by them */
@@ -512,9 +514,11 @@ typedef struct
   gboolean cached; /* it was given what it had kept */
 } VyrePipelineTimes;
 
-/* build.c: for a kernel's module. Takes seconds on some devices. */
+/* build.c: for a kernel's module, with team lane groups a workgroup. Takes seconds
+ * on some devices. */
 VyrePipeline *vyre_runtime_build_pipeline (VyreRuntime *runtime,
-    const guint32 *spirv, gsize spirv_bytes, guint features, const char *name,
+    const guint32 *spirv, gsize spirv_bytes, guint features, guint team,
+    const char *name,
     VyrePipelineTimes *times, GError **error);
 /* The process's folder of compiled code, or %NULL where there cannot be one;
  * reason, if not %NULL, then says why. */

@@ -29,7 +29,7 @@ vyre_runtime_need_interpreter (
                           : (const guint32 *) vyre_megakernel_spv,
         runtime->parallel ? sizeof vyre_megakernel_parallel_spv
                           : sizeof vyre_megakernel_spv,
-        features, "vyre megakernel", &times, error);
+        features, 1, "vyre megakernel", &times, error);
     ok = pipeline != NULL;
     g_mutex_lock (&runtime->lock);
     kernel->pipeline = pipeline;
@@ -51,7 +51,7 @@ vyre_runtime_need_builtins (VyreRuntime *runtime, GError **error)
     VyrePipelineTimes times;
     VyrePipeline *pipeline = vyre_runtime_build_pipeline (runtime,
         (const guint32 *) vyre_builtins_spv, sizeof vyre_builtins_spv, 0,
-        "vyre builtins", &times, error);
+        1, "vyre builtins", &times, error);
 
     if (pipeline != NULL) {
       VyreKernel *kernel = g_new0 (VyreKernel, 1);

@@ -6,10 +6,11 @@
 #ifndef VYRE_ENGINE_LAUNCH_H
 #define VYRE_ENGINE_LAUNCH_H
 
-/* Specialisation constants: lanes of a workgroup, which is one subgroup (every
- * kernel), and what the megakernel can do. */
+/* Specialisation constants: lanes of a subgroup (every kernel), what the
+ * megakernel can do, and the invocations of its hardware workgroup. */
 #define VYRE_SPEC_LANES 0
 #define VYRE_SPEC_FEATURES 1
+#define VYRE_SPEC_SIZE 2
 /* What a program needs of the kernel, and a kernel has, beyond integers.
  * Devices that execute every case of a switch run a kernel that has no more
  * than what is in flight needs. */

@@ -177,7 +177,11 @@ count_tiles (const VyreWindow *window, guint n)
     gboolean quick = is_quick (window);
 
     of_tile = n <= FEW_WINDOWS ? 0 : n <= MANY_WINDOWS ? 2 : 4;
-    most = (quick ? TILES_AT_ONCE : LONG_TILES_AT_ONCE) / n;
+    guint team = quick ? MAX (window->executable->compiled->team, 1) : 1;
+    /* A team's batch is as wide as a few. */
+    if (team > 1)
+      of_tile = n <= MANY_WINDOWS ? 0 : 2;
+    most = (quick ? TILES_AT_ONCE / team : LONG_TILES_AT_ONCE) / n;
     if (quick)
       batches = ((guint64) window->groups * window->group_size - 1) /
                     window->executable->batch +
@@ -455,6 +459,8 @@ vyre_runtime_ring_bell (VyreRuntime *runtime)
       runtime->shadow, runtime->publishing, runtime->n_publishing);
   runtime->n_publishing = 0;
   runtime->next_ticket++;
+  /* In whatever order slots and counters arrive: kernels that come for nothing look
+   * again. */
   for (guint i = 0; i < VYRE_PRI_LEVELS; i++) {
     VyreLevel *level = &runtime->levels[i];
 

@@ -259,7 +259,9 @@ vyre_runtime_unlock (VyreRuntime *runtime)
 
   g_mutex_lock (&runtime->lock);
   runtime->n_releasing--;
-  g_cond_broadcast (&runtime->ended);
+  /* A call of the system's, whether anybody waits or not. */
+  if (runtime->n_unreferencing > 0)
+    g_cond_broadcast (&runtime->ended);
   g_mutex_unlock (&runtime->lock);
 }
 

@@ -455,10 +455,12 @@ vyre_runtime_unref (VyreRuntime *runtime)
    * and the runtime ends in this call: a process that exits next must not leave
    * a thread in the driver. */
   g_mutex_lock (&runtime->lock);
+  runtime->n_unreferencing++;
   while (runtime->n_releasing > 0 ||
          (runtime->n_compiling > 0 && g_atomic_int_get (&runtime->refs) <=
                                           1 + (gint) runtime->n_compiling))
     g_cond_wait (&runtime->ended, &runtime->lock);
+  runtime->n_unreferencing--;
   g_mutex_unlock (&runtime->lock);
   vyre_runtime_release (runtime);
 }

@@ -317,7 +317,8 @@ count_workgroups (const VyreRuntime *runtime, const VyreKernel *kernel)
 {
   if (kernel->id == VYRE_KERNEL_BUILTIN)
     return MIN (runtime->workgroups_compiled, BUILTIN_GROUPS);
-  return kernel->id != 0 ? runtime->workgroups_compiled : runtime->workgroups;
+  return kernel->id != 0 ? runtime->workgroups_compiled / MAX (kernel->team, 1)
+                         : runtime->workgroups;
 }
 
 static gboolean

@@ -4,6 +4,10 @@
 
 #include "engine-private.h"
 
+/* Slots of some of the windows that are published together, for which ringing
+ * the bell costs next to nothing. */
+#define EARLY_SLOTS 64
+
 /* Does not look at the bindings: vyre_window_plan() does. */
 static void
 take_bindings (VyreWindow *window, const VyreBinding *bindings)
@@ -143,8 +147,12 @@ vyre_windows_publish (VyreWindow *const *windows, guint n, GError **error)
   vyre_replay_note_publishing (windows, n);
   g_mutex_lock (&runtime->lock);
   while (published < n && may_publish (windows[published], error) &&
-         vyre_window_enqueue (windows[published], n - published, now, error))
+         vyre_window_enqueue (windows[published], n - published, now, error)) {
     published++;
+    /* The device need not wait for the others. */
+    if (runtime->n_publishing >= EARLY_SLOTS)
+      vyre_runtime_ring_bell (runtime);
+  }
   vyre_runtime_ring_bell (runtime);
   vyre_runtime_unlock (runtime);
   return published;

@@ -82,6 +82,7 @@ vyre_jit_key_spirv (const VyreLowered *lowered, const VyreJitOptions *options,
   put_u32 (bytes, options->max_passes);
   put_u32 (bytes, options->lanes);
   put_u32 (bytes, options->unroll);
+  put_u32 (bytes, options->team);
   put_u32 (bytes, options->narrow_checks ? 1 : 0);
   put_u32 (bytes, options->checked_only ? 1 : 0);
   for (guint i = 0; i < 3; i++)

@@ -144,6 +144,7 @@ vyre_jit_build (const VyreLowered *lowered, const VyreJitOptions *options,
   if (source == NULL)
     return NULL;
   times->unroll = source->unroll;
+  times->team = source->team;
   vyre_jit_key_spirv (lowered, options, frame, &key);
   spirv =
       cache ? vyre_jit_cache_load (cache, VYRE_JIT_CACHE_SPIRV, &key) : NULL;

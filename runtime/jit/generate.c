@@ -234,9 +234,9 @@ run (
 /* More invocations keep more loads in flight, until their values cost too many
  * of the device's registers. */
 static guint
-choose_unroll (const Generator *g, const VyreJitEmit *e)
+choose_unroll (const Generator *g, const VyreJitEmit *e, guint team)
 {
-  guint unroll = e->pressure <= 6    ? 8
+  guint unroll = e->pressure <= 6    ? (team > 1 ? 16 : 8)
                  : e->pressure <= 14 ? 4
                  : e->pressure <= 28 ? 2
                                      : 1;
@@ -363,12 +363,12 @@ append_fixed (GString *text, const Generator *g, const VyreJitEmit *e)
   }
 }
 
-/* How many batches may run without checks: one after the other, step invocations
- * apart. */
+/* How many batches may run without checks: the one that begins with first, and
+ * others step invocations apart. */
 static void
 append_fitting (GString *text, const Generator *g, const VyreJitEmit *e)
 {
-  g_string_append (text, "uint\ncompiled_fitting (uint step)\n{\n");
+  g_string_append (text, "uint\ncompiled_fitting (uint first, uint step)\n{\n");
   if (e == NULL) {
     g_string_append (text, "  return 0u;\n}\n");
     return;
@@ -393,7 +393,8 @@ append_fitting (GString *text, const Generator *g, const VyreJitEmit *e)
       ")\n    return 0u;\n"
       "  const uint room = min (limit - x0, total);\n"
       "  const uint width = %uu * LANES;\n"
-      "  return room >= width ? (room - width) / step + 1u : 0u;\n}\n",
+      "  return first <= room && room - first >= width ?\n"
+      "      (room - first - width) / step + 1u : 0u;\n}\n",
       e->unroll);
 }
 
@@ -414,28 +415,37 @@ append_version (
   g_string_append (text, "}\n");
 }
 
+/* Before its end, of itself. */
+static gboolean
+may_stop (const Generator *g, const VyreJitEmit *checked)
+{
+  return g->code.loops || checked->faults;
+}
+
 /* A batch takes one call of the version with checks, or as many as its lanes
  * have invocations. */
 static char *
 assemble (const Generator *g, const VyreJitEmit *checked,
-    const VyreJitEmit *unchecked, guint unroll, gint64 passes)
+    const VyreJitEmit *unchecked, const VyreJitSource *source, gint64 passes)
 {
   GString *text = g_string_new (vyre_compiled_text);
+  guint unroll = source->unroll;
   guint calls = unroll / checked->unroll;
   gint64 all = calls > 1 && passes >= 0 ? (passes + 1) * calls : passes;
 
   g_string_append_printf (text,
       "const uint COMPILED_UNROLL = %uu;\n"
+      "const uint COMPILED_TEAM = %uu;\n"
       "const uint COMPILED_PASSES = %uu;\n"
       "const uint COMPILED_PASSES_INSIDE = %uu;\n"
       "const uint COMPILED_GROUP = 0u;\n"
       "const uint COMPILED_STEPS = %uu;\n"
       "const bool COMPILED_LOOPS = %s;\n"
       "const bool COMPILED_FAULTS = %s;\n",
-      unroll, (guint32) all, (guint32) passes,
+      unroll, source->team, (guint32) all, (guint32) passes,
       g->code.loops ? G_MAXUINT32 : g->code.n * unroll,
       g->code.loops ? "true" : "false",
-      g->code.loops || checked->faults ? "true" : "false");
+      may_stop (g, checked) ? "true" : "false");
   vyre_jit_bind (text, &g->uses);
   append_fitting (text, g, unchecked);
   append_version (text, g, unchecked, "compiled_inside");
@@ -488,7 +498,7 @@ vyre_jit_generate (
   passes = vyre_jit_passes (checked, 0, g.code.n);
   unroll = options->unroll != 0 && !checked->varying_loop
                ? options->unroll
-               : choose_unroll (&g, checked);
+               : choose_unroll (&g, checked, options->team);
   if (options->narrow_checks)
     unroll = limit_calls (unroll, passes, options->max_passes);
   if (!vyre_jit_check_passes (passes, options, error))
@@ -504,9 +514,10 @@ vyre_jit_generate (
     run (checked, &g, unroll, FALSE, FALSE);
   }
   source = g_new0 (VyreJitSource, 1);
-  source->text =
-      assemble (&g, checked, has_unchecked ? unchecked : NULL, unroll, passes);
   source->unroll = unroll;
+  source->team = may_stop (&g, checked) ? 1 : MAX (options->team, 1);
+  source->text =
+      assemble (&g, checked, has_unchecked ? unchecked : NULL, source, passes);
   source->passes = passes < 0 ? G_MAXUINT32 : (guint32) passes;
   source->unchecked = has_unchecked;
   source->vectors = has_unchecked && unchecked->vectors;

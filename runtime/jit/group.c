@@ -578,6 +578,7 @@ assemble (const Group *g, gint64 fixed)
 
   g_string_append_printf (text,
       "const uint COMPILED_UNROLL = 1u;\n"
+      "const uint COMPILED_TEAM = 1u;\n"
       "const uint COMPILED_PASSES_INSIDE = 0u;\n"
       "const uint COMPILED_STEPS = 0xffffffffu;\n"
       "const bool COMPILED_LOOPS = true;\n"
@@ -599,7 +600,7 @@ assemble (const Group *g, gint64 fixed)
   vyre_jit_bind (text, &uses);
   g_string_append_len (text, g->functions->str, g->functions->len);
   g_string_append (text, "uint\n"
-                         "compiled_fitting (uint step)\n"
+                         "compiled_fitting (uint first, uint step)\n"
                          "{\n"
                          "  return 0u;\n"
                          "}\n"
@@ -657,6 +658,7 @@ vyre_jit_generate_group (const VyreJitCode *code, VyreJitFindings *found,
   source = g_new0 (VyreJitSource, 1);
   source->text = assemble (&g, fixed);
   source->unroll = 1;
+  source->team = 1;
   source->passes = passes < 0 ? G_MAXUINT32 : (guint32) passes;
 
 done:

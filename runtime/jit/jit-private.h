@@ -22,7 +22,7 @@ G_BEGIN_DECLS
 #define VYRE_JIT_SPILL0 VYRE_I_MAX_REGISTERS
 #define VYRE_JIT_MAX_SPILLS 64
 #define VYRE_JIT_SLOTS (VYRE_I_MAX_REGISTERS + VYRE_JIT_MAX_SPILLS)
-#define VYRE_JIT_MAX_UNROLL 8
+#define VYRE_JIT_MAX_UNROLL 16
 
 /* --- code ------------------------------------------------------------------ */
 

@@ -14,12 +14,13 @@ G_BEGIN_DECLS
  * global scope behind all that, is where the text goes. It defines
  *
  *   const uint COMPILED_UNROLL = K;
+ *   const uint COMPILED_TEAM = T;
  *   const uint COMPILED_PASSES = P, COMPILED_PASSES_INSIDE = Q;
  *   const uint COMPILED_GROUP = G;
  *   const uint COMPILED_STEPS = S;
  *   const bool COMPILED_LOOPS, COMPILED_FAULTS;
  *   void compiled_begin ();        without VYRE_PARALLEL
- *   uint compiled_fitting (uint step);
+ *   uint compiled_fitting (uint first, uint step);
  *   void compiled_inside (uint first);
  *   void compiled_checked (uint first);
  *
@@ -29,10 +30,11 @@ G_BEGIN_DECLS
  * 0, a call runs a workgroup of G invocations instead, the one that begins with
  * first, with its barriers. compiled_inside() does the same without looking at
  * bounds, for as many batches as compiled_fitting() says, where the first one
- * begins with 0 and each other one step further than the one before. P is the number of loop passes that a call makes at
- * most (Q: without checks), S that of its steps, or 0xffffffff where they are
- * not known. There are loops only if COMPILED_LOOPS, and faults only if
- * COMPILED_FAULTS. compiled_begin() comes before the batches of a tile: it keeps
+ * begins with first and each other one step further than the one before. T is 1
+ * where calls must follow each other; else T lane groups may make them at a time. P
+ * is the number of loop passes that a call makes at most (Q: without checks), S
+ * that of its steps, or 0xffffffff where they are not known. There are loops only
+ * if COMPILED_LOOPS, and faults only if COMPILED_FAULTS. compiled_begin() comes before the batches of a tile: it keeps
  * bindings at hand, for which devices with VYRE_PARALLEL have no registers to
  * spare.
  *
@@ -54,7 +56,7 @@ typedef enum
 #define VYRE_JIT_MARK "VYRE_COMPILED_PROGRAM"
 
 /* Goes up with every change of generated text or of the compiler's options. */
-#define VYRE_JIT_GENERATOR 3
+#define VYRE_JIT_GENERATOR 4
 
 typedef struct
 {
@@ -64,8 +66,10 @@ typedef struct
   guint32 max_passes;
   /* Lanes of the device, for counting passes; 0: as if it had one. */
   guint32 lanes;
-  /* Invocations of a lane: 0, or 1, 2, 4 or 8 to overrule the choice. */
+  /* Invocations of a lane: 0, or 1, 2, 4, 8 or 16 to overrule the choice. */
   guint unroll;
+  /* Lane groups that may share the batches of a tile; 0: one. */
+  guint team;
   /* Have the version with checks once, called for each invocation of a lane in
    * turn: less code, for drivers that compile slowly. */
   gboolean narrow_checks;
@@ -80,6 +84,7 @@ typedef struct
 {
   char *text;
   guint unroll; /* COMPILED_UNROLL */
+  guint team; /* COMPILED_TEAM */
   guint32 passes; /* COMPILED_PASSES */
   gboolean unchecked; /* has a version without checks */
   gboolean vectors; /* which loads and stores four elements at once */
@@ -158,6 +163,7 @@ typedef struct
   gboolean cached; /* from disk: compile_ns is 0 */
   guint64 generate_ns, compile_ns;
   guint unroll; /* COMPILED_UNROLL */
+  guint team; /* COMPILED_TEAM */
 } VyreJitTimes;
 
 /* All of it: from the cache, or generated, compiled and stored there. cache

@@ -73,5 +73,4 @@ vyre_ring_publish_mapped (volatile guint32 *mapped_ring, const guint32 *shadow,
 
     mapped_ring[word] = shadow[word];
   }
-  vyre_ring_store_fence ();
 }

@@ -180,10 +180,11 @@ VYRE_API gboolean vyre_ring_read_slot (const guint32 *ring, gsize n_words,
 /*
  * Copies @n whole slots, whose numbers are in @slots, from @shadow to the ring
  * in mapped write-combined device memory that a kernel may be serving. All
- * payloads go first, with EMPTY in the status word, then a store fence, the
- * status words of the shadow, a store fence (design: one pair per batch). So
- * a kernel that sees PUBLISHED sees the payload, and write-combining buffers
- * that drain early publish nothing.
+ * payloads go first, with EMPTY in the status word, then a store fence, then the
+ * status words of the shadow. So a kernel that sees PUBLISHED sees the payload,
+ * and write-combining buffers that drain early publish nothing. The caller ends
+ * with a store fence, once for all else that it has to say: every one waits until
+ * the stores before have crossed the bus.
  *
  * Never reads @mapped_ring. Both arrays are whole slots; the caller has
  * checked that every number in @slots lies in them and that the kernel owns

@@ -108,7 +108,7 @@ build_once (void)
   g_autoptr (GError) error = NULL;
   VyrePipelineTimes times;
   VyrePipeline *pipeline = vyre_runtime_build_pipeline (
-      runtime, nothing_comp, sizeof nothing_comp, 0, "test", &times, &error);
+      runtime, nothing_comp, sizeof nothing_comp, 0, 1, "test", &times, &error);
 
   g_assert_no_error (error);
   g_assert_cmpuint (times.ns, >, 0);

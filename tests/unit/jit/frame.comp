@@ -96,10 +96,11 @@ main ()
   compiled_begin ();
   uint batch = COMPILED_GROUP != 0u ? COMPILED_GROUP : COMPILED_UNROLL * LANES;
   uint total = push.tile_count * push.group_size;
-  uint fitting = compiled_fitting (batch);
-  for (uint first = gl_WorkGroupID.x * batch; first < total;
-       first += push.groups * batch)
-    if (first / batch < fitting)
+  uint step = push.groups * batch;
+  uint first = gl_WorkGroupID.x * batch;
+  uint fitting = compiled_fitting (first, step);
+  for (uint k = 0u; first < total; k++, first += step)
+    if (k < fitting)
       compiled_inside (first);
     else
       compiled_checked (first);

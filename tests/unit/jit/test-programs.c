@@ -191,8 +191,8 @@ run_case (const Case *c, const VyreJitOptions *jit)
   g_autoptr (VyreLowered) lowered = jit_lower_text (c->text, 64);
   g_autoptr (GError) error = NULL;
   g_autoptr (JitProgram) compiled = jit_program_new (lowered, jit, &error);
-  g_autofree char *how = g_strdup_printf ("%s, unroll %u%s", c->name,
-      jit->unroll, jit->checked_only ? ", checked" : "");
+  g_autofree char *how = g_strdup_printf ("%s, unroll %u, team %u%s", c->name,
+      jit->unroll, jit->team, jit->checked_only ? ", checked" : "");
   const VyreJitSource *source;
 
   g_assert_no_error (error);
@@ -226,17 +226,22 @@ run_case (const Case *c, const VyreJitOptions *jit)
 static void
 test_case (gconstpointer data)
 {
-  static const guint widths[] = { 4, 1, 2, 8 };
+  static const VyreJitOptions options[] = {
+    { .unroll = 4, .team = 4 },
+    { .unroll = 1 },
+    { .unroll = 2 },
+    { .unroll = 8 },
+    { .unroll = 16, .team = 4 },
+    { .unroll = 4, .checked_only = TRUE },
+  };
   gboolean longer = g_strcmp0 (g_getenv ("VYRE_TEST_LONG"), "1") == 0;
 
   if (jit_device () == NULL) {
     g_test_skip ("there is no device");
     return;
   }
-  for (guint i = 0; i < (longer ? G_N_ELEMENTS (widths) : 2); i++)
-    run_case (data, &(VyreJitOptions){ .unroll = widths[i] });
-  if (longer)
-    run_case (data, &(VyreJitOptions){ .unroll = 4, .checked_only = TRUE });
+  for (guint i = 0; i < (longer ? G_N_ELEMENTS (options) : 2); i++)
+    run_case (data, &options[i]);
 }
 
 /* Told to stop, it stops. */
