@@ -11,13 +11,22 @@ count_end (uint tenant_id)
       launch.index * VYRE_LAUNCH_WORDS + VYRE_LAUNCH_ACTIVE, 0xffffffffu);
 }
 
-/* The tile in hand has ended. Called in one place: what is called often is in
- * the kernel often, and some devices compile slowly. */
+/* All but the sequence, which says that the rest is there. */
 void
-complete (uint status, uint code, uint address, uint tag)
+write_record (Words record, uint status, uint code, uint address, uint tag)
 {
-  Words record = Words (launch.records +
-      uint64_t (slot) * uint64_t (VYRE_COMPLETION_WORDS * 4));
+#ifdef VYRE_PARALLEL
+  /* Across the bus at once. */
+  uint word = status;
+  word = lane == VYRE_R_CODE ? code : word;
+  word = lane == VYRE_R_ADDRESS ? address : word;
+  word = lane == VYRE_R_TAG ? tag : word;
+  word = lane == VYRE_R_STEPS ? total_steps : word;
+  word = lane == VYRE_R_PC ? pc : word;
+  word = lane == VYRE_R_SLICES ? slices : word;
+  if (lane != VYRE_R_SEQUENCE && lane < VYRE_COMPLETION_WORDS)
+    record.w[lane] = word;
+#else
   if (lane == 0u) {
     record.w[VYRE_R_STATUS] = status;
     record.w[VYRE_R_CODE] = code;
@@ -27,6 +36,17 @@ complete (uint status, uint code, uint address, uint tag)
     record.w[VYRE_R_PC] = pc;
     record.w[VYRE_R_SLICES] = slices;
   }
+#endif
+}
+
+/* The tile in hand has ended. Called in one place: what is called often is in
+ * the kernel often, and some devices compile slowly. */
+void
+complete (uint status, uint code, uint address, uint tag)
+{
+  Words record = Words (launch.records +
+      uint64_t (slot) * uint64_t (VYRE_COMPLETION_WORDS * 4));
+  write_record (record, status, code, address, tag);
   fence_release ();
   if (lane == 0u) {
     Words control = Words (launch.control);

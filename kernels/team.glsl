@@ -22,6 +22,8 @@ leads ()
   return TEAM == 1u || gl_SubgroupID == 0u;
 }
 
+/* What the leader has seen the others see: it has acquired it, and they share what
+ * it reads through. */
 void
 meet ()
 {
@@ -81,7 +83,6 @@ run_together (uint turn, uint n)
     tile_step = team_words[at + 4u];
     grid = uvec3 (team_words[at + 5u], team_words[at + 6u],
         team_words[at + 7u]);
-    fence_acquire ();
     run_part (warp, batches);
     meet ();
   }

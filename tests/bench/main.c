@@ -127,9 +127,9 @@ main (int argc, char **argv)
   if (!choose_device (&bench, &error))
     goto failed;
   /* Sixteen 8 MiB buffers in flight, and as many results; on GPUs, eight ranges of
-   * 64 MiB to read and to write. */
-  g_setenv ("VYRE_ARENA_SIZE", bench.on_cpu ? "512M" : "1152M", FALSE);
-  g_setenv ("VYRE_DEVICE_ARENA_SIZE", "1152M", FALSE);
+   * 64 MiB in a row to read and to write, wherever other parts have left off. */
+  g_setenv ("VYRE_ARENA_SIZE", bench.on_cpu ? "512M" : "1664M", FALSE);
+  g_setenv ("VYRE_DEVICE_ARENA_SIZE", "1664M", FALSE);
   bench_describe_machine (&bench);
   bench_fact (&bench, "host-arena", "%s", g_getenv ("VYRE_ARENA_SIZE"));
   bench_print_machine (&bench);
