@@ -231,6 +231,21 @@ run (
   }
 }
 
+/* Before its end, of itself. */
+static gboolean
+may_stop (const Generator *g, const VyreJitEmit *checked)
+{
+  return g->code.loops || checked->faults;
+}
+
+/* Lane groups that share a tile: nothing but its end need be known then. */
+static guint
+choose_team (const Generator *g, const VyreJitEmit *checked,
+    const VyreJitOptions *options)
+{
+  return may_stop (g, checked) ? 1 : MAX (options->team, 1);
+}
+
 /* More invocations keep more loads in flight, until their values cost too many
  * of the device's registers. */
 static guint
@@ -415,13 +430,6 @@ append_version (
   g_string_append (text, "}\n");
 }
 
-/* Before its end, of itself. */
-static gboolean
-may_stop (const Generator *g, const VyreJitEmit *checked)
-{
-  return g->code.loops || checked->faults;
-}
-
 /* A batch takes one call of the version with checks, or as many as its lanes
  * have invocations. */
 static char *
@@ -498,7 +506,7 @@ vyre_jit_generate (
   passes = vyre_jit_passes (checked, 0, g.code.n);
   unroll = options->unroll != 0 && !checked->varying_loop
                ? options->unroll
-               : choose_unroll (&g, checked, options->team);
+               : choose_unroll (&g, checked, choose_team (&g, checked, options));
   if (options->narrow_checks)
     unroll = limit_calls (unroll, passes, options->max_passes);
   if (!vyre_jit_check_passes (passes, options, error))
@@ -515,7 +523,7 @@ vyre_jit_generate (
   }
   source = g_new0 (VyreJitSource, 1);
   source->unroll = unroll;
-  source->team = may_stop (&g, checked) ? 1 : MAX (options->team, 1);
+  source->team = choose_team (&g, checked, options);
   source->text =
       assemble (&g, checked, has_unchecked ? unchecked : NULL, source, passes);
   source->passes = passes < 0 ? G_MAXUINT32 : (guint32) passes;

@@ -5,7 +5,7 @@
 #include "programs.h"
 #include "work.h"
 
-#define MAX_TIMES 32 /* dispatches, windows of one sample */
+#define MAX_TIMES 256 /* dispatches, windows of one sample */
 /* They take turns on so many ranges of memory, which no cache holds together, and
  * so many windows are in flight: none works on the range of another. */
 #define PARTS 8

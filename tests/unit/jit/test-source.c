@@ -3,6 +3,7 @@
  * code gets into the text. */
 #include "oracle.h"
 
+#include "compiled-frame-parallel.comp.h"
 #include "lower/isa.h"
 
 #include <string.h>
@@ -177,6 +178,37 @@ test_same (void)
   g_assert_cmpstr (first->text, ==, second->text);
 }
 
+/* Lane groups share a tile only if nothing but its end need be known; also the
+ * frame of devices that run no tests can do it. */
+static void
+test_team (void)
+{
+  static const struct
+  {
+    const char *text;
+    guint team;
+  } cases[] = {
+    { PROGRAM ("out[invocation_id.x] = in[invocation_id.x];\n"), 4 },
+    { PROGRAM ("for k in 0..200 { out[k] = in[k] + out[k + 1]; }\n"), 1 },
+    { PROGRAM ("if in[0] > 5 { trap(1, \"\"); }\n"), 1 },
+    { PROGRAM ("barrier;\nout[0] = in[0];\n"), 1 },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    VyreJitOptions options = { .team = 4 };
+    g_autoptr (VyreLowered) lowered = jit_lower_text (cases[i].text, 64);
+    g_autoptr (VyreJitSource) source = generate (lowered, &options);
+    g_autoptr (GError) error = NULL;
+    g_autoptr (GBytes) spirv = vyre_jit_compile (
+        source->text, vyre_compiled_frame_parallel_text, &error);
+
+    g_assert_no_error (error);
+    g_assert_nonnull (spirv);
+    g_assert_cmpuint (source->team, ==, cases[i].team);
+    g_assert_cmpuint (source->unroll, <=, cases[i].team > 1 ? 16 : 8);
+  }
+}
+
 static void
 test_compile_errors (void)
 {
@@ -322,6 +354,7 @@ main (int argc, char **argv)
   g_test_add_func ("/jit/source/large", test_large);
   g_test_add_func ("/jit/source/passes", test_passes);
   g_test_add_func ("/jit/source/same", test_same);
+  g_test_add_func ("/jit/source/team", test_team);
   g_test_add_func ("/jit/source/compile-errors", test_compile_errors);
   g_test_add_func ("/jit/source/threads", test_threads);
   g_test_add_func ("/jit/source/mutants", test_mutants);
