@@ -577,6 +577,7 @@ main ()
   seen_slot = 0u;
   fetched_descriptor = NONE;
   slices = 0u;
+  leave_looks = 0u;
 
   /* Claiming may look at every slot once for each of its wishes; every operation
    * of a packed slot at every slot of a level, and those that have arguments
@@ -591,7 +592,7 @@ main ()
 
   while (!leaving) {
     uint passes = TURN_PASSES;
-    bool told = told_to_leave ();
+    bool told = told_to_leave (1u);
     uint got = NONE;
     if (!told)
       got = find_work (passes, spread, false, false, false, polls);

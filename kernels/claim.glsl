@@ -20,6 +20,7 @@
 #define SCANS (PARALLEL ? 2u : 5u)
 
 uint seen_slot;
+uint leave_looks; /* in a row, while this launch is to leave soon */
 
 bool have_ticket;
 uint ticket_level, ticket;
@@ -115,10 +116,13 @@ look_at_all (uint which)
 
 #endif
 
+/* weight: of this look, where the host may take back what it says. */
 bool
-told_to_leave ()
+told_to_leave (uint weight)
 {
-  return door (VYRE_DOOR_LEAVE + launch.index) != 0u ||
+  uint word = door (VYRE_DOOR_LEAVE + launch.index);
+  leave_looks = word == VYRE_LEAVE_SOON ? leave_looks + weight : 0u;
+  return word == VYRE_LEAVE_NOW || leave_looks > VYRE_LEAVE_LOOKS ||
       door (VYRE_DOOR_SHUTDOWN) != 0u;
 }
 

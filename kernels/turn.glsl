@@ -44,6 +44,7 @@ begin_turns ()
   owing = 0u;
   claim_steps = 0u;
   seen_slot = 0u;
+  leave_looks = 0u;
   fetched_descriptor = NONE;
 
   /* Saving a tile takes one pass per register; claiming may look at every
@@ -144,7 +145,7 @@ look_for_work ()
   if (PARALLEL && !have_ticket)
     next_ticket ();
   look_at_all (slot_of (ticket_level, ticket));
-  bool told = told_to_leave ();
+  bool told = told_to_leave (1u);
   bool closing = PARALLEL && launch_word (VYRE_LAUNCH_CLOSING) != 0u;
   uint got = NONE;
   if (!told && !closing)
@@ -319,7 +320,7 @@ judge_turn (uint event)
     } else if (look) {
       looks++;
       suspending = turn_is_over (looks);
-      leaving = told_to_leave () ||
+      leaving = told_to_leave (VYRE_LEAVE_TILE_LOOK) ||
           PARALLEL && launch_word (VYRE_LAUNCH_CLOSING) != 0u;
     }
   }
