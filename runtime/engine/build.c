@@ -124,8 +124,7 @@ vyre_runtime_build_pipeline (VyreRuntime *runtime, const guint32 *spirv,
     gsize spirv_bytes, guint features, guint team, const char *name,
     VyrePipelineTimes *times, GError **error)
 {
-  guint32 constants[] = { runtime->lanes, features,
-    runtime->lanes * team };
+  guint32 constants[] = { runtime->lanes, features, runtime->lanes * team };
   VyreJitCache *files = vyre_code_cache (NULL);
   g_autoptr (VyrePipelineCache) cache = NULL;
   VyreDriverId driver;

@@ -50,8 +50,8 @@ vyre_runtime_need_builtins (VyreRuntime *runtime, GError **error)
   if (runtime->builtins == NULL) {
     VyrePipelineTimes times;
     VyrePipeline *pipeline = vyre_runtime_build_pipeline (runtime,
-        (const guint32 *) vyre_builtins_spv, sizeof vyre_builtins_spv, 0,
-        1, "vyre builtins", &times, error);
+        (const guint32 *) vyre_builtins_spv, sizeof vyre_builtins_spv, 0, 1,
+        "vyre builtins", &times, error);
 
     if (pipeline != NULL) {
       VyreKernel *kernel = g_new0 (VyreKernel, 1);

@@ -504,9 +504,10 @@ vyre_jit_generate (
   }
   run (checked, &g, 1, FALSE, FALSE);
   passes = vyre_jit_passes (checked, 0, g.code.n);
-  unroll = options->unroll != 0 && !checked->varying_loop
-               ? options->unroll
-               : choose_unroll (&g, checked, choose_team (&g, checked, options));
+  unroll =
+      options->unroll != 0 && !checked->varying_loop
+          ? options->unroll
+          : choose_unroll (&g, checked, choose_team (&g, checked, options));
   if (options->narrow_checks)
     unroll = limit_calls (unroll, passes, options->max_passes);
   if (!vyre_jit_check_passes (passes, options, error))
