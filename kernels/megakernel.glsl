@@ -379,6 +379,7 @@ main ()
   bool stays;
   lane = gl_SubgroupInvocationID;
   leaving = false;
+  running = false;
   if (leads ())
     begin_turns ();
   [[dont_unroll]]

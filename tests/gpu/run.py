@@ -107,6 +107,19 @@ def fixed_addresses():
     ctypes.CDLL(None).personality(ADDR_NO_RANDOMIZE)
 
 
+def driver_faults():
+    """What the kernel says of devices that a driver has reset or lost, where it
+    may be read."""
+    try:
+        log = subprocess.run(["dmesg"], stdout=subprocess.PIPE, text=True,
+                             stderr=subprocess.DEVNULL, errors="replace",
+                             check=False).stdout
+    except OSError:
+        return []
+    return [line for line in log.splitlines()
+            if re.search(r"\bXid\b|amdgpu.*(reset|timeout)|GPU HANG", line)]
+
+
 # --- what jobs print ---------------------------------------------------------
 
 
@@ -353,8 +366,12 @@ def main():
                         help="for everything (%(default)s)")
     parser.add_argument("--only", default="",
                         help="jobs whose names match this regular expression")
+    parser.add_argument("--repeat", type=int, default=1,
+                        help="how often those run that take the GPU for "
+                        "themselves (%(default)s)")
     arguments = parser.parse_args()
-    if arguments.processes < 1 or arguments.programs < 0:
+    if (arguments.processes < 1 or arguments.programs < 0 or
+            arguments.repeat < 1):
         parser.error("nothing to run with")
 
     begin = time.monotonic()
@@ -383,6 +400,10 @@ def main():
                 content, arguments.programs, arguments.processes,
                 arguments.seed),
             fuzz_jobs(content, out, arguments.fuzz_scale, arguments.seed)))
+    gpu = [Job(job.row, f"{job.name}-{turn}" if turn else job.name,
+               job.command, job.limit, job.read, job.sanitized)
+           for turn in range(arguments.repeat) for job in gpu]
+    known_faults = len(driver_faults())
     # The runtime of the test in hand has threads of its own.
     cores = max(1, (os.cpu_count() or 1) - 3)
     runner = Runner(out, begin + arguments.seconds, gpu, shared,
@@ -391,6 +412,7 @@ def main():
 
     lines, well = table(sorted(runner.results,
                                key=lambda result: result.job.row))
+    lines += driver_faults()[known_faults:][:20]
     lines.append(f"{total(runner.results, 'differ', 'programs'):,} random "
                  f"programs, {total(runner.results, 'fuzz', 'executions'):,} "
                  f"fuzzing executions, {time.monotonic() - begin:.0f} s: "
