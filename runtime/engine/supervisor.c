@@ -32,11 +32,36 @@
 #define RESIDENCY_US (2 * G_USEC_PER_SEC)
 /* Builtins are short: a few workgroups do them all, and take no room. */
 #define BUILTIN_GROUPS 4
+/* A submission that takes longer has waited for something. */
+#define SUBMISSION_US 10000
+
+/* Lock held. What a device that fails was doing. */
+static void
+log_launches (VyreRuntime *runtime)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
+    const VyreActiveLaunch *active = &runtime->launches[i];
+
+    if (active->launch == NULL)
+      continue;
+    g_autofree char *told =
+        active->leaving ? g_strdup_printf (", told to leave %.1f ms ago",
+                              (now - active->told_at) / 1e3)
+                        : g_strdup ("");
+    g_info ("launch %u: kernel %08x on queue %u, generation %" G_GUINT64_FORMAT
+            ", %.1f ms old%s",
+        i, active->kernel->id, active->queue, active->generation,
+        (now - active->started) / 1e3, told);
+  }
+}
 
 static void
 fail (VyreRuntime *runtime, const GError *error)
 {
   g_mutex_lock (&runtime->lock);
+  log_launches (runtime);
   vyre_runtime_fail (runtime, error->message);
   vyre_runtime_unlock (runtime);
 }
@@ -344,6 +369,7 @@ start_launch (
 
   vyre_runtime_launch_constants (
       runtime, generation, index, kernel->id, &constants);
+  gint64 begun = g_get_monotonic_time ();
   VyreLaunch *launch = vyre_device_launch (runtime->device, kernel->pipeline,
       queue, count_workgroups (runtime, kernel), &constants, sizeof constants,
       &error);
@@ -353,8 +379,10 @@ start_launch (
     fail (runtime, error);
     return FALSE;
   }
-  g_mutex_lock (&runtime->lock);
   gint64 now = g_get_monotonic_time ();
+  if (now - begun > SUBMISSION_US)
+    g_info ("the submission of a launch took %.1f ms", (now - begun) / 1e3);
+  g_mutex_lock (&runtime->lock);
   vyre_runtime_tell_to_leave_soon (runtime, FALSE);
   runtime->launches[index] = (VyreActiveLaunch){
     .launch = launch,
