@@ -566,26 +566,13 @@ main ()
   uint spread = gl_WorkGroupID.x;
   bool leaving = false;
 
-  have_ticket = false;
-  ticket = 0u;
-  ticket_level = VYRE_PRI_NORMAL;
-  waiting_before = 0u;
-  tail_before = 0u;
-  urgent_run = 0u;
-  owing = 0u;
-  claim_steps = 0u;
-  seen_slot = 0u;
-  fetched_descriptor = NONE;
+  begin_claiming (VYRE_PRI_NORMAL);
   slices = 0u;
-  leave_looks = 0u;
 
   /* Claiming may look at every slot once for each of its wishes; every operation
    * of a packed slot at every slot of a level, and those that have arguments
    * may copy every observable. */
-  uint n_slots = 0u;
-  for (uint p = 0u; p < VYRE_PRI_LEVELS; p++)
-    n_slots += level_slots (p);
-  uint reserve = n_slots / LANES * (SCANS + 2u * VYRE_ARGS_PER_SLOT) +
+  uint reserve = all_slots () / LANES * (SCANS + 2u * VYRE_ARGS_PER_SLOT) +
       VYRE_CONTROL_TABLE / LANES * VYRE_ARGS_PER_SLOT + 2u * TURN_PASSES + 64u;
   if (launch.fuel <= 2u * reserve)
     leaving = true;

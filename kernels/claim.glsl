@@ -204,6 +204,23 @@ is_answered (uint base)
 /* Descriptor words that are on their way while the claim is. */
 uint header_line, bindings_line, fetched_descriptor;
 
+/* Before anything else here. home: the level of the tickets. */
+void
+begin_claiming (uint home)
+{
+  have_ticket = false;
+  ticket = 0u;
+  ticket_level = home;
+  waiting_before = 0u;
+  tail_before = 0u;
+  urgent_run = 0u;
+  owing = 0u;
+  claim_steps = 0u;
+  seen_slot = 0u;
+  leave_looks = 0u;
+  fetched_descriptor = NONE;
+}
+
 void
 fetch_descriptor (uint which)
 {

@@ -84,6 +84,15 @@ level_slots (uint p)
   return 1u << (launch.levels[p] >> 24);
 }
 
+uint
+all_slots ()
+{
+  uint n = 0u;
+  for (uint p = 0u; p < VYRE_PRI_LEVELS; p++)
+    n += level_slots (p);
+  return n;
+}
+
 /* The slot of a sequence number of a level. */
 uint
 slot_of (uint p, uint number)

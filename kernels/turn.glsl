@@ -35,25 +35,12 @@ begin_turns ()
   eager = false;
   ran = false;
 
-  have_ticket = false;
-  ticket = 0u;
-  ticket_level = home_level ();
-  waiting_before = 0u;
-  tail_before = 0u;
-  urgent_run = 0u;
-  owing = 0u;
-  claim_steps = 0u;
-  seen_slot = 0u;
-  leave_looks = 0u;
-  fetched_descriptor = NONE;
+  begin_claiming (home_level ());
 
   /* Saving a tile takes one pass per register; claiming may look at every
    * slot once for each of its wishes. Both always fit into what is kept back. */
-  uint n_slots = 0u;
-  for (uint p = 0u; p < VYRE_PRI_LEVELS; p++)
-    n_slots += level_slots (p);
-  reserve = VYRE_I_MAX_REGISTERS + n_slots / LANES * SCANS + 2u * TURN_PASSES +
-      32u;
+  reserve = VYRE_I_MAX_REGISTERS + all_slots () / LANES * SCANS +
+      2u * TURN_PASSES + 32u;
   leaving = launch.fuel <= 2u * reserve;
 }
 

@@ -46,7 +46,7 @@ typedef struct
   guint features;               /* of an interpreter */
   guint32 id;                   /* of a compiled one: VYRE_KERNEL_COMPILED | n; or 0 */
   VyrePipeline *pipeline;       /* [lock] to read; %NULL: not compiled (yet) */
-  guint team;                   /* lane groups of its workgroups, 0: one */
+  guint team;                   /* of a compiled one: lane groups of its workgroups */
   guint n_windows;              /* [lock] in flight for it */
   guint64 required;             /* [lock] newest generation that a slot asks for */
 } VyreKernel;

@@ -177,7 +177,7 @@ count_tiles (const VyreWindow *window, guint n)
     gboolean quick = is_quick (window);
 
     of_tile = n <= FEW_WINDOWS ? 0 : n <= MANY_WINDOWS ? 2 : 4;
-    guint team = quick ? MAX (window->executable->compiled->team, 1) : 1;
+    guint team = quick ? window->executable->compiled->team : 1;
     /* A team's batch is as wide as a few. */
     if (team > 1)
       of_tile = n <= MANY_WINDOWS ? 0 : 2;

@@ -355,7 +355,7 @@ count_workgroups (const VyreRuntime *runtime, const VyreKernel *kernel)
 {
   if (kernel->id == VYRE_KERNEL_BUILTIN)
     return MIN (runtime->workgroups_compiled, BUILTIN_GROUPS);
-  return kernel->id != 0 ? runtime->workgroups_compiled / MAX (kernel->team, 1)
+  return kernel->id != 0 ? runtime->workgroups_compiled / kernel->team
                          : runtime->workgroups;
 }
 
