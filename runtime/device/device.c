@@ -425,7 +425,7 @@ failed:
 }
 
 VyreDevice *
-vyre_device_open (
+vyre_device_find (
     gint index, const char *name, const char *uuid, GError **error)
 {
   VyreInstance *instance = vyre_instance_acquire (error);
@@ -451,16 +451,31 @@ vyre_device_open (
   for (guint i = 0; i < VYRE_MAX_QUEUES; i++)
     g_mutex_init (&device->queues[i].lock);
   g_mutex_init (&device->copy_queue.lock);
+  return device;
+}
+
+gboolean
+vyre_device_start (VyreDevice *device, GError **error)
+{
+  g_return_val_if_fail (device->handle == VK_NULL_HANDLE, FALSE);
+
   if (!create_device (device, error) || !load_functions (device, error) ||
       !create_queues (device, error))
-    goto failed;
+    return FALSE;
   vyre_device_name_object (device, VK_OBJECT_TYPE_DEVICE,
       (guint64) (guintptr) device->handle, "vyre device");
-  return device;
+  return TRUE;
+}
 
-failed:
-  device_free (device);
-  return NULL;
+VyreDevice *
+vyre_device_open (
+    gint index, const char *name, const char *uuid, GError **error)
+{
+  g_autoptr (VyreDevice) device = vyre_device_find (index, name, uuid, error);
+
+  if (!device || !vyre_device_start (device, error))
+    return NULL;
+  return g_steal_pointer (&device);
 }
 
 VyreDevice *

@@ -74,7 +74,15 @@ VYRE_API gboolean vyre_device_info_matches (const VyreDeviceInfo *info,
 
 /* The best suitable one by VyreDeviceType of those that fulfil the wishes (see
  * vyre_device_info_matches()). A device that was asked for and is unsuitable is
- * an error, never silently replaced; errors list what there is. */
+ * an error, never silently replaced; errors list what there is. Only its info
+ * may be asked for before vyre_device_start(). */
+VYRE_API VyreDevice *vyre_device_find (gint index, const char *name,
+    const char *uuid, GError **error);
+/* Makes the VkDevice, once. Takes a GPU's driver tens of milliseconds, in which
+ * other threads cannot submit, and the GPU leaves what it is at for it. After an
+ * error the device is only to be freed. */
+VYRE_API gboolean vyre_device_start (VyreDevice *device, GError **error);
+/* vyre_device_find() and vyre_device_start(). */
 VYRE_API VyreDevice *vyre_device_open (gint index, const char *name,
     const char *uuid, GError **error);
 VYRE_API VyreDevice *vyre_device_ref (VyreDevice *device);

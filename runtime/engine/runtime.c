@@ -389,7 +389,7 @@ vyre_runtime_acquire (const VyreRuntimeOptions *options, GError **error)
   if (options == NULL)
     options = &defaults;
 
-  g_autoptr (VyreDevice) device = vyre_device_open (
+  g_autoptr (VyreDevice) device = vyre_device_find (
       options->device_index, options->device_name, options->device_uuid, error);
   if (device == NULL)
     return NULL;
@@ -403,7 +403,11 @@ vyre_runtime_acquire (const VyreRuntimeOptions *options, GError **error)
   if (runtime != NULL && !runtime->failed && !runtime->draining) {
     vyre_runtime_ref (runtime);
   } else {
-    runtime = runtime_new (device, key, options->residency, error);
+    /* Not before there is need of it: the GPU may be busy with the runtime
+     * that there is. */
+    runtime = vyre_device_start (device, error)
+                  ? runtime_new (device, key, options->residency, error)
+                  : NULL;
     if (runtime != NULL)
       g_hash_table_replace (registry, runtime->key, runtime);
   }

@@ -451,7 +451,7 @@ pause_while_running (VyreRuntime *runtime, guint *looks)
 
 typedef struct
 {
-  guint64 tiles_done;
+  guint64 tiles_done, n_launched;
   guint n_launches;
   gint64 moved; /* monotonic, µs */
 } Progress;
@@ -465,9 +465,11 @@ is_stalled (VyreRuntime *runtime, Progress *progress)
   guint staying = 0;
 
   if (progress->tiles_done != runtime->tiles_done ||
+      progress->n_launched != runtime->n_launched ||
       progress->n_launches != runtime->n_launches ||
       g_queue_is_empty (&runtime->windows)) {
     progress->tiles_done = runtime->tiles_done;
+    progress->n_launched = runtime->n_launched;
     progress->n_launches = runtime->n_launches;
     progress->moved = now;
   }
@@ -484,7 +486,7 @@ gpointer
 vyre_supervisor_run (gpointer data)
 {
   VyreRuntime *runtime = data;
-  Progress progress = { 0, 0, g_get_monotonic_time () };
+  Progress progress = { .moved = g_get_monotonic_time () };
   guint looks = 0;
 
   /* Short sleeps are to be short. */

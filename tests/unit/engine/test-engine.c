@@ -4,8 +4,10 @@
  * that a fault here is not lowering's. --resident runs all of it with a kernel
  * that stays, --validation under the Vulkan validation layer. */
 
+#include "device/device-private.h"
 #include "engine/engine-private.h"
 
+#include <dlfcn.h>
 #include <string.h>
 
 #define INS(op, dst, a, b, x) \
@@ -20,6 +22,20 @@ static const VyreType type_u32 = { .kind = VYRE_TYPE_U32 };
 
 static VyreRuntime *runtime;
 static VyreTenant *tenant;
+
+static guint n_devices; /* made so far */
+
+/* In place of the loader's, which it calls. */
+VKAPI_ATTR VkResult VKAPI_CALL
+vkCreateDevice (VkPhysicalDevice physical, const VkDeviceCreateInfo *info,
+    const VkAllocationCallbacks *allocator, VkDevice *device)
+{
+  PFN_vkCreateDevice create =
+      (PFN_vkCreateDevice) dlsym (RTLD_NEXT, "vkCreateDevice");
+
+  n_devices++;
+  return create (physical, info, allocator, device);
+}
 
 static gint64
 deadline (void)
@@ -516,9 +532,11 @@ test_tenants_share (void)
   for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
     g_thread_join (threads[i]);
 
-  /* The same runtime for everybody who asks for this device. */
+  /* The same runtime for everybody who asks for this device, and not so much as
+   * another VkDevice meanwhile. */
   g_autoptr (VyreRuntime) again = vyre_runtime_acquire (NULL, NULL);
   g_assert_true (again == runtime);
+  g_assert_cmpuint (n_devices, ==, 1);
 }
 
 static void
