@@ -36,6 +36,9 @@ int
 main (int argc, char **argv)
 {
   setlocale (LC_ALL, "");
+  /* Results go to standard output, and whoever asks for messages
+   * (G_MESSAGES_DEBUG) does not want them among these. */
+  g_log_writer_default_set_use_stderr (TRUE);
   if (argc < 2) {
     print_help (stderr);
     return CLI_USAGE;

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 VYRE = None
 FIXTURES = os.environ.get("VYRE_FIXTURES", "")
@@ -446,6 +447,14 @@ class Run(unittest.TestCase):
         done = vyre("run", "invert", "--in=input=-", "--out", "output=-",
                     stdin=data)
         self.assertEqual(done.stdout, bytes(255 - byte for byte in data))
+
+    @unittest.mock.patch.dict(os.environ, G_MESSAGES_DEBUG="all")
+    def test_messages(self):
+        """Messages do not get among results."""
+        done = vyre("run", "invert", "--in=input=-", "--out", "output=-",
+                    stdin=b"data")
+        self.assertEqual(done.stdout, bytes(255 - byte for byte in b"data"))
+        self.assertIn(b"vyre-INFO", done.stderr)
 
     def test_files(self):
         with tempfile.TemporaryDirectory() as folder:
