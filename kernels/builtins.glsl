@@ -579,7 +579,7 @@ main ()
 
   while (!leaving) {
     uint passes = TURN_PASSES;
-    bool told = told_to_leave (1u);
+    bool told = told_to_leave ();
     uint got = NONE;
     if (!told)
       got = find_work (passes, spread, false, false, false, polls);

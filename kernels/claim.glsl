@@ -20,7 +20,6 @@
 #define SCANS (PARALLEL ? 2u : 5u)
 
 uint seen_slot;
-uint leave_looks; /* in a row, while this launch is to leave soon */
 
 bool have_ticket;
 uint ticket_level, ticket;
@@ -116,13 +115,10 @@ look_at_all (uint which)
 
 #endif
 
-/* weight: of this look, where the host may take back what it says. */
 bool
-told_to_leave (uint weight)
+told_to_leave ()
 {
-  uint word = door (VYRE_DOOR_LEAVE + launch.index);
-  leave_looks = word == VYRE_LEAVE_SOON ? leave_looks + weight : 0u;
-  return word == VYRE_LEAVE_NOW || leave_looks > VYRE_LEAVE_LOOKS ||
+  return door (VYRE_DOOR_LEAVE + launch.index) != 0u ||
       door (VYRE_DOOR_SHUTDOWN) != 0u;
 }
 
@@ -217,7 +213,6 @@ begin_claiming (uint home)
   owing = 0u;
   claim_steps = 0u;
   seen_slot = 0u;
-  leave_looks = 0u;
   fetched_descriptor = NONE;
 }
 

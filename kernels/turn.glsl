@@ -132,7 +132,7 @@ look_for_work ()
   if (PARALLEL && !have_ticket)
     next_ticket ();
   look_at_all (slot_of (ticket_level, ticket));
-  bool told = told_to_leave (1u);
+  bool told = told_to_leave ();
   bool closing = PARALLEL && launch_word (VYRE_LAUNCH_CLOSING) != 0u;
   uint got = NONE;
   if (!told && !closing)
@@ -307,7 +307,7 @@ judge_turn (uint event)
     } else if (look) {
       looks++;
       suspending = turn_is_over (looks);
-      leaving = told_to_leave (VYRE_LEAVE_TILE_LOOK) ||
+      leaving = told_to_leave () ||
           PARALLEL && launch_word (VYRE_LAUNCH_CLOSING) != 0u;
     }
   }

@@ -5,9 +5,6 @@
 #include "engine-private.h"
 #include "../jit/jit.h"
 
-/* Until launches that stay are asked to make room for one that does nothing. */
-#define ROOM_NS (20 * 1000 * 1000ull)
-
 VyreJitCache *
 vyre_code_cache (const char **reason)
 {
@@ -42,14 +39,9 @@ vyre_runtime_launch_unfuelled (
   if (launch == NULL)
     return FALSE;
   g_autoptr (GError) local = NULL;
-  guint64 limit = ROOM_NS;
-  while (!vyre_launch_wait (launch, limit, &local) && local == NULL) {
-    /* There may be no room beside programs that do not end. */
-    g_mutex_lock (&runtime->lock);
-    vyre_runtime_tell_to_leave_soon (runtime, TRUE);
-    g_mutex_unlock (&runtime->lock);
-    limit = G_USEC_PER_SEC * 1000ull;
-  }
+  while (!vyre_launch_wait (launch, G_USEC_PER_SEC * 1000ull, &local) &&
+         local == NULL)
+    continue;
   vyre_launch_free (launch);
   if (local != NULL) {
     g_propagate_error (error, g_steal_pointer (&local));

@@ -541,10 +541,6 @@ gboolean vyre_runtime_may_launch (VyreRuntime *runtime);
 /* supervisor.c, lock held: launch i is to leave, if there is one; a store fence
  * has to follow. */
 void vyre_runtime_tell_to_leave (VyreRuntime *runtime, guint i);
-/* Lock held. Before a submission, and to take it back afterwards: it may have to
- * wait until nothing runs, and then nobody else would tell those to leave that
- * run. */
-void vyre_runtime_tell_to_leave_soon (VyreRuntime *runtime, gboolean soon);
 /* supervisor.c */
 void vyre_runtime_launch_constants (VyreRuntime *runtime, guint64 generation,
     guint index, guint32 kernel, VyreLaunchConstants *constants);

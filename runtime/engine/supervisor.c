@@ -117,20 +117,7 @@ vyre_runtime_tell_to_leave (VyreRuntime *runtime, guint i)
     return;
   active->leaving = TRUE;
   active->told_at = g_get_monotonic_time ();
-  vyre_poke (runtime->door, VYRE_DOOR_LEAVE + i, VYRE_LEAVE_NOW);
-}
-
-void
-vyre_runtime_tell_to_leave_soon (VyreRuntime *runtime, gboolean soon)
-{
-  for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
-    const VyreActiveLaunch *active = &runtime->launches[i];
-
-    if (active->launch != NULL && !active->leaving)
-      vyre_poke (
-          runtime->door, VYRE_DOOR_LEAVE + i, soon ? VYRE_LEAVE_SOON : 0);
-  }
-  vyre_ring_store_fence ();
+  vyre_poke (runtime->door, VYRE_DOOR_LEAVE + i, 1);
 }
 
 /* Lock held. Those that the newest launch, of the kernel, makes superfluous. */
@@ -383,7 +370,6 @@ start_launch (
   if (now - begun > SUBMISSION_US)
     g_info ("the submission of a launch took %.1f ms", (now - begun) / 1e3);
   g_mutex_lock (&runtime->lock);
-  vyre_runtime_tell_to_leave_soon (runtime, FALSE);
   runtime->launches[index] = (VyreActiveLaunch){
     .launch = launch,
     .kernel = kernel,
@@ -534,10 +520,9 @@ vyre_supervisor_run (gpointer data)
           MAX (runtime->generation + 1, kernel->required);
       index = open_door (runtime);
       vyre_kernel_ref (kernel);
-      /* Nothing ends anyway. */
+      /* Nothing ends anyway, and the submission may have to wait for them. */
       if (stalled)
         tell_others_to_leave (runtime, kernel, index);
-      vyre_runtime_tell_to_leave_soon (runtime, TRUE);
     }
     vyre_runtime_unlock (runtime);
 

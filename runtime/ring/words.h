@@ -162,7 +162,7 @@
  * kernels write, and a few words for each launch. Arrays are by priority level
  * or by launch. Sequences and counts wrap. */
 #define VYRE_MAX_LAUNCHES 16
-#define VYRE_DOOR_LEAVE 0      /* by launch: VYRE_LEAVE_* when it is to leave */
+#define VYRE_DOOR_LEAVE 0      /* by launch: not 0 when it is to leave */
 #define VYRE_DOOR_TAIL 16      /* sequence after the newest published slot */
 #define VYRE_DOOR_OLDEST 21    /* sequence of the oldest unfinished slot */
 #define VYRE_DOOR_PUBLISHED 26 /* slots published */
@@ -176,12 +176,6 @@
 #define VYRE_DOOR_LOG_READ 59    /* host: records of the debug log taken */
 #define VYRE_DOOR_LOG_CURSOR 60  /* kernel: records begun */
 #define VYRE_DOOR_LOG_DROPPED 61 /* kernel: records without room */
-/* At once; or, unless that is taken back, after so many looks, one of which with a
- * tile in hand counts for many. */
-#define VYRE_LEAVE_NOW 1
-#define VYRE_LEAVE_SOON 2
-#define VYRE_LEAVE_LOOKS 4096
-#define VYRE_LEAVE_TILE_LOOK 1024
 #define VYRE_DOOR_LAUNCH 64    /* + launch * VYRE_LAUNCH_WORDS */
 #define VYRE_LAUNCH_WORDS 8
 #define VYRE_LAUNCH_TICKETS 0  /* by level: next sequence to wait for */
