@@ -16,6 +16,9 @@
  * end of the loops that claim, interpret and read bindings, since devices that
  * count passes also count the one that finds nothing left to do. */
 #define TURN_PASSES 32u
+/* Of those polls of an idle workgroup that could look through the slots, one in so
+ * many does. */
+#define PATIENCE 8u
 /* Looks at all slots that one claim may take. */
 #define SCANS (PARALLEL ? 2u : 5u)
 
@@ -569,7 +572,7 @@ find_work (inout uint passes, uint spread, bool fresh, bool suspended,
   /* Idle workgroups leave others a moment to come by what they wait for. */
   uint patient = waiting;
   if (PARALLEL) {
-    uint later = (gl_WorkGroupID.x + polls & 7u) == 0u ?
+    uint later = (gl_WorkGroupID.x + polls) % PATIENCE == 0u ?
         waiting & waiting_before : 0u;
     uint home = 1u << ticket_level;
     patient = eager ? waiting & ~home | later & home : later;

@@ -135,10 +135,11 @@ look_for_work ()
   bool told = told_to_leave ();
   bool closing = PARALLEL && launch_word (VYRE_LAUNCH_CLOSING) != 0u;
   uint got = NONE;
+  /* Each time that it looks through the slots it prefers the other kind. */
+  uint way = PARALLEL ? gl_WorkGroupID.x + launch.generation + polls / PATIENCE :
+      spread + idle;
   if (!told && !closing)
-    got = find_work (passes, spread, area != NONE &&
-        ((PARALLEL ? gl_WorkGroupID.x + launch.generation : spread) + idle &
-            1u) == 0u,
+    got = find_work (passes, spread, area != NONE && (way & 1u) == 0u,
         area == NONE, eager, polls);
   eager = false;
   if (got != NONE && !confirm (got & 0x7fffffffu))
