@@ -32,7 +32,7 @@
 #define RESIDENCY_US (2 * G_USEC_PER_SEC)
 /* Builtins are short: a few workgroups do them all, and take no room. */
 #define BUILTIN_GROUPS 4
-/* A submission that takes longer has waited for something. */
+/* A submission that takes longer where kernels stay has waited for something. */
 #define SUBMISSION_US 10000
 
 /* Lock held. What a device that fails was doing. */
@@ -367,7 +367,8 @@ start_launch (
     return FALSE;
   }
   gint64 now = g_get_monotonic_time ();
-  if (now - begun > SUBMISSION_US)
+  if (runtime->residency == VYRE_RESIDENCY_RESIDENT &&
+      now - begun > SUBMISSION_US)
     g_info ("the submission of a launch took %.1f ms", (now - begun) / 1e3);
   g_mutex_lock (&runtime->lock);
   runtime->launches[index] = (VyreActiveLaunch){
