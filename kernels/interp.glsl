@@ -16,19 +16,23 @@
 
 uint pc;
 uint64_t code_address;
+uint quads; /* of invocations that a lane runs at once, where it runs several */
 
 #ifdef VYRE_PARALLEL
-/* A vector is register n of the invocations that a lane runs at once, where it
- * runs several. */
+/* A vector is register n of four invocations (quad q) of those that a lane runs at
+ * once, where it runs several. */
 shared uvec4 registers[VYRE_I_MAX_REGISTERS * LANES / VYRE_WIDE];
 #define R(n) registers[((n) * LANES + lane) / VYRE_WIDE][lane % VYRE_WIDE]
-#define R4(n) registers[(n) * LANES + lane]
+#define R4(n, q) registers[((n) * quads + (q)) * LANES + lane]
 
 /* Instructions from code_base on. Memory that the host writes too is not kept in
  * the caches of multiprocessors: each fetch would take half a microsecond. */
 #define CODE_CACHE 64u
 shared uvec2 code_cache[CODE_CACHE];
+shared uint code_info[CODE_CACHE]; /* what interp-wide.glsl makes of them */
 uint code_base;
+
+uint op_info (uvec2 ins, uint at);
 
 bool
 is_cached (uint at)
@@ -45,8 +49,11 @@ cache_code ()
   code_base = pc & ~(CODE_CACHE / 4u - 1u);
   settle ();
   for (uint k = lane; k < CODE_CACHE; k += LANES) {
-    if (code_base + k < code_length)
-      code_cache[k] = Code (code_address).i[code_base + k];
+    if (code_base + k < code_length) {
+      uvec2 ins = Code (code_address).i[code_base + k];
+      code_cache[k] = ins;
+      code_info[k] = op_info (ins, code_base + k);
+    }
   }
   settle ();
 }

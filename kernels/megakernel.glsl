@@ -79,11 +79,19 @@ layout(constant_id = VYRE_SPEC_FEATURES) const uint KERNEL_FEATURES =
 
 #ifndef VYRE_COMPILED
 
+/* As many as the host says, if the registers of so many are there. */
+uint
+count_quads ()
+{
+  uint n = 1u << (flags >> VYRE_XF_QUADS_SHIFT & 3u);
+  return wide () && n_registers * n * VYRE_WIDE <= VYRE_I_MAX_REGISTERS ? n : 1u;
+}
+
 /* Invocations that the lane group runs at once. */
 uint
 batch_width ()
 {
-  return wide () ? LANES * VYRE_WIDE : LANES;
+  return wide () ? LANES * VYRE_WIDE * quads : LANES;
 }
 
 /* Ids of this lane for the lane group or batch in hand. Returns which of its
@@ -94,11 +102,11 @@ locate ()
   uint group, local;
   bool valid;
   if (wide ()) {
-    uint first = warp * LANES * VYRE_WIDE + lane;
+    uint first = warp * batch_width () + lane;
     uint limit = tile_count * group_size;
     first_invocation = tile_first * group_size + first;
     uint valid_bits = 0u;
-    for (uint k = 0u; k < VYRE_WIDE; k++)
+    for (uint k = 0u; k < quads * VYRE_WIDE; k++)
       valid_bits |= first + k * LANES < limit ? 1u << k : 0u;
     return valid_bits;
   }
@@ -247,6 +255,9 @@ open_tile (inout uint passes)
   n_warps = header_word (VYRE_X_WARPS);
   step_limit = uint64_t (header_word (VYRE_X_MAX_STEPS_LO)) |
       uint64_t (header_word (VYRE_X_MAX_STEPS_HI)) << 32;
+#ifndef VYRE_COMPILED
+  quads = count_quads ();
+#endif
   tile_step = batch_width ();
 #ifdef VYRE_COMPILED
   /* Of all lane groups together; compiled code counts for one. */

@@ -45,7 +45,7 @@ area_base (uint area)
 uint
 register_rows ()
 {
-  return wide () ? n_registers * VYRE_WIDE : n_registers;
+  return wide () ? n_registers * VYRE_WIDE * quads : n_registers;
 }
 
 uint
@@ -77,7 +77,7 @@ save_lanes ()
   uint base = lanes_base () + lane;
   uint rows = register_rows ();
   area.w[base] = pc;
-  area.w[base + LANES] = executing | alive << 8;
+  area.w[base + LANES] = executing | alive << 16;
   area.w[base + 2u * LANES] = entered.x;
   area.w[base + 3u * LANES] = entered.y;
   area.w[base + 4u * LANES] = taken.x;
@@ -94,8 +94,8 @@ restore_lanes ()
   uint rows = register_rows ();
   pc = subgroupBroadcastFirst (area.w[base]);
   uint bits = area.w[base + LANES];
-  executing = bits & 0xffu;
-  alive = bits >> 8;
+  executing = bits & 0xffffu;
+  alive = bits >> 16;
   entered = uvec2 (area.w[base + 2u * LANES], area.w[base + 3u * LANES]);
   taken = uvec2 (area.w[base + 4u * LANES], area.w[base + 5u * LANES]);
   for (uint r = 0u; r < rows; r++)

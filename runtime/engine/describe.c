@@ -93,6 +93,19 @@ compute_grid (VyreWindow *window, const VyreBinding *bindings, guint32 grid[3],
   return vyre_grid_compute (program, lowered->has_atomics, all, grid, error);
 }
 
+/* As many as may be, unless workgroups would go without work for it. */
+static guint
+choose_quads (const VyreWindow *window, guint64 invocations)
+{
+  const VyreRuntime *runtime = window->runtime;
+  guint64 quad = (guint64) runtime->lanes * VYRE_WIDE;
+  guint quads = window->executable->most_quads;
+
+  while (quads > 1 && invocations < quad * quads * runtime->wide_workgroups)
+    quads /= 2;
+  return quads;
+}
+
 gboolean
 vyre_window_plan (
     VyreWindow *window, const VyreBinding *bindings, GError **error)
@@ -134,7 +147,8 @@ vyre_window_plan (
   guint64 groups = xy * grid[2];
   guint32 group_size = size[0] * size[1] * size[2];
   memcpy (window->grid, grid, sizeof grid);
-  guint64 width = runtime->lanes * (window->executable->wide ? VYRE_WIDE : 1);
+  window->quads = choose_quads (window, groups * group_size);
+  guint64 width = runtime->lanes * MAX (window->quads * VYRE_WIDE, 1);
   guint64 batches = (groups * group_size + width - 1) / width;
   window->groups = groups;
   window->batches = MIN (batches, G_MAXUINT32);
@@ -177,6 +191,9 @@ vyre_window_describe (VyreWindow *window)
   const VyreExecutable *executable = window->executable;
   const VyreLowered *lowered = executable->lowered;
   const VyreProgram *program = lowered->program;
+  guint wide = window->quads == 0
+                   ? 0
+                   : VYRE_XF_WIDE | window->quads / 2 << VYRE_XF_QUADS_SHIFT;
   guint used = VYRE_X_BINDING0 + lowered->n_bindings * VYRE_BINDING_WORDS;
   guint32 words[VYRE_DESCRIPTOR_WORDS];
   /* The kernel counts the steps of a workgroup's lane groups together. */
@@ -193,8 +210,7 @@ vyre_window_describe (VyreWindow *window)
   words[VYRE_X_CODE_LO] = (guint32) executable->code_address;
   words[VYRE_X_CODE_HI] = (guint32) (executable->code_address >> 32);
   words[VYRE_X_CODE_LENGTH] = lowered->n_instructions;
-  words[VYRE_X_FLAGS] = (lowered->grouped ? VYRE_XF_GROUPED : 0) |
-                        (executable->wide ? VYRE_XF_WIDE : 0);
+  words[VYRE_X_FLAGS] = (lowered->grouped ? VYRE_XF_GROUPED : 0) | wide;
   words[VYRE_X_REGISTERS] = lowered->n_registers;
   words[VYRE_X_SPILLS] = lowered->n_spills;
   for (guint i = 0; i < 3; i++) {

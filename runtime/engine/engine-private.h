@@ -136,6 +136,7 @@ struct _VyreRuntime
   guint32 slots;                /* of all levels */
   guint32 lanes;
   guint32 workgroups;           /* of a launch */
+  guint32 wide_workgroups;      /* that wide lanes are to leave work for */
   guint32 workgroups_compiled;  /* of one of a compiled program */
   guint32 pass_budget;          /* loop passes of one launch */
   guint32 slice;                /* instructions between looks at the host */
@@ -247,7 +248,7 @@ struct _VyreExecutable
   VyreLowered *lowered;
   VyreBlock *code;
   guint64 code_address;
-  gboolean wide;                /* VYRE_XF_WIDE */
+  guint most_quads;             /* VYRE_XF_WIDE; 0: not */
   gboolean loops;               /* has any */
   VyreKernel *interpreter;      /* of the runtime */
   /* The compiled tier, compiled.c. [lock] */
@@ -288,6 +289,7 @@ struct _VyreWindow
   guint code;                   /* [lock] first fault */
   guint32 address, tag, fault_pc;
   guint32 groups;               /* workgroups */
+  guint quads;                  /* as VYRE_XF_WIDE has it; 0: not wide */
   guint32 batches;              /* lane groups' worth of invocations, saturates */
   guint descriptor;
   guint32 descriptor_generation;

@@ -64,24 +64,30 @@ needed_features (const VyreLowered *lowered)
   return features;
 }
 
-/* May a lane run several invocations at once? (VYRE_XF_WIDE) */
-static gboolean
-is_wide (const VyreLowered *lowered)
+/* How many quads of invocations may a lane run at once? (VYRE_XF_WIDE) */
+static guint
+count_quads (const VyreLowered *lowered)
 {
   const guint32 *size = lowered->program->workgroup_size;
+  guint quads = VYRE_MOST_QUADS, levels = 1;
 
   if (lowered->grouped || lowered->n_spills > 0 ||
       lowered->n_registers > VYRE_WIDE_REGISTERS || size[1] != 1 ||
       size[2] != 1)
-    return FALSE;
+    return 0;
   for (guint32 i = 0; i < lowered->n_instructions; i++) {
     guint op = lowered->code[2 * i] & 127;
     guint level = lowered->code[2 * i] >> 8 & 63;
 
-    if (op >= VYRE_I_IF && op <= VYRE_I_NEXT && level >= VYRE_WIDE_LEVELS)
-      return FALSE;
+    if (op >= VYRE_I_IF && op <= VYRE_I_NEXT)
+      levels = MAX (levels, level + 1);
   }
-  return TRUE;
+  if (levels > VYRE_WIDE_LEVELS)
+    return 0;
+  while (quads * VYRE_WIDE * lowered->n_registers > VYRE_I_MAX_REGISTERS ||
+         quads * VYRE_WIDE * levels > 64)
+    quads /= 2;
+  return quads;
 }
 
 static gboolean
@@ -149,7 +155,8 @@ vyre_executable_new_lowered (
   executable->code = block;
   executable->interpreter = interpreter;
   executable->loops = has_loops (executable->lowered);
-  executable->wide = runtime->parallel && is_wide (executable->lowered);
+  executable->most_quads =
+      runtime->parallel ? count_quads (executable->lowered) : 0;
   executable->code_address = runtime->code_memory->address + block->offset;
   return executable;
 }

@@ -96,6 +96,7 @@ choose_sizes (VyreRuntime *runtime)
     runtime->workgroups = info->multiprocessors * GROUPS_PER_MULTIPROCESSOR;
   else
     runtime->workgroups = GROUPS_UNKNOWN;
+  runtime->wide_workgroups = runtime->workgroups;
   runtime->workgroups_compiled =
       cpu ? runtime->workgroups : runtime->workgroups * GROUPS_COMPILED;
   runtime->parallel = !cpu && info->subgroup_size >= 32;

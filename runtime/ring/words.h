@@ -318,10 +318,14 @@
 /* Flags: the program has barriers or workgroup memory, so one lane group runs
  * one whole workgroup at a time instead of a flat range of invocations. */
 #define VYRE_XF_GROUPED 1u
-/* Each lane may run four invocations at once: flat, one-dimensional, few
- * registers and levels, nothing spilled. */
+/* Each lane may run several invocations at once: flat, one-dimensional, few
+ * registers and levels, nothing spilled. They are 1, 2 or 4 quads (log2 in the two
+ * bits from QUADS_SHIFT), whose registers fit into one lane's and whose levels into
+ * 64 bits. */
 #define VYRE_XF_WIDE 2u
+#define VYRE_XF_QUADS_SHIFT 2
 #define VYRE_WIDE 4
+#define VYRE_MOST_QUADS 4
 #define VYRE_WIDE_REGISTERS 16
 #define VYRE_WIDE_LEVELS 8
 

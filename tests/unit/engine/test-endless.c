@@ -334,6 +334,89 @@ test_full_ring (void)
       cancel ((VyreWindow **) windows->pdata, windows->len) / 1e3);
 }
 
+/* Programs of few registers and of more, so that lanes of a GPU run 16, 8 and 4
+ * invocations at once where they may. Each invocation takes its own number of
+ * turns. */
+static const char *const long_programs[] = {
+  "program workgroup(64);\n"
+  "buffer data: readwrite u32[] @0;\n"
+  "main { let i = invocation_id.x;\n"
+  "  if i < len(data) {\n"
+  "    let x = data[i];\n"
+  "    for n in 0..(8000 + i % 61) { x = x * 1664525 + n; }\n"
+  "    data[i] = x; } }\n",
+  "program workgroup(64);\n"
+  "buffer data: readwrite u32[] @0;\n"
+  "main { let i = invocation_id.x;\n"
+  "  if i < len(data) {\n"
+  "    let x = data[i];\n"
+  "    let a = i * 5; let b = i ^ 77; let c = i + 3;\n"
+  "    for n in 0..(8000 + i % 61) {\n"
+  "      if n % 64 < 32 { x = x * 1664525 + n; a = a + x; }\n"
+  "      else { b = b ^ x; c = c + b; x = x + c; } }\n"
+  "    data[i] = x + a + b + c; } }\n",
+};
+
+static guint32
+long_result (guint program, guint32 i)
+{
+  guint32 x = i * 2654435761u, a = i * 5, b = i ^ 77, c = i + 3;
+
+  for (guint32 n = 0; n < 8000 + i % 61; n++) {
+    if (program == 0 || n % 64 < 32) {
+      x = x * 1664525 + n;
+      a += x;
+    } else {
+      b ^= x;
+      c += b;
+      x += c;
+    }
+  }
+  return program == 0 ? x : x + a + b + c;
+}
+
+/* What has been suspended goes on as if nothing had been. */
+static void
+test_suspended (void)
+{
+  const guint n = runtime->parallel ? 20000 : 64;
+  const guint32 workgroups = runtime->wide_workgroups;
+  g_autoptr (VyreExecutable) endless =
+      compile_program (runtime, shapes[1].text);
+  VyreArena *arena = vyre_runtime_get_host_arena (runtime);
+  VyreBlock *mine = vyre_arena_alloc (arena, n * 4);
+  guint32 *words = (guint32 *) mine->data;
+
+  for (guint k = 0; k < 2 * G_N_ELEMENTS (long_programs); k++) {
+    const guint program = k / 2;
+    g_autoptr (VyreExecutable) executable =
+        compile_program (runtime, long_programs[program]);
+    g_autoptr (VyreWindow) other = submit (tenant, endless, 50000, 0);
+    g_autoptr (GError) error = NULL;
+    VyreBinding binding = { mine, 0, n * 4 };
+
+    vyre_executable_set_engine (executable, VYRE_ENGINE_INTERP);
+    for (guint i = 0; i < n; i++)
+      words[i] = i * 2654435761u;
+    vyre_block_note_write (mine);
+    runtime->wide_workgroups = k % 2 == 0 ? workgroups : 0;
+    g_autoptr (VyreWindow) window =
+        vyre_tenant_submit (neighbour, executable, &binding, 1, NULL, &error);
+    g_assert_no_error (error);
+    g_assert_cmpint (
+        vyre_window_wait (window, g_get_monotonic_time () + LIMIT_US, NULL), ==,
+        VYRE_WINDOW_DONE);
+    g_test_message (
+        "%u quads, suspended %u times", window->quads, window->slices);
+    g_assert_cmpuint (window->slices, >, 0);
+    for (guint i = 0; i < n; i++)
+      g_assert_cmphex (words[i], ==, long_result (program, i));
+    cancel (&other, 1);
+  }
+  runtime->wide_workgroups = workgroups;
+  vyre_block_unref (mine);
+}
+
 /* What a snapshot says of all tiles' progress. */
 static guint32
 read_progress (VyreWatchdog *watchdog)
@@ -412,6 +495,7 @@ main (int argc, char **argv)
   g_test_add_func ("/endless/cancel-together", test_cancel_together);
   g_test_add_func ("/endless/full-ring", test_full_ring);
   g_test_add_func ("/endless/progress", test_progress);
+  g_test_add_func ("/endless/suspended", test_suspended);
   status = g_test_run ();
   g_print ("# longest cancellation %.1f ms, longest wait of a neighbour %.1f "
            "ms\n",
