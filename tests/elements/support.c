@@ -2,9 +2,11 @@
 #include "support.h"
 
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <linux/magic.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -41,6 +43,16 @@ plugin_dir (const char *variable, const char *built)
   return dir != NULL ? dir : built;
 }
 
+/* Drivers abort too, on machines that have no debugger. */
+static void
+print_backtrace (int signal)
+{
+  void *frames[64];
+
+  backtrace_symbols_fd (
+      frames, backtrace (frames, G_N_ELEMENTS (frames)), STDERR_FILENO);
+}
+
 void
 support_init (int *argc, char ***argv, const char *const *plugins)
 {
@@ -51,6 +63,9 @@ support_init (int *argc, char ***argv, const char *const *plugins)
 
   folder = g_dir_make_tmp ("vyre-test-XXXXXX", &error);
   g_assert_no_error (error);
+  /* The first call of backtrace() allocates. */
+  backtrace ((void *[1]){ NULL }, 1);
+  signal (SIGABRT, print_backtrace);
   system = g_build_filename (folder, "plugins", NULL);
   registry = g_build_filename (folder, "registry.bin", NULL);
   g_assert_cmpint (g_mkdir (system, 0700), ==, 0);
