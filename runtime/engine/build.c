@@ -26,16 +26,12 @@ vyre_code_cache (const char **reason)
 }
 
 gboolean
-vyre_runtime_launch_unfuelled (
-    VyreRuntime *runtime, VyrePipeline *pipeline, guint queue, GError **error)
+vyre_launch_unfuelled (VyreDevice *device, VyrePipeline *pipeline, guint queue,
+    VyreLaunchConstants *constants, GError **error)
 {
-  VyreLaunchConstants constants;
-
-  /* It leaves before it looks at anything, whatever generation it is of. */
-  vyre_runtime_launch_constants (runtime, 0, 0, 0, &constants);
-  constants.fuel = 0;
+  constants->fuel = 0;
   VyreLaunch *launch = vyre_device_launch (
-      runtime->device, pipeline, queue, 1, &constants, sizeof constants, error);
+      device, pipeline, queue, 1, constants, sizeof *constants, error);
   if (launch == NULL)
     return FALSE;
   g_autoptr (GError) local = NULL;
@@ -48,6 +44,18 @@ vyre_runtime_launch_unfuelled (
     return FALSE;
   }
   return TRUE;
+}
+
+gboolean
+vyre_runtime_launch_unfuelled (
+    VyreRuntime *runtime, VyrePipeline *pipeline, guint queue, GError **error)
+{
+  VyreLaunchConstants constants;
+
+  /* It leaves before it looks at anything, whatever generation it is of. */
+  vyre_runtime_launch_constants (runtime, 0, 0, 0, &constants);
+  return vyre_launch_unfuelled (
+      runtime->device, pipeline, queue, &constants, error);
 }
 
 /* The driver compiles at the first launch, if not before. */
@@ -116,7 +124,7 @@ vyre_runtime_build_pipeline (VyreRuntime *runtime, const guint32 *spirv,
     gsize spirv_bytes, guint features, guint team, const char *name,
     VyrePipelineTimes *times, GError **error)
 {
-  guint32 constants[] = { runtime->lanes, features, runtime->lanes * team };
+  guint32 constants[] = { VYRE_SPEC_CONSTANTS (runtime, features, team) };
   VyreJitCache *files = vyre_code_cache (NULL);
   g_autoptr (VyrePipelineCache) cache = NULL;
   VyreDriverId driver;

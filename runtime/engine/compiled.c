@@ -71,6 +71,20 @@ choose_team (const VyreRuntime *runtime)
              : 1;
 }
 
+/* Would anything wait for the driver? Windows of this program may, if there have
+ * been any. */
+static gboolean
+is_in_use (VyreExecutable *executable)
+{
+  VyreRuntime *runtime = executable->runtime;
+
+  g_mutex_lock (&runtime->lock);
+  gboolean used =
+      executable->n_windows > 0 || !g_queue_is_empty (&runtime->windows);
+  vyre_runtime_unlock (runtime);
+  return used;
+}
+
 static VyrePipeline *
 build_pipeline (VyreExecutable *executable, gboolean *may_be_long,
     VyreJitTimes *times, VyrePipelineTimes *driver, GError **error)
@@ -106,8 +120,15 @@ build_pipeline (VyreExecutable *executable, gboolean *may_be_long,
     return NULL;
   }
   const guint32 *words = g_bytes_get_data (spirv, &size);
-  return vyre_runtime_build_pipeline (runtime, words, size, VYRE_KERNEL_ALL,
-      times->team, "vyre compiled program", driver, error);
+  guint64 rehearsed =
+      is_in_use (executable)
+          ? vyre_runtime_rehearse (runtime, words, size, VYRE_KERNEL_ALL,
+                times->team, "vyre compiled program")
+          : 0;
+  VyrePipeline *pipeline = vyre_runtime_build_pipeline (runtime, words, size,
+      VYRE_KERNEL_ALL, times->team, "vyre compiled program", driver, error);
+  driver->ns += rehearsed;
+  return pipeline;
 }
 
 static void

@@ -481,6 +481,13 @@ VyreKernel *vyre_runtime_need_interpreter (VyreRuntime *runtime,
 /* build.c: a kernel that finds that it has no fuel, and leaves. */
 gboolean vyre_runtime_launch_unfuelled (VyreRuntime *runtime,
     VyrePipeline *pipeline, guint queue, GError **error);
+/* The same on any device; takes the fuel out of the constants. */
+gboolean vyre_launch_unfuelled (VyreDevice *device, VyrePipeline *pipeline,
+    guint queue, VyreLaunchConstants *constants, GError **error);
+/* rehearse.c: has the driver of a CPU compile the pipeline on another device
+ * than the runtime's, first; nothing where the device is none. Takes seconds: returns ns. */
+guint64 vyre_runtime_rehearse (VyreRuntime *runtime, const guint32 *spirv,
+    gsize spirv_bytes, guint features, guint team, const char *name);
 /* Before the first launch: once on every queue. A queue's first submission waits
  * until drivers have set it up, for which some want all kernels off the device. */
 gboolean vyre_runtime_prime_queues (VyreRuntime *runtime, VyreKernel *kernel,
@@ -515,6 +522,10 @@ typedef struct
   guint64 ns; /* of the driver, its first launch included */
   gboolean cached; /* it was given what it had kept */
 } VyrePipelineTimes;
+
+/* Of all kernels: VYRE_SPEC_LANES, VYRE_SPEC_FEATURES, VYRE_SPEC_SIZE. */
+#define VYRE_SPEC_CONSTANTS(runtime, features, team) \
+  (runtime)->lanes, (features), (runtime)->lanes *(team)
 
 /* build.c: for a kernel's module, with team lane groups a workgroup. Takes seconds
  * on some devices. */

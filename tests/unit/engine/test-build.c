@@ -10,7 +10,9 @@
 #include "vir0/blake3.h"
 
 #include "nothing-comp.h"
+#include "programs.h"
 
+#include <dlfcn.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,6 +27,7 @@ static VyreRuntime *runtime;
 static char *folder;
 
 static gint n_blobs_given; /* atomic */
+static gint n_devices; /* atomic; made so far */
 static gsize n_kept;
 static PFN_vkCreatePipelineCache real_create;
 
@@ -67,6 +70,18 @@ create (VkDevice handle, const VkPipelineCacheCreateInfo *info,
   nothing.initialDataSize = 0;
   nothing.pInitialData = NULL;
   return real_create (handle, &nothing, allocator, cache);
+}
+
+/* In place of the loader's, which it calls. */
+VKAPI_ATTR VkResult VKAPI_CALL
+vkCreateDevice (VkPhysicalDevice physical, const VkDeviceCreateInfo *info,
+    const VkAllocationCallbacks *allocator, VkDevice *device)
+{
+  PFN_vkCreateDevice real =
+      (PFN_vkCreateDevice) dlsym (RTLD_NEXT, "vkCreateDevice");
+
+  g_atomic_int_inc (&n_devices);
+  return real (physical, info, allocator, device);
 }
 
 /* --- files ------------------------------------------------------------------------ */
@@ -284,6 +299,65 @@ test_threads (void)
   g_assert_true (build ());
 }
 
+/* Adds 1 to each of the words; what tier the program has then. */
+static VyreTier
+run_once (VyreTenant *tenant, VyreExecutable *executable, VyreBlock *block)
+{
+  g_autoptr (GError) error = NULL;
+  VyreBinding binding = { block, 0, 4096 };
+  guint32 *words = (guint32 *) block->data, first = words[0];
+  g_autoptr (VyreWindow) window =
+      vyre_tenant_submit (tenant, executable, &binding, 1, NULL, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpint (vyre_window_wait (window,
+                       g_get_monotonic_time () + 60 * G_USEC_PER_SEC, NULL),
+      ==, VYRE_WINDOW_DONE);
+  for (guint i = 0; i < 1024; i++)
+    g_assert_cmpuint (words[i], ==, first + 1 + i);
+  return vyre_executable_get_tier (executable, NULL);
+}
+
+/* While a program is used, a CPU's driver compiles it on another device first,
+ * and nowhere else. */
+static void
+test_rehearsed (void)
+{
+  const char *text = "program workgroup(64);\n"
+                     "buffer data: readwrite u32[] @0;\n"
+                     "main { let i = invocation_id.x;\n"
+                     "  if i < len(data) { data[i] = data[i] + 1; } }\n";
+  gboolean cpu =
+      vyre_runtime_get_device_info (runtime)->type == VYRE_DEVICE_CPU;
+  g_autoptr (GError) error = NULL;
+  VyreTenant *tenant = vyre_tenant_new (runtime, "rehearsed", &error);
+  VyreBlock *block =
+      vyre_arena_alloc (vyre_runtime_get_host_arena (runtime), 4096);
+
+  g_assert_no_error (error);
+  for (guint i = 0; i < 1024; i++)
+    ((guint32 *) block->data)[i] = i;
+  vyre_block_note_write (block);
+  for (guint k = 0; k < 2; k++) {
+    g_autoptr (VyreExecutable) executable = compile_program (runtime, text);
+    gint before = g_atomic_int_get (&n_devices);
+    gboolean used = k == 0;
+
+    vyre_executable_set_engine (
+        executable, used ? VYRE_ENGINE_AUTO : VYRE_ENGINE_JIT);
+    while (used ? run_once (tenant, executable, block) != VYRE_TIER_COMPILED
+                : vyre_executable_get_tier (executable, NULL) ==
+                      VYRE_TIER_COMPILING)
+      g_usleep (1000);
+    g_assert_cmpint (
+        run_once (tenant, executable, block), ==, VYRE_TIER_COMPILED);
+    g_assert_cmpint (
+        g_atomic_int_get (&n_devices) - before, ==, cpu && used ? 1 : 0);
+  }
+  vyre_block_unref (block);
+  vyre_tenant_free (tenant);
+}
+
 static void
 remove_all (const char *path)
 {
@@ -321,6 +395,7 @@ main (int argc, char **argv)
   g_test_add_func ("/build/writable-by-others", test_writable_by_others);
   g_test_add_func ("/build/nothing-kept", test_nothing_kept);
   g_test_add_func ("/build/threads", test_threads);
+  g_test_add_func ("/build/rehearsed", test_rehearsed);
   status = g_test_run ();
   vyre_runtime_unref (runtime);
   remove_all (folder);
