@@ -484,8 +484,8 @@ gboolean vyre_runtime_launch_unfuelled (VyreRuntime *runtime,
 /* The same on any device; takes the fuel out of the constants. */
 gboolean vyre_launch_unfuelled (VyreDevice *device, VyrePipeline *pipeline,
     guint queue, VyreLaunchConstants *constants, GError **error);
-/* rehearse.c: has the driver of a CPU compile the pipeline on another device
- * than the runtime's, first; nothing where the device is none. Takes seconds: returns ns. */
+/* rehearse.c: has a CPU's driver compile the pipeline on another VkDevice than
+ * the runtime's. On a GPU nothing. May take seconds; returns how many ns. */
 guint64 vyre_runtime_rehearse (VyreRuntime *runtime, const guint32 *spirv,
     gsize spirv_bytes, guint features, guint team, const char *name);
 /* Before the first launch: once on every queue. A queue's first submission waits
