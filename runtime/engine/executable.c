@@ -71,9 +71,7 @@ count_quads (const VyreLowered *lowered)
   const guint32 *size = lowered->program->workgroup_size;
   guint quads = VYRE_MOST_QUADS, levels = 1;
 
-  if (lowered->grouped || lowered->n_spills > 0 ||
-      lowered->n_registers > VYRE_WIDE_REGISTERS || size[1] != 1 ||
-      size[2] != 1)
+  if (lowered->grouped || lowered->n_spills > 0 || size[1] != 1 || size[2] != 1)
     return 0;
   for (guint32 i = 0; i < lowered->n_instructions; i++) {
     guint op = lowered->code[2 * i] & 127;
@@ -86,7 +84,7 @@ count_quads (const VyreLowered *lowered)
     return 0;
   while (quads * VYRE_WIDE * lowered->n_registers > VYRE_I_MAX_REGISTERS ||
          quads * VYRE_WIDE * levels > 64)
-    quads /= 2;
+    quads /= 2; /* to 0 where not even one fits */
   return quads;
 }
 

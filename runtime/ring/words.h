@@ -326,7 +326,6 @@
 #define VYRE_XF_QUADS_SHIFT 2
 #define VYRE_WIDE 4
 #define VYRE_MOST_QUADS 4
-#define VYRE_WIDE_REGISTERS 16
 #define VYRE_WIDE_LEVELS 8
 
 /* A binding. */

@@ -4,7 +4,7 @@
  * not as it was stored there. The driver that keeps something is ours; those
  * that run tests keep little or nothing. */
 
-#include "device/device-private.h"
+#include "count-devices.h"
 #include "engine/engine-private.h"
 #include "jit/jit.h"
 #include "vir0/blake3.h"
@@ -12,7 +12,6 @@
 #include "nothing-comp.h"
 #include "programs.h"
 
-#include <dlfcn.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,7 +26,6 @@ static VyreRuntime *runtime;
 static char *folder;
 
 static gint n_blobs_given; /* atomic */
-static gint n_devices; /* atomic; made so far */
 static gsize n_kept;
 static PFN_vkCreatePipelineCache real_create;
 
@@ -70,18 +68,6 @@ create (VkDevice handle, const VkPipelineCacheCreateInfo *info,
   nothing.initialDataSize = 0;
   nothing.pInitialData = NULL;
   return real_create (handle, &nothing, allocator, cache);
-}
-
-/* In place of the loader's, which it calls. */
-VKAPI_ATTR VkResult VKAPI_CALL
-vkCreateDevice (VkPhysicalDevice physical, const VkDeviceCreateInfo *info,
-    const VkAllocationCallbacks *allocator, VkDevice *device)
-{
-  PFN_vkCreateDevice real =
-      (PFN_vkCreateDevice) dlsym (RTLD_NEXT, "vkCreateDevice");
-
-  g_atomic_int_inc (&n_devices);
-  return real (physical, info, allocator, device);
 }
 
 /* --- files ------------------------------------------------------------------------ */
@@ -340,7 +326,7 @@ test_rehearsed (void)
   vyre_block_note_write (block);
   for (guint k = 0; k < 2; k++) {
     g_autoptr (VyreExecutable) executable = compile_program (runtime, text);
-    gint before = g_atomic_int_get (&n_devices);
+    gint before = g_atomic_int_get (&devices_made);
     gboolean used = k == 0;
 
     vyre_executable_set_engine (
@@ -352,7 +338,7 @@ test_rehearsed (void)
     g_assert_cmpint (
         run_once (tenant, executable, block), ==, VYRE_TIER_COMPILED);
     g_assert_cmpint (
-        g_atomic_int_get (&n_devices) - before, ==, cpu && used ? 1 : 0);
+        g_atomic_int_get (&devices_made) - before, ==, cpu && used ? 1 : 0);
   }
   vyre_block_unref (block);
   vyre_tenant_free (tenant);

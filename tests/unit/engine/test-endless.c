@@ -395,7 +395,6 @@ test_suspended (void)
     g_autoptr (GError) error = NULL;
     VyreBinding binding = { mine, 0, n * 4 };
 
-    vyre_executable_set_engine (executable, VYRE_ENGINE_INTERP);
     for (guint i = 0; i < n; i++)
       words[i] = i * 2654435761u;
     vyre_block_note_write (mine);

@@ -4,10 +4,9 @@
  * that a fault here is not lowering's. --resident runs all of it with a kernel
  * that stays, --validation under the Vulkan validation layer. */
 
-#include "device/device-private.h"
+#include "count-devices.h"
 #include "engine/engine-private.h"
 
-#include <dlfcn.h>
 #include <string.h>
 
 #define INS(op, dst, a, b, x) \
@@ -22,20 +21,6 @@ static const VyreType type_u32 = { .kind = VYRE_TYPE_U32 };
 
 static VyreRuntime *runtime;
 static VyreTenant *tenant;
-
-static __thread guint n_devices; /* that this thread has made */
-
-/* In place of the loader's, which it calls. */
-VKAPI_ATTR VkResult VKAPI_CALL
-vkCreateDevice (VkPhysicalDevice physical, const VkDeviceCreateInfo *info,
-    const VkAllocationCallbacks *allocator, VkDevice *device)
-{
-  PFN_vkCreateDevice create =
-      (PFN_vkCreateDevice) dlsym (RTLD_NEXT, "vkCreateDevice");
-
-  n_devices++;
-  return create (physical, info, allocator, device);
-}
 
 static gint64
 deadline (void)
@@ -534,11 +519,11 @@ test_tenants_share (void)
 
   /* The same runtime for everybody who asks for this device, and not so much as
    * another VkDevice meanwhile. */
-  guint before = n_devices;
+  gint before = devices_made_here;
   g_autoptr (VyreRuntime) again = vyre_runtime_acquire (NULL, NULL);
   g_assert_true (again == runtime);
-  g_assert_cmpuint (before, >, 0);
-  g_assert_cmpuint (n_devices, ==, before);
+  g_assert_cmpint (before, >, 0);
+  g_assert_cmpint (devices_made_here, ==, before);
 }
 
 static void
