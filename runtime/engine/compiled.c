@@ -175,10 +175,9 @@ compile (gpointer data, gpointer unused)
   g_cond_broadcast (&runtime->ended);
   vyre_runtime_unlock (runtime);
 
+  vyre_executable_unref (executable);
   /* Whoever lets go of the runtime waits for us: we must have let go too when
    * the count says so. */
-  vyre_runtime_ref (runtime);
-  vyre_executable_unref (executable);
   g_mutex_lock (&runtime->lock);
   runtime->n_compiling--;
   g_cond_broadcast (&runtime->ended);
@@ -208,7 +207,7 @@ start_compiling (VyreExecutable *executable)
   if (executable->tier != VYRE_TIER_INTERPRETED)
     return;
   executable->tier = VYRE_TIER_COMPILING;
-  executable->runtime->n_compiling++;
+  vyre_runtime_ref (executable->runtime)->n_compiling++;
   g_thread_pool_push (shared_pool (), vyre_executable_ref (executable), NULL);
 }
 

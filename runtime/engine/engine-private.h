@@ -197,7 +197,9 @@ struct _VyreRuntime
   guint n_sleepers;             /* [lock] threads that wait for windows asleep */
   GPtrArray *compiled;          /* [lock] VyreKernel, in use by executables */
   guint32 n_compiled;           /* [lock] so far, for their ids */
-  guint n_compiling; /* [lock] executables that wait to be compiled, or are */
+  /* [lock] executables that wait to be compiled, or are. The thread that does it
+   * has a reference to each, and one more to us. */
+  guint n_compiling;
   guint64 windows_compiled;     /* [lock] published for compiled kernels */
 
   /* Builtins: builtins.c, resources.c, debug-log.c. */

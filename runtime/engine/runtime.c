@@ -450,6 +450,16 @@ destroy_elsewhere (gpointer runtime)
   return NULL;
 }
 
+/* Lock held. Are there no references but the caller's and those of executables
+ * that are being compiled: their own and the compiling thread's? */
+static gboolean
+only_compiling (const VyreRuntime *runtime)
+{
+  gint n = runtime->n_compiling;
+
+  return n > 0 && g_atomic_int_get (&runtime->refs) <= 1 + 2 * n;
+}
+
 void
 vyre_runtime_unref (VyreRuntime *runtime)
 {
@@ -461,9 +471,7 @@ vyre_runtime_unref (VyreRuntime *runtime)
    * a thread in the driver. */
   g_mutex_lock (&runtime->lock);
   runtime->n_unreferencing++;
-  while (runtime->n_releasing > 0 ||
-         (runtime->n_compiling > 0 && g_atomic_int_get (&runtime->refs) <=
-                                          1 + (gint) runtime->n_compiling))
+  while (runtime->n_releasing > 0 || only_compiling (runtime))
     g_cond_wait (&runtime->ended, &runtime->lock);
   runtime->n_unreferencing--;
   g_mutex_unlock (&runtime->lock);

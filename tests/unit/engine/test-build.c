@@ -28,6 +28,13 @@ static char *folder;
 static gint n_blobs_given; /* atomic */
 static gsize n_kept;
 static PFN_vkCreatePipelineCache real_create;
+static PFN_vkDestroyPipeline real_destroy;
+static PFN_vkDestroyDevice real_destroy_device;
+static GThread *main_thread, *destroyer; /* of the device */
+
+/* Of a thread that compiles beside the main one: both atomic. */
+static gint waits_to_begin; /* until the main one sets it to 0 */
+static gint is_destroying;
 
 /* --- the driver ----------------------------------------------------------------- */
 
@@ -58,6 +65,11 @@ create (VkDevice handle, const VkPipelineCacheCreateInfo *info,
 {
   VkPipelineCacheCreateInfo nothing = *info;
 
+  if (g_thread_self () != main_thread &&
+      g_atomic_int_compare_and_exchange (&waits_to_begin, 1, 2)) {
+    while (g_atomic_int_get (&waits_to_begin) != 0)
+      g_usleep (1000);
+  }
   if (info->initialDataSize > 0) {
     const guint8 *data = info->pInitialData;
 
@@ -68,6 +80,24 @@ create (VkDevice handle, const VkPipelineCacheCreateInfo *info,
   nothing.initialDataSize = 0;
   nothing.pInitialData = NULL;
   return real_create (handle, &nothing, allocator, cache);
+}
+
+static VKAPI_ATTR void VKAPI_CALL
+destroy_pipeline (VkDevice handle, VkPipeline pipeline,
+    const VkAllocationCallbacks *allocator)
+{
+  if (g_thread_self () != main_thread) {
+    g_atomic_int_set (&is_destroying, 1);
+    g_usleep (50 * 1000);
+  }
+  real_destroy (handle, pipeline, allocator);
+}
+
+static VKAPI_ATTR void VKAPI_CALL
+destroy_device (VkDevice handle, const VkAllocationCallbacks *allocator)
+{
+  destroyer = g_thread_self ();
+  real_destroy_device (handle, allocator);
 }
 
 /* --- files ------------------------------------------------------------------------ */
@@ -304,15 +334,17 @@ run_once (VyreTenant *tenant, VyreExecutable *executable, VyreBlock *block)
   return vyre_executable_get_tier (executable, NULL);
 }
 
+#define ADD_ONE \
+  "program workgroup(64);\n" \
+  "buffer data: readwrite u32[] @0;\n" \
+  "main { let i = invocation_id.x;\n" \
+  "  if i < len(data) { data[i] = data[i] + 1; } }\n"
+
 /* While a program is used, a CPU's driver compiles it on another device first,
  * and nowhere else. */
 static void
 test_rehearsed (void)
 {
-  const char *text = "program workgroup(64);\n"
-                     "buffer data: readwrite u32[] @0;\n"
-                     "main { let i = invocation_id.x;\n"
-                     "  if i < len(data) { data[i] = data[i] + 1; } }\n";
   gboolean cpu =
       vyre_runtime_get_device_info (runtime)->type == VYRE_DEVICE_CPU;
   g_autoptr (GError) error = NULL;
@@ -325,7 +357,7 @@ test_rehearsed (void)
     ((guint32 *) block->data)[i] = i;
   vyre_block_note_write (block);
   for (guint k = 0; k < 2; k++) {
-    g_autoptr (VyreExecutable) executable = compile_program (runtime, text);
+    g_autoptr (VyreExecutable) executable = compile_program (runtime, ADD_ONE);
     gint before = g_atomic_int_get (&devices_made);
     gboolean used = k == 0;
 
@@ -342,6 +374,27 @@ test_rehearsed (void)
   }
   vyre_block_unref (block);
   vyre_tenant_free (tenant);
+}
+
+/* Nobody wants what is being compiled: still the runtime ends in the call that
+ * lets go of it. Drivers crash in threads that are at work when the process
+ * exits. Takes the runtime. */
+static void
+test_unwanted (void)
+{
+  VyreExecutable *executable = compile_program (runtime, ADD_ONE);
+
+  g_atomic_int_set (&waits_to_begin, 1);
+  vyre_executable_set_engine (executable, VYRE_ENGINE_JIT);
+  while (g_atomic_int_get (&waits_to_begin) != 2)
+    g_usleep (1000);
+  vyre_executable_unref (executable);
+  g_atomic_int_set (&waits_to_begin, 0);
+  while (!g_atomic_int_get (&is_destroying))
+    g_usleep (1000);
+  vyre_runtime_unref (runtime);
+  runtime = NULL;
+  g_assert_true (destroyer == main_thread);
 }
 
 static void
@@ -373,6 +426,11 @@ main (int argc, char **argv)
   real_create = runtime->device->vk.CreatePipelineCache;
   runtime->device->vk.CreatePipelineCache = create;
   runtime->device->vk.GetPipelineCacheData = get_data;
+  real_destroy = runtime->device->vk.DestroyPipeline;
+  runtime->device->vk.DestroyPipeline = destroy_pipeline;
+  real_destroy_device = runtime->device->vk.DestroyDevice;
+  runtime->device->vk.DestroyDevice = destroy_device;
+  main_thread = g_thread_self ();
 
   g_test_add_func ("/build/kept", test_kept);
   g_test_add_func ("/build/written-when-needed", test_written_when_needed);
@@ -382,6 +440,7 @@ main (int argc, char **argv)
   g_test_add_func ("/build/nothing-kept", test_nothing_kept);
   g_test_add_func ("/build/threads", test_threads);
   g_test_add_func ("/build/rehearsed", test_rehearsed);
+  g_test_add_func ("/build/unwanted", test_unwanted);
   status = g_test_run ();
   vyre_runtime_unref (runtime);
   remove_all (folder);
