@@ -131,6 +131,11 @@ vyre_runtime_build_pipeline (VyreRuntime *runtime, const guint32 *spirv,
   VyreJitKey key;
 
   *times = (VyrePipelineTimes){ 0 };
+  if (vyre_is_exiting ()) {
+    g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_SHUTDOWN,
+        "%s: not compiled, the process exits", name);
+    return NULL;
+  }
   if (files != NULL) {
     vyre_device_get_driver_id (runtime->device, &driver);
     vyre_jit_key_pipeline (spirv, spirv_bytes, constants,

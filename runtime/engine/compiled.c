@@ -142,8 +142,9 @@ compile (gpointer data, gpointer unused)
   VyrePipelineTimes driver = { 0 };
   gboolean may_be_long = FALSE;
 
-  /* Only we refer to it: nobody wants the result any more. */
-  gboolean wanted = g_atomic_int_get (&executable->refs) > 1;
+  /* If only we refer to it nobody wants the result any more. */
+  gboolean wanted =
+      g_atomic_int_get (&executable->refs) > 1 && !vyre_is_exiting ();
   if (wanted)
     pipeline =
         build_pipeline (executable, &may_be_long, &times, &driver, &error);

@@ -472,6 +472,12 @@ void vyre_runtime_release (VyreRuntime *runtime);
 /* Does so if that is not the last reference; any lock may be held. */
 gboolean vyre_runtime_release_if_shared (VyreRuntime *runtime);
 
+/* exit.c: from now on a process that exits leaves its devices first. After the
+ * driver has set up what it takes down at exit; any thread. */
+void vyre_prepare_exit (void);
+/* Is it about to? Nobody begins to use a device then. Any thread. */
+gboolean vyre_is_exiting (void);
+
 /* tenant.c, lock held: gives the id of a tenant that is gone back once nothing
  * of it is in flight. */
 void vyre_tenant_retire_locked (VyreRuntime *runtime, guint32 id);

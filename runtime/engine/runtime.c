@@ -367,6 +367,7 @@ runtime_new (
       !vyre_runtime_prime_queues (runtime, kernel, error))
     goto failed;
 
+  vyre_prepare_exit ();
   runtime->supervisor =
       g_thread_new ("vyre-supervisor", vyre_supervisor_run, runtime);
   vyre_runtime_begin_recording (runtime);
@@ -403,6 +404,11 @@ vyre_runtime_acquire (const VyreRuntimeOptions *options, GError **error)
   VyreRuntime *runtime = g_hash_table_lookup (registry, key);
   if (runtime != NULL && !runtime->failed && !runtime->draining) {
     vyre_runtime_ref (runtime);
+  } else if (vyre_is_exiting ()) {
+    runtime = NULL;
+    g_set_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_SHUTDOWN,
+        "%s: no runtime is made, the process exits",
+        vyre_device_get_info (device)->name);
   } else {
     /* Not before there is need of it: the GPU may be busy with the runtime
      * that there is. */

@@ -78,7 +78,7 @@ copy_by_gpu (VyreRuntime *runtime, VyreRuntimeSnapshot *snapshot, guint32 *door)
   g_autoptr (GError) error = NULL;
   const guint8 *copy;
 
-  if (runtime->copier == NULL)
+  if (runtime->copier == NULL || vyre_is_exiting ())
     return FALSE;
   copy = vyre_copier_run (runtime->copier, sources, G_N_ELEMENTS (sources),
       COPY_TIMEOUT_NS, &error);

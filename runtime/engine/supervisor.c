@@ -96,10 +96,11 @@ collect_launches (VyreRuntime *runtime)
     if (launch == NULL)
       continue;
     if (vyre_launch_wait (launch, 0, &error)) {
+      /* First: who waits until none is left may have the driver go away. */
+      vyre_launch_free (launch);
       g_mutex_lock (&runtime->lock);
       forget_launch (runtime, active);
       vyre_runtime_unlock (runtime);
-      vyre_launch_free (launch);
     } else if (error != NULL) {
       fail (runtime, error);
       return FALSE;

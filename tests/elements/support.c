@@ -7,6 +7,7 @@
 #include <glib/gstdio.h>
 #include <linux/magic.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -102,6 +103,13 @@ support_run (void)
   remove_folder (folder);
   g_clear_pointer (&folder, g_free);
   return rc;
+}
+
+void
+support_exit (int status)
+{
+  remove_folder (folder);
+  exit (status);
 }
 
 char *

@@ -16,6 +16,8 @@ void support_init (int *argc, char ***argv, const char *const *plugins);
 /* Runs the tests, deinitialises GStreamer (which reports leaks) and removes
  * the test's folder. What main() returns. */
 int support_run (void);
+/* exit() without the former, but for the folder. */
+void support_exit (int status) G_GNUC_NORETURN;
 
 /* A name in the test's own folder; free with g_free(). */
 char *support_path (const char *name);

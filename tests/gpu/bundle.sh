@@ -51,7 +51,7 @@ for file in runtime/cli/vyre tests/fuzz/differ tests/unit/device/copy; do
   strip -o "$content/bin/$(basename "$file")" "$build/$file"
 done
 for test in engine builtins devices hostile endless workgroups snapshot \
-  prepared offer replay monitor tenant-stats restart; do
+  prepared offer replay monitor tenant-stats restart exit; do
   strip -o "$content/bin/test-$test" "$build/tests/unit/engine/test-$test"
 done
 for test in fixtures programs grouped random; do
@@ -60,7 +60,7 @@ done
 strip -o "$content/bin/test-replay-builtins" \
   "$build/tests/replay/test-replay-builtins"
 for test in src interp interp-stream interp-fault interp-many interp-print \
-  stats mixed hang; do
+  interp-exit stats mixed hang; do
   strip -o "$content/bin/test-$test" "$build/tests/elements/test-$test"
 done
 # The plugins that element tests load.

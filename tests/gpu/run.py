@@ -33,9 +33,9 @@ PROGRAMS_TEXT = ("text", "canonical")  # targets that a dictionary helps
 TAP = ("copy", "engine", "builtins", "hostile", "endless", "workgroups",
        "workgroups --jit", "snapshot", "prepared", "offer", "replay",
        "replay-builtins", "monitor",
-       "tenant-stats", "restart", "jit-fixtures", "jit-programs", "jit-grouped",
+       "tenant-stats", "restart", "exit", "jit-fixtures", "jit-programs", "jit-grouped",
        "jit-random", "src", "interp", "interp-stream", "interp-fault",
-       "interp-many", "interp-print", "stats", "mixed", "hang")
+       "interp-many", "interp-print", "interp-exit", "stats", "mixed", "hang")
 # Each of the replays compiles the kernels.
 LIMITS = {"conform": 60, "conform jit": 200, "functions": 60, "tap": 60,
           "replay-builtins": 200, "differ": 120, "fuzz": 200}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Processes that exit with everything in use: nothing of ours is in the driver
+ * when its turn to clean up comes. */
+
+#include "engine/engine-private.h"
+#include "programs.h"
+
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LIMIT_US (60 * G_USEC_PER_SEC)
+
+static const char endless_text[] = "program workgroup(8);\n"
+                                   "buffer data: readwrite u32[] @0;\n"
+                                   "main { loop { data[0] = data[0] + 1; } }\n";
+static const char plain_text[] = "program workgroup(8);\n"
+                                 "buffer data: readwrite u32[] @0;\n"
+                                 "main { data[invocation_id.x] = 7; }\n";
+
+static VyreRuntime *runtime;
+static VyreTenant *tenant;
+static VyreBlock *block;
+
+static void
+begin (void)
+{
+  g_autoptr (GError) error = NULL;
+
+  runtime = vyre_runtime_acquire (NULL, &error);
+  g_assert_no_error (error);
+  tenant = vyre_tenant_new (runtime, "exits", &error);
+  g_assert_no_error (error);
+  block = vyre_arena_alloc (vyre_runtime_get_host_arena (runtime), 256);
+  memset (block->data, 0, 256);
+  vyre_block_note_write (block);
+}
+
+static void
+end (void)
+{
+  vyre_block_unref (block);
+  vyre_tenant_free (tenant);
+  vyre_runtime_unref (runtime);
+}
+
+static VyreWindow *
+submit (VyreExecutable *executable, GError **error)
+{
+  const VyreBinding binding = { block, 0, 256 };
+  const guint32 grid[3] = { 8, 1, 1 };
+  const VyreSubmitOptions options = { grid, 0 };
+
+  return vyre_tenant_submit (tenant, executable, &binding, 1, &options, error);
+}
+
+/* --- in use ------------------------------------------------------------------ */
+
+/* As the driver's own would, after ours: it was there before. */
+static void
+check_left (void)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (vyre_is_exiting ());
+  g_mutex_lock (&runtime->lock);
+  g_assert_cmpuint (runtime->n_launches, ==, 0);
+  g_assert_cmpuint (runtime->n_compiling, ==, 0);
+  g_assert_cmpuint (runtime->n_releasing, ==, 0);
+  g_assert_true (g_queue_is_empty (&runtime->windows));
+  g_mutex_unlock (&runtime->lock);
+  g_assert_null (vyre_runtime_acquire (NULL, &error));
+  g_assert_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_SHUTDOWN);
+  g_printerr ("all have left\n");
+}
+
+/* Goes on until it is refused. */
+static gpointer
+submit_always (gpointer executable)
+{
+  for (;;) {
+    g_autoptr (GError) error = NULL;
+    g_autoptr (VyreWindow) window = submit (executable, &error);
+
+    if (window != NULL) {
+      vyre_window_wait (window, g_get_monotonic_time () + LIMIT_US, NULL);
+    } else {
+      g_assert_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_SHUTDOWN);
+      return NULL;
+    }
+  }
+}
+
+static void
+exit_in_use (void)
+{
+  static VyreExecutable *endless, *compiling, *plain;
+  static VyreWindow *windows[3];
+
+  atexit (check_left);
+  begin ();
+  endless = compile_program (runtime, endless_text);
+  plain = compile_program (runtime, plain_text);
+  /* Not in any cache. */
+  g_autofree char *text = g_strdup_printf ("program workgroup(8);\n"
+                                           "buffer data: readwrite u32[] @0;\n"
+                                           "main { data[0] = data[0] + %u; }\n",
+      (guint) g_get_real_time ());
+  compiling = compile_program (runtime, text);
+  for (guint i = 0; i < G_N_ELEMENTS (windows); i++) {
+    windows[i] = submit (endless, NULL);
+    g_assert_nonnull (windows[i]);
+  }
+  g_thread_unref (g_thread_new ("submit", submit_always, plain));
+  g_usleep (20000);
+  vyre_executable_set_engine (compiling, VYRE_ENGINE_JIT);
+  g_usleep (5000);
+  exit (0);
+}
+
+static void
+test_in_use (void)
+{
+  if (g_test_subprocess ()) {
+    exit_in_use ();
+    return;
+  }
+  g_test_trap_subprocess (NULL, LIMIT_US, 0);
+  g_test_trap_assert_passed ();
+  g_test_trap_assert_stderr ("*all have left*");
+}
+
+/* --- a copy of the process ------------------------------------------------------ */
+
+static pid_t parent;
+
+static void
+check_untouched (void)
+{
+  if (getpid () != parent)
+    g_assert_false (vyre_is_exiting ());
+}
+
+/* A child that was forked takes nothing from its parent when it exits. */
+static void
+test_forked (void)
+{
+  g_autoptr (GError) error = NULL;
+  int status;
+
+  parent = getpid ();
+  atexit (check_untouched);
+  begin ();
+  g_autoptr (VyreExecutable) plain = compile_program (runtime, plain_text);
+  pid_t child = fork ();
+  if (child == 0)
+    exit (0);
+  g_assert_cmpint (child, >, 0);
+  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+  g_assert_true (WIFEXITED (status) && WEXITSTATUS (status) == 0);
+  g_autoptr (VyreWindow) window = submit (plain, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (
+      vyre_window_wait (window, g_get_monotonic_time () + LIMIT_US, NULL), ==,
+      VYRE_WINDOW_DONE);
+  g_assert_cmpuint (((const guint32 *) block->data)[63], ==, 7);
+  end ();
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/exit/in-use", test_in_use);
+  g_test_add_func ("/exit/forked", test_forked);
+  return g_test_run ();
+}
