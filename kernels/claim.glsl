@@ -133,6 +133,20 @@ has_waiting (uint p)
       door (VYRE_DOOR_CLAIMED + p)) > 0;
 }
 
+/* Some of them have not begun; or the counters are on their way. */
+bool
+has_fresh (uint p)
+{
+  return int (door (VYRE_DOOR_PUBLISHED + p) + door (VYRE_DOOR_RESUMED + p) -
+      door (VYRE_DOOR_CLAIMED + p)) > 0;
+}
+
+bool
+has_suspended (uint p)
+{
+  return door (VYRE_DOOR_YIELDED + p) != door (VYRE_DOOR_RESUMED + p);
+}
+
 uint
 waiting_levels ()
 {
@@ -411,12 +425,12 @@ scan (uint p, inout uint passes, uint spread, bool fresh, bool suspended,
   uint span = min (door (VYRE_DOOR_TAIL + p) - oldest, level_slots (p));
   /* A tile that is suspended among others that never end gets its turn only
    * if not all look from the oldest on; one that has not begun, behind as many
-   * that have not either, only if some look from the newest on. Few workgroups
-   * change their ways with each claim, many have different ones. */
-  uint way = PARALLEL ? gl_WorkGroupID.x + launch.generation : spread;
-  bool turning = PARALLEL ? !fresh && ((gl_WorkGroupID.x >> 1) +
-          (launch.generation >> 1) & 1u) != 0u : !fresh && (way & 2u) != 0u;
-  bool newest = !PARALLEL && fresh && (way & 2u) != 0u;
+   * that have not or are suspended, only if some look from the newest on. Few
+   * workgroups change their ways with each claim, many have different ones. */
+  uint way = PARALLEL ? gl_WorkGroupID.x + (launch.generation & ~1u) : spread;
+  bool odd = (way & 2u) != 0u;
+  bool turning = !fresh && odd;
+  bool newest = fresh && odd && (!PARALLEL || has_suspended (p));
   uint rows = (span + LANES - 1u) / LANES;
   uint first = turning ? launch.generation * 5u + spread : 0u;
   uint turns = rows;
@@ -576,6 +590,11 @@ find_work (inout uint passes, uint spread, bool fresh, bool suspended,
         waiting & waiting_before : 0u;
     uint home = 1u << ticket_level;
     patient = eager ? waiting & ~home | later & home : later;
+    /* Nobody else may come by what is fresh for long while all are busy with
+     * what they suspend in turn. */
+    if (fresh)
+      patient |= subgroupBallot (lane < VYRE_PRI_LEVELS &&
+              has_suspended (lane) && has_fresh (lane)).x;
   }
   bool starving = urgent_run >= VYRE_STARVATION_THRESHOLD;
   uint start = starving || !PARALLEL ? VYRE_PRI_LEVELS : 2u * VYRE_PRI_LEVELS;
@@ -596,7 +615,8 @@ find_work (inout uint passes, uint spread, bool fresh, bool suspended,
       continue;
     if (PARALLEL && have_ticket && p == ticket_level && !suspended && last)
       got = try_ticket ();
-    if (got == NONE && (patient & 1u << p) != 0u)
+    if (got == NONE && (patient & 1u << p) != 0u &&
+        (!PARALLEL || !fresh || has_fresh (p)))
       got = scan (p, passes, spread, fresh && !cancelling, suspended,
           cancelling ? WISH_CANCELLED : PARALLEL ? WISH_ANY : WISH_TURN);
     if (got != NONE)

@@ -53,6 +53,7 @@ take_tile (uint got)
   slot = got & 0x7fffffffu;
   bool resumed = (got & 0x80000000u) != 0u;
   idle = 0u;
+  polls += PATIENCE; /* the next look prefers the other kind */
   looks = 0u;
   claim_steps = 0u;
   spread += 7u;

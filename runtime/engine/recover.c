@@ -138,7 +138,7 @@ static void
 recount_level (VyreRuntime *runtime, guint p)
 {
   const VyreLevel *level = &runtime->levels[p];
-  guint32 waiting = 0;
+  guint32 waiting = 0, suspended = 0;
 
   for (guint i = 0; i < level->slots; i++) {
     guint32 status;
@@ -146,15 +146,17 @@ recount_level (VyreRuntime *runtime, guint p)
     if (!is_open (runtime, level->first + i))
       continue;
     status = peek_slot (runtime, level->first + i, VYRE_W_STATUS);
+    suspended += status == VYRE_ST_YIELD;
     /* One that the host has answered counts as published once more. */
     waiting += status == VYRE_ST_PUBLISHED || status == VYRE_ST_YIELD ||
                status == VYRE_ST_REQUEUE ||
                (status == VYRE_ST_WAIT_IO &&
                    !runtime->owners[level->first + i]->waits);
   }
+  guint32 yielded = vyre_peek (runtime->door, VYRE_DOOR_YIELDED + p);
   vyre_poke (runtime->door, VYRE_DOOR_CLAIMED + p,
-      level->published + vyre_peek (runtime->door, VYRE_DOOR_YIELDED + p) -
-          waiting);
+      level->published + yielded - waiting);
+  vyre_poke (runtime->door, VYRE_DOOR_RESUMED + p, yielded - suspended);
 }
 
 /* Only suspended tiles have a save area now; those of lost ones are free. */
