@@ -57,10 +57,13 @@ submit (VyreExecutable *executable, GError **error)
 
 /* --- in use ------------------------------------------------------------------ */
 
-/* As the driver's own would, after ours: it was there before. */
+/* As the driver's own would, after ours: it was there before. A GPU's driver is
+ * gone by now. */
 static void
 check_left (void)
 {
+  gboolean cpu =
+      vyre_runtime_get_device_info (runtime)->type == VYRE_DEVICE_CPU;
   g_autoptr (GError) error = NULL;
 
   g_assert_true (vyre_is_exiting ());
@@ -70,8 +73,10 @@ check_left (void)
   g_assert_cmpuint (runtime->n_releasing, ==, 0);
   g_assert_true (g_queue_is_empty (&runtime->windows));
   g_mutex_unlock (&runtime->lock);
-  g_assert_null (vyre_runtime_acquire (NULL, &error));
-  g_assert_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_SHUTDOWN);
+  if (cpu) {
+    g_assert_null (vyre_runtime_acquire (NULL, &error));
+    g_assert_error (error, VYRE_RUNTIME_ERROR, VYRE_RUNTIME_ERROR_SHUTDOWN);
+  }
   g_printerr ("all have left\n");
 }
 
