@@ -53,7 +53,6 @@ take_tile (uint got)
   slot = got & 0x7fffffffu;
   bool resumed = (got & 0x80000000u) != 0u;
   idle = 0u;
-  polls += PATIENCE; /* the next look prefers the other kind */
   looks = 0u;
   claim_steps = 0u;
   spread += 7u;
@@ -136,9 +135,9 @@ look_for_work ()
   bool told = told_to_leave ();
   bool closing = PARALLEL && launch_word (VYRE_LAUNCH_CLOSING) != 0u;
   uint got = NONE;
-  /* Each time that it looks through the slots it prefers the other kind. */
-  uint way = PARALLEL ? gl_WorkGroupID.x + launch.generation + polls / PATIENCE :
-      spread + idle;
+  /* Each time that it looks through the slots it prefers the other kind: each tile
+   * makes spread odd or even. */
+  uint way = spread + (PARALLEL ? launch.generation + polls / PATIENCE : idle);
   if (!told && !closing)
     got = find_work (passes, spread, area != NONE && (way & 1u) == 0u,
         area == NONE, eager, polls);
