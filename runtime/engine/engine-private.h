@@ -472,6 +472,9 @@ void vyre_runtime_release (VyreRuntime *runtime);
 /* Does so if that is not the last reference; any lock may be held. */
 gboolean vyre_runtime_release_if_shared (VyreRuntime *runtime);
 
+/* Waits for runtimes that end in other threads, until end_time (monotonic, µs). */
+void vyre_runtime_wait_ending (gint64 end_time);
+
 /* exit.c: from now on a process that exits leaves its devices first. After the
  * driver has set up what it takes down at exit; any thread. */
 void vyre_prepare_exit (void);

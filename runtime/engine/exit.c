@@ -35,15 +35,13 @@ pass (GMutex *mutex)
 }
 
 static void
-leave_device (VyreRuntime *runtime)
+leave_device (VyreRuntime *runtime, gint64 end_time)
 {
-  gint64 now = g_get_monotonic_time ();
-
-  vyre_runtime_shutdown (runtime, now);
+  vyre_runtime_shutdown (runtime, g_get_monotonic_time ());
   g_mutex_lock (&runtime->lock);
   runtime->n_unreferencing++;
   while (runtime->n_releasing > 0 || runtime->n_compiling > 0) {
-    if (!g_cond_wait_until (&runtime->ended, &runtime->lock, now + LIMIT_US))
+    if (!g_cond_wait_until (&runtime->ended, &runtime->lock, end_time))
       break;
   }
   runtime->n_unreferencing--;
@@ -55,13 +53,18 @@ leave_device (VyreRuntime *runtime)
 static void
 leave_devices (void)
 {
+  /* Who lets go of them now lets go of nothing. */
+  static GPtrArray *runtimes;
+  gint64 end_time = g_get_monotonic_time () + LIMIT_US;
+
   /* Not ours to end: a copy of the process that made them. */
   if (getpid () != process)
     return;
   g_atomic_int_set (&exiting, 1);
-  g_autoptr (GPtrArray) runtimes = vyre_runtime_list ();
+  runtimes = vyre_runtime_list ();
   for (guint i = 0; i < runtimes->len; i++)
-    leave_device (g_ptr_array_index (runtimes, i));
+    leave_device (g_ptr_array_index (runtimes, i), end_time);
+  vyre_runtime_wait_ending (end_time);
 }
 
 void

@@ -41,6 +41,8 @@ G_DEFINE_QUARK (vyre_runtime_error, vyre_runtime_error)
 
 /* Guards the registry, and the last reference of a runtime against lookups. */
 static GMutex registry_lock;
+static guint n_ending; /* [registry_lock] runtimes that nobody refers to */
+static GCond no_ending;
 static GHashTable *registry; /* UUID text -> VyreRuntime, not owned */
 
 static char *
@@ -450,10 +452,24 @@ vyre_runtime_ref (VyreRuntime *runtime)
 }
 
 static gpointer
-destroy_elsewhere (gpointer runtime)
+end (gpointer runtime)
 {
   destroy (runtime);
+  g_mutex_lock (&registry_lock);
+  n_ending--;
+  g_cond_broadcast (&no_ending);
+  g_mutex_unlock (&registry_lock);
   return NULL;
+}
+
+void
+vyre_runtime_wait_ending (gint64 end_time)
+{
+  g_mutex_lock (&registry_lock);
+  while (
+      n_ending > 0 && g_cond_wait_until (&no_ending, &registry_lock, end_time))
+    continue;
+  g_mutex_unlock (&registry_lock);
 }
 
 /* Lock held. Are there no references but the caller's and those of executables
@@ -506,6 +522,7 @@ vyre_runtime_release (VyreRuntime *runtime)
 
   g_mutex_lock (&registry_lock);
   gboolean last = g_atomic_int_dec_and_test (&runtime->refs);
+  n_ending += last;
   if (last && g_hash_table_lookup (registry, runtime->key) == runtime)
     g_hash_table_remove (registry, runtime->key);
   g_mutex_unlock (&registry_lock);
@@ -516,9 +533,9 @@ vyre_runtime_release (VyreRuntime *runtime)
   if (g_thread_self () == runtime->supervisor ||
       vyre_runtime_is_monitor_thread (runtime) ||
       vyre_runtime_is_io_thread (runtime))
-    g_thread_unref (g_thread_new ("vyre-end", destroy_elsewhere, runtime));
+    g_thread_unref (g_thread_new ("vyre-end", end, runtime));
   else
-    destroy (runtime);
+    end (runtime);
 }
 
 /* --- looking at it --------------------------------------------------------------- */
