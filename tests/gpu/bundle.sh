@@ -60,7 +60,7 @@ done
 strip -o "$content/bin/test-replay-builtins" \
   "$build/tests/replay/test-replay-builtins"
 for test in src interp interp-stream interp-fault interp-many interp-print \
-  interp-exit stats mixed hang; do
+  interp-exit interp-quiet stats mixed hang; do
   strip -o "$content/bin/test-$test" "$build/tests/elements/test-$test"
 done
 # The plugins that element tests load.

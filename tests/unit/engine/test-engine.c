@@ -205,6 +205,35 @@ test_long_idle (void)
   vyre_block_unref (blocks[1]);
 }
 
+/* When nothing has been published for a while there is no kernel on the device. */
+static void
+test_quiet (void)
+{
+  g_autoptr (VyreExecutable) invert =
+      make_executable (&invert_shape, invert_code, sizeof invert_code);
+  VyreBlock *blocks[2] = { make_block (4096), make_block (4096) };
+  const gsize bytes[2] = { 4096, 4096 };
+
+  for (guint round = 0; round < 3; round++) {
+    gint64 start = g_get_monotonic_time ();
+    g_autoptr (VyreWindow) window = submit (invert, blocks, bytes, 2, 16, 0);
+    guint n = 1;
+
+    expect_done (window);
+    while (n > 0) {
+      g_mutex_lock (&runtime->lock);
+      n = runtime->n_launches;
+      vyre_runtime_unlock (runtime);
+      g_assert_cmpint (g_get_monotonic_time () - start, <, 30 * G_USEC_PER_SEC);
+      g_usleep (1000);
+    }
+    g_test_message (
+        "no kernel after %.0f ms", (g_get_monotonic_time () - start) / 1e3);
+  }
+  vyre_block_unref (blocks[0]);
+  vyre_block_unref (blocks[1]);
+}
+
 /* Windows in flight that reuse their blocks for new contents: every result
  * must be of this round's contents. */
 static void
@@ -643,6 +672,7 @@ main (int argc, char **argv)
 
   g_test_add_func ("/engine/invert-sizes", test_invert_sizes);
   g_test_add_func ("/engine/long-idle", test_long_idle);
+  g_test_add_func ("/engine/quiet", test_quiet);
   g_test_add_func ("/engine/stream", test_stream);
   g_test_add_func ("/engine/sequential", test_sequential);
   g_test_add_func ("/engine/barriers", test_barriers);

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Processes that exit with everything in use: nothing of ours is in the driver
- * when its turn to clean up comes. */
+ * when its turn to clean up comes. And processes that are killed. */
 
 #include "engine/engine-private.h"
 #include "programs.h"
 
+#include <gio/gio.h>
+#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -178,11 +182,73 @@ test_forked (void)
   end ();
 }
 
+/* --- killed ---------------------------------------------------------------------- */
+
+static void
+run_until_killed (void)
+{
+  prctl (PR_SET_PDEATHSIG, SIGKILL);
+  begin ();
+  g_autoptr (VyreExecutable) endless = compile_program (runtime, endless_text);
+  g_autoptr (VyreWindow) window = submit (endless, NULL);
+
+  g_assert_nonnull (window);
+  while (((volatile const guint32 *) block->data)[0] == 0)
+    g_usleep (1000);
+  g_print ("\nruns\n");
+  fflush (stdout);
+  for (;;)
+    g_usleep (G_USEC_PER_SEC);
+}
+
+/* What a process left on the device when it was killed is no trouble to the
+ * next one. */
+static void
+test_killed (void)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (g_test_subprocess ())
+    run_until_killed ();
+  for (guint round = 0; round < 2; round++) {
+    g_autoptr (GSubprocess) child =
+        g_subprocess_new (G_SUBPROCESS_FLAGS_STDOUT_PIPE, &error,
+            "/proc/self/exe", "-p", "/exit/killed", "--GTestSubprocess", NULL);
+    g_assert_no_error (error);
+    g_autoptr (GDataInputStream) output =
+        g_data_input_stream_new (g_subprocess_get_stdout_pipe (child));
+    g_autofree char *line = NULL;
+
+    while (g_strcmp0 (line, "runs") != 0) {
+      g_free (line);
+      line = g_data_input_stream_read_line (output, NULL, NULL, &error);
+      g_assert_no_error (error);
+      g_assert_nonnull (line);
+    }
+    gint64 start = g_get_monotonic_time ();
+    g_subprocess_force_exit (child);
+    g_subprocess_wait (child, NULL, &error);
+    g_assert_no_error (error);
+    begin ();
+    g_autoptr (VyreExecutable) plain = compile_program (runtime, plain_text);
+    g_autoptr (VyreWindow) window = submit (plain, &error);
+    g_assert_no_error (error);
+    g_assert_cmpint (
+        vyre_window_wait (window, g_get_monotonic_time () + LIMIT_US, NULL), ==,
+        VYRE_WINDOW_DONE);
+    g_assert_cmpuint (((const guint32 *) block->data)[63], ==, 7);
+    g_test_message ("used again %.0f ms after the process was killed",
+        (g_get_monotonic_time () - start) / 1e3);
+    end ();
+  }
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/exit/in-use", test_in_use);
   g_test_add_func ("/exit/forked", test_forked);
+  g_test_add_func ("/exit/killed", test_killed);
   return g_test_run ();
 }
