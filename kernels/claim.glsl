@@ -517,7 +517,7 @@ lowest_level ()
   uint held = 0u;
   if (reserved) {
     for (uint p = VYRE_PRI_NORMAL; p < VYRE_PRI_LEVELS; p++)
-      held |= door (VYRE_DOOR_YIELDED + p) - door (VYRE_DOOR_RESUMED + p);
+      held |= uint (has_suspended (p));
   }
   return held != 0u ? VYRE_PRI_HIGH : VYRE_PRI_IDLE;
 }
