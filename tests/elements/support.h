@@ -16,7 +16,7 @@ void support_init (int *argc, char ***argv, const char *const *plugins);
 /* Runs the tests, deinitialises GStreamer (which reports leaks) and removes
  * the test's folder. What main() returns. */
 int support_run (void);
-/* exit() without the former, but for the folder. */
+/* Instead, in a process that exits with all in use: removes the folder only. */
 void support_exit (int status) G_GNUC_NORETURN;
 
 /* A name in the test's own folder; free with g_free(). */

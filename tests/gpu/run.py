@@ -33,9 +33,10 @@ PROGRAMS_TEXT = ("text", "canonical")  # targets that a dictionary helps
 TAP = ("copy", "engine", "builtins", "hostile", "endless", "workgroups",
        "workgroups --jit", "snapshot", "prepared", "offer", "replay",
        "replay-builtins", "monitor",
-       "tenant-stats", "restart", "exit", "jit-fixtures", "jit-programs", "jit-grouped",
-       "jit-random", "src", "interp", "interp-stream", "interp-fault",
-       "interp-many", "interp-print", "interp-exit", "interp-quiet", "stats", "mixed", "hang")
+       "tenant-stats", "restart", "exit", "jit-fixtures", "jit-programs",
+       "jit-grouped", "jit-random", "src", "interp", "interp-stream",
+       "interp-fault", "interp-many", "interp-print", "interp-exit",
+       "interp-quiet", "stats", "mixed", "hang")
 # Each of the replays compiles the kernels.
 LIMITS = {"conform": 60, "conform jit": 200, "functions": 60, "tap": 60,
           "replay-builtins": 200, "differ": 120, "fuzz": 200}
