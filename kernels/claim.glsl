@@ -231,6 +231,9 @@ begin_claiming (uint home)
   claim_steps = 0u;
   seen_slot = 0u;
   fetched_descriptor = NONE;
+  if (gl_WorkGroupID.x == 0u && lane == 0u && launch.fuel != 0u)
+    store_relaxed (Words (launch.door), VYRE_DOOR_LAUNCH +
+        launch.index * VYRE_LAUNCH_WORDS + VYRE_LAUNCH_BEGUN, 1u);
 }
 
 void

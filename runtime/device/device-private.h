@@ -121,7 +121,8 @@ typedef struct
   PFN_vkCmdPushDescriptorSetKHR CmdPushDescriptorSetKHR;
 } VyreVk;
 
-#define VYRE_MAX_QUEUES 2
+/* Kernels that run side by side, and one that takes over. */
+#define VYRE_MAX_QUEUES 8
 
 typedef struct
 {

@@ -237,7 +237,7 @@ create_device (VyreDevice *device, GError **error)
   const VyreDeviceInfo *info = &physical->info;
   gboolean has_transfer = physical->transfer_family != NO_FAMILY;
   gboolean takes_spare = !has_transfer && physical->has_spare_queue;
-  float priorities[VYRE_MAX_QUEUES + 1] = { 1.0f, 1.0f, 1.0f };
+  float priorities[VYRE_MAX_QUEUES + 1];
   VkDeviceQueueCreateInfo queues[] = {
     {
         .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
@@ -297,6 +297,9 @@ create_device (VyreDevice *device, GError **error)
     .ppEnabledExtensionNames = extensions,
   };
   VkResult result;
+
+  for (guint i = 0; i < G_N_ELEMENTS (priorities); i++)
+    priorities[i] = 1.0f;
 
   if (physical->has_external_memory_host)
     extensions[create.enabledExtensionCount++] =

@@ -52,7 +52,7 @@ typedef struct
   guint64 device_local_bytes;
   guint64 mapped_local_bytes;   /* heap that is DEVICE_LOCAL and HOST_VISIBLE */
   guint32 multiprocessors;      /* 0: the driver does not say */
-  guint n_queues;               /* of the compute family we use, at most 2 */
+  guint n_queues;               /* of the compute family we use, at most 8 */
   gboolean has_float64, has_subgroup_size_control;
   char *unsuitable;             /* why it cannot be used, or %NULL */
 } VyreDeviceInfo;

@@ -82,8 +82,12 @@ choose_copy_queue (
         !(families[i].queueFlags & others) && families[i].queueCount > 0)
       physical->transfer_family = i;
   }
-  physical->has_spare_queue =
-      families[physical->queue_family].queueCount > physical->info.n_queues;
+  /* The last of several is worth more there than for another kernel. */
+  guint has = families[physical->queue_family].queueCount;
+  if (physical->transfer_family == NO_FAMILY && physical->info.n_queues > 2 &&
+      physical->info.n_queues == has)
+    physical->info.n_queues--;
+  physical->has_spare_queue = has > physical->info.n_queues;
 }
 
 /* A compute family without graphics runs beside other users of the GPU; it is

@@ -48,6 +48,11 @@ typedef struct
   VyrePipeline *pipeline;       /* [lock] to read; %NULL: not compiled (yet) */
   guint team;                   /* of a compiled one: lane groups of its workgroups */
   guint n_windows;              /* [lock] in flight for it */
+  guint32 n_published;          /* [lock] so far, wraps */
+  /* partition.c [lock] */
+  guint32 n_seen;               /* of them, when the supervisor last looked */
+  gint64 wanted_at;             /* monotonic, µs, or 0 */
+  guint crowding;               /* how often its part turned out too large */
   guint64 required;             /* [lock] newest generation that a slot asks for */
 } VyreKernel;
 
@@ -57,8 +62,12 @@ typedef struct
   VyreKernel *kernel;
   guint64 generation;
   guint queue;
+  gboolean begun;               /* some of it is known to run */
   gboolean leaving;             /* it has been told to */
   gint64 started, told_at;      /* monotonic, µs */
+  guint n_parts;              /* kernels that it was to share the device with,
+                                   itself included */
+  guint lane_groups;
 } VyreActiveLaunch;
 
 /* A priority level has its own part of the ring and its own sequence numbers. */
@@ -561,6 +570,31 @@ gboolean vyre_runtime_use_copy_method (VyreRuntime *runtime,
  * those that run are to end, so that tiles which nobody has can be told; turns
  * these into faults. */
 gboolean vyre_runtime_may_launch (VyreRuntime *runtime);
+
+/* partition.c, lock held, by the supervisor; now: monotonic, µs. Do launches of
+ * different kernels run side by side here? The others are for such devices. */
+gboolean vyre_partition_applies (const VyreRuntime *runtime);
+/* Each time: who is in use, and who finds no room. */
+void vyre_partition_look (VyreRuntime *runtime, gint64 now);
+gboolean vyre_kernel_is_wanted (const VyreKernel *kernel, gint64 now);
+/* Kernels in use with this one, itself included. */
+guint vyre_partition_count (VyreRuntime *runtime,
+    const VyreKernel *kernel, gint64 now);
+/* On any device: of a launch, which shares it with so many kernels. */
+guint32 vyre_partition_workgroups (const VyreRuntime *runtime,
+    const VyreKernel *kernel, guint n_parts);
+guint vyre_partition_choose_queue (const VyreRuntime *runtime,
+    const VyreKernel *kernel);
+/* FALSE: all queues have launches of others, one of which is to leave in time. */
+gboolean vyre_partition_has_queue (VyreRuntime *runtime, const VyreKernel *kernel,
+    gint64 now);
+/* Tells those to leave that have more than their part with this kernel launched.
+ * FALSE: some have not left yet. */
+gboolean vyre_partition_make_room (VyreRuntime *runtime, const VyreKernel *kernel,
+    gint64 now);
+/* Is its part smaller than need be? */
+gboolean vyre_partition_may_grow (VyreRuntime *runtime,
+    const VyreActiveLaunch *active, gint64 now);
 
 /* supervisor.c, lock held: launch i is to leave, if there is one; a store fence
  * has to follow. */

@@ -368,6 +368,7 @@ vyre_window_take_off (
   level->touched = TRUE;
   use->slots += n;
   window->kernel->n_windows++;
+  window->kernel->n_published++;
   runtime->tiles_published += n;
   if (window->is_restarting) {
     window->is_restarting = FALSE;

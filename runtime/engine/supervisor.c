@@ -30,8 +30,6 @@
 #define TIME_SLICE_PARALLEL_US (100 * 1000)
 /* A kernel is not kept for longer than this: another takes over. */
 #define RESIDENCY_US (2 * G_USEC_PER_SEC)
-/* Builtins are short: a few workgroups do them all, and take no room. */
-#define BUILTIN_GROUPS 4
 /* A submission that takes longer where kernels stay has waited for something. */
 #define SUBMISSION_US 10000
 
@@ -126,13 +124,17 @@ static void
 tell_others_to_leave (
     VyreRuntime *runtime, const VyreKernel *kernel, guint newest)
 {
+  gboolean shares = vyre_partition_applies (runtime);
+  gint64 now = g_get_monotonic_time ();
+
   for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
     const VyreActiveLaunch *other = &runtime->launches[i];
 
     if (i == newest || other->launch == NULL)
       continue;
     if (other->kernel == kernel || other->kernel->id == kernel->id ||
-        other->kernel->n_windows == 0)
+        (other->kernel->n_windows == 0 &&
+            !(shares && vyre_kernel_is_wanted (other->kernel, now))))
       vyre_runtime_tell_to_leave (runtime, i);
   }
   vyre_ring_store_fence ();
@@ -180,10 +182,11 @@ choose_interpreter (VyreRuntime *runtime)
 }
 
 /* Lock held. Has a launch of it been there for so long that it is time for the
- * next one? */
+ * next one, or could that be larger? */
 static gboolean
 is_old (VyreRuntime *runtime, const VyreKernel *kernel)
 {
+  gboolean shares = vyre_partition_applies (runtime);
   gint64 now = g_get_monotonic_time ();
 
   for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
@@ -191,7 +194,8 @@ is_old (VyreRuntime *runtime, const VyreKernel *kernel)
 
     if (active->launch != NULL && !active->leaving &&
         active->kernel->id == kernel->id &&
-        now - active->started > RESIDENCY_US)
+        (now - active->started > RESIDENCY_US ||
+            (shares && vyre_partition_may_grow (runtime, active, now))))
       return TRUE;
   }
   return FALSE;
@@ -236,9 +240,9 @@ end_turn (VyreRuntime *runtime, gboolean stalled)
 }
 
 /* Lock held. The kernel that has to be launched, or NULL. stalled: nothing has
- * ended for long. */
+ * ended for long. soon: is set if there is one, but others leave first. */
 static VyreKernel *
-choose_kernel (VyreRuntime *runtime, gboolean stalled)
+choose_kernel (VyreRuntime *runtime, gboolean stalled, gboolean *soon)
 {
   if (g_queue_is_empty (&runtime->windows) || runtime->failed ||
       runtime->n_launches == VYRE_MAX_LAUNCHES)
@@ -251,20 +255,30 @@ choose_kernel (VyreRuntime *runtime, gboolean stalled)
     return NULL;
   }
 
-  /* Compiled ones and the interpreter take turns in being asked first. */
+  /* Compiled ones and the interpreter take turns in being asked first; where
+   * they run side by side, the interpreter is the first to begin (partition.c). */
+  gboolean shares = vyre_partition_applies (runtime) && !stalled;
+  gint64 now = g_get_monotonic_time ();
   VyreKernel *interpreter = choose_interpreter (runtime);
   guint n = runtime->compiled->len;
+  guint first = shares ? n : (guint) (runtime->generation % (n + 1));
   for (guint k = 0; k <= n; k++) {
-    guint i = (k + (guint) (runtime->generation % (n + 1))) % (n + 1);
+    guint i = (k + first) % (n + 1);
     VyreKernel *kernel =
         i == n ? interpreter : g_ptr_array_index (runtime->compiled, i);
 
     if (kernel == NULL || (i < n && kernel->n_windows == 0))
       continue;
-    if (stalled || (i == n ? interpreters_unserved (runtime, kernel)
-                           : !vyre_kernel_is_served (runtime, kernel) ||
-                                 is_old (runtime, kernel)))
+    if (!stalled && !(i == n ? interpreters_unserved (runtime, kernel)
+                             : !vyre_kernel_is_served (runtime, kernel) ||
+                                   is_old (runtime, kernel)))
+      continue;
+    if (shares && !vyre_partition_has_queue (runtime, kernel, now))
+      continue;
+    if (!shares || vyre_partition_make_room (runtime, kernel, now))
       return kernel;
+    *soon = TRUE;
+    return NULL;
   }
   return NULL;
 }
@@ -314,53 +328,37 @@ open_door (VyreRuntime *runtime)
         (guint32) runtime->levels[k].oldest_sequence);
   vyre_poke (runtime->door, base + VYRE_LAUNCH_ACTIVE, 0);
   vyre_poke (runtime->door, base + VYRE_LAUNCH_CLOSING, 0);
+  vyre_poke (runtime->door, base + VYRE_LAUNCH_BEGUN, 0);
   vyre_poke (runtime->door, VYRE_DOOR_LEAVE + i, 0);
   __atomic_store_n (&closed[i], 0, __ATOMIC_RELAXED);
   vyre_ring_store_fence ();
   return i;
 }
 
-static guint
-choose_queue (VyreRuntime *runtime)
+/* What is to be launched. */
+typedef struct
 {
-  guint n = MAX (runtime->info->n_queues, 1);
-  guint users[VYRE_MAX_LAUNCHES] = { 0 }, best = 0;
-
-  n = MIN (n, VYRE_MAX_LAUNCHES);
-  for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
-    if (runtime->launches[i].launch != NULL)
-      users[runtime->launches[i].queue]++;
-  }
-  for (guint i = 1; i < n; i++) {
-    if (users[i] < users[best])
-      best = i;
-  }
-  return best;
-}
-
-static guint
-count_workgroups (const VyreRuntime *runtime, const VyreKernel *kernel)
-{
-  if (kernel->id == VYRE_KERNEL_BUILTIN)
-    return MIN (runtime->workgroups_compiled, BUILTIN_GROUPS);
-  return kernel->id != 0 ? runtime->workgroups_compiled / kernel->team
-                         : runtime->workgroups;
-}
+  VyreKernel *kernel; /* a reference; or NULL: nothing now */
+  guint64 generation;
+  guint index; /* of the launch */
+  guint n_parts;
+  gboolean soon; /* nothing, but others are leaving for it */
+} Plan;
 
 static gboolean
-start_launch (
-    VyreRuntime *runtime, VyreKernel *kernel, guint64 generation, guint index)
+start_launch (VyreRuntime *runtime, const Plan *plan)
 {
   g_autoptr (GError) error = NULL;
   VyreLaunchConstants constants;
-  guint queue = choose_queue (runtime);
+  VyreKernel *kernel = plan->kernel;
+  guint queue = vyre_partition_choose_queue (runtime, kernel);
+  guint32 groups = vyre_partition_workgroups (runtime, kernel, plan->n_parts);
 
   vyre_runtime_launch_constants (
-      runtime, generation, index, kernel->id, &constants);
+      runtime, plan->generation, plan->index, kernel->id, &constants);
   gint64 begun = g_get_monotonic_time ();
   VyreLaunch *launch = vyre_device_launch (runtime->device, kernel->pipeline,
-      queue, count_workgroups (runtime, kernel), &constants, sizeof constants,
-      &error);
+      queue, groups, &constants, sizeof constants, &error);
 
   if (launch == NULL) {
     vyre_kernel_unref (kernel);
@@ -372,12 +370,14 @@ start_launch (
       now - begun > SUBMISSION_US)
     g_info ("the submission of a launch took %.1f ms", (now - begun) / 1e3);
   g_mutex_lock (&runtime->lock);
-  runtime->launches[index] = (VyreActiveLaunch){
+  runtime->launches[plan->index] = (VyreActiveLaunch){
     .launch = launch,
     .kernel = kernel,
-    .generation = generation,
+    .generation = plan->generation,
     .queue = queue,
     .started = now,
+    .n_parts = plan->n_parts,
+    .lane_groups = groups * MAX (kernel->team, 1),
   };
   runtime->n_launches++;
   runtime->n_launched++;
@@ -385,7 +385,7 @@ start_launch (
     runtime->unattended_us += now - runtime->unattended_since;
     runtime->unattended_since = 0;
   }
-  tell_others_to_leave (runtime, kernel, index);
+  tell_others_to_leave (runtime, kernel, plan->index);
   vyre_runtime_unlock (runtime);
   return TRUE;
 }
@@ -412,8 +412,12 @@ any_launch (VyreRuntime *runtime)
 
 /* Lets time pass while launches run; looks counts those without progress. */
 static void
-pause_while_running (VyreRuntime *runtime, guint *looks)
+pause_while_running (VyreRuntime *runtime, guint *looks, gboolean soon)
 {
+  if (soon) {
+    g_usleep (PAUSE_US);
+    return;
+  }
   g_mutex_lock (&runtime->lock);
   gboolean pending = !g_queue_is_empty (&runtime->windows);
   gboolean asked = runtime->n_sleepers > 0;
@@ -470,6 +474,29 @@ is_stalled (VyreRuntime *runtime, Progress *progress)
          now - progress->moved > limit;
 }
 
+/* Lock held. */
+static void
+plan_launch (VyreRuntime *runtime, gboolean stalled, Plan *plan)
+{
+  gboolean shares = vyre_partition_applies (runtime);
+  gint64 now = g_get_monotonic_time ();
+
+  if (shares)
+    vyre_partition_look (runtime, now);
+  VyreKernel *kernel = choose_kernel (runtime, stalled, &plan->soon);
+  if (kernel == NULL)
+    return;
+  plan->kernel = vyre_kernel_ref (kernel);
+  plan->generation = runtime->generation =
+      MAX (runtime->generation + 1, kernel->required);
+  plan->index = open_door (runtime);
+  if (shares)
+    plan->n_parts = vyre_partition_count (runtime, kernel, now);
+  /* Nothing ends anyway, and the submission may have to wait for them. */
+  if (stalled)
+    tell_others_to_leave (runtime, kernel, plan->index);
+}
+
 gpointer
 vyre_supervisor_run (gpointer data)
 {
@@ -509,31 +536,17 @@ vyre_supervisor_run (gpointer data)
       vyre_poke (runtime->door, VYRE_DOOR_SHUTDOWN, 1);
       vyre_ring_store_fence ();
     }
-    VyreKernel *kernel = NULL;
-    gboolean stalled = FALSE;
-    if (vyre_runtime_may_launch (runtime)) {
-      stalled = is_stalled (runtime, &progress);
-      kernel = choose_kernel (runtime, stalled);
-    }
-    guint64 generation = 0;
-    guint index = 0;
-    if (kernel != NULL) {
-      generation = runtime->generation =
-          MAX (runtime->generation + 1, kernel->required);
-      index = open_door (runtime);
-      vyre_kernel_ref (kernel);
-      /* Nothing ends anyway, and the submission may have to wait for them. */
-      if (stalled)
-        tell_others_to_leave (runtime, kernel, index);
-    }
+    Plan plan = { .n_parts = 1 };
+    if (vyre_runtime_may_launch (runtime))
+      plan_launch (runtime, is_stalled (runtime, &progress), &plan);
     vyre_runtime_unlock (runtime);
 
-    if (kernel != NULL) {
-      if (!start_launch (runtime, kernel, generation, index))
+    if (plan.kernel != NULL) {
+      if (!start_launch (runtime, &plan))
         break;
       looks = 0;
     } else {
-      pause_while_running (runtime, &looks);
+      pause_while_running (runtime, &looks, plan.soon);
     }
   }
 

@@ -51,7 +51,8 @@ for file in runtime/cli/vyre tests/fuzz/differ tests/unit/device/copy; do
   strip -o "$content/bin/$(basename "$file")" "$build/$file"
 done
 for test in engine builtins devices hostile endless workgroups snapshot \
-  prepared offer replay monitor tenant-stats restart exit; do
+  prepared offer replay monitor tenant-stats restart exit partition \
+  side-by-side; do
   strip -o "$content/bin/test-$test" "$build/tests/unit/engine/test-$test"
 done
 for test in fixtures programs grouped random; do

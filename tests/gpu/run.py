@@ -33,7 +33,8 @@ PROGRAMS_TEXT = ("text", "canonical")  # targets that a dictionary helps
 TAP = ("copy", "engine", "builtins", "hostile", "endless", "workgroups",
        "workgroups --jit", "snapshot", "prepared", "offer", "replay",
        "replay-builtins", "monitor",
-       "tenant-stats", "restart", "exit", "jit-fixtures", "jit-programs",
+       "tenant-stats", "restart", "exit", "partition", "side-by-side",
+       "jit-fixtures", "jit-programs",
        "jit-grouped", "jit-random", "src", "interp", "interp-stream",
        "interp-fault", "interp-many", "interp-print", "interp-exit",
        "interp-quiet", "stats", "mixed", "hang")

@@ -191,7 +191,7 @@ test_enumerate (void)
     g_assert_cmpuint (info->max_workgroup_invocations, >=, 128);
     g_assert_cmpuint (info->max_allocation, >=, 1024 * MIB);
     g_assert_cmpuint (info->device_local_bytes, >, 0);
-    g_assert_true (info->n_queues == 1 || info->n_queues == 2);
+    g_assert_true (info->n_queues >= 1 && info->n_queues <= 8);
   }
 
   if (!cpu) {
