@@ -40,38 +40,58 @@ typedef struct
   const char *name; /* of the row */
   const char *launch; /* %F: the file, %B: blocksize, %N: num-buffers, %U: the
                          device's UUID, %D: its index */
-  gboolean inverts;
+  guint inverts; /* how often */
 } Line;
 
 #define SOURCE(element) element " location=\"%F\" blocksize=%B num-buffers=%N"
 #define SUBMIT "vyrebenchsubmit device-uuid=%U"
 #define INTERP "vyreinterp name=vyre device-index=%D"
+#define INTERP_TOO "vyreinterp name=vyre-too device-index=%D"
 
 static const Line reading[] = {
-  { BENCH_BASELINE, "filesrc ! fakesink", SOURCE ("filesrc"), FALSE },
+  { BENCH_BASELINE, "filesrc ! fakesink", SOURCE ("filesrc"), 0 },
   { BENCH_BASELINE, "filesrc ! identity ! fakesink",
-      SOURCE ("filesrc") " ! identity", FALSE },
-  { BENCH_MEASURED, "vyresrc ! fakesink", SOURCE ("vyresrc"), FALSE },
+      SOURCE ("filesrc") " ! identity", 0 },
+  { BENCH_MEASURED, "vyresrc ! fakesink", SOURCE ("vyresrc"), 0 },
 };
 
 static const Line inverting[] = {
-  { BENCH_REFERENCE, "filesrc ! fakesink", SOURCE ("filesrc"), FALSE },
+  { BENCH_REFERENCE, "filesrc ! fakesink", SOURCE ("filesrc"), 0 },
   { BENCH_REFERENCE, "filesrc ! identity ! fakesink",
-      SOURCE ("filesrc") " ! identity", FALSE },
-  { BENCH_BASELINE, "filesrc ! submit", SOURCE ("filesrc") " ! " SUBMIT, TRUE },
-  { BENCH_BASELINE, "vyresrc ! submit", SOURCE ("vyresrc") " ! " SUBMIT, TRUE },
+      SOURCE ("filesrc") " ! identity", 0 },
+  { BENCH_BASELINE, "filesrc ! submit", SOURCE ("filesrc") " ! " SUBMIT, 1 },
+  { BENCH_BASELINE, "vyresrc ! submit", SOURCE ("vyresrc") " ! " SUBMIT, 1 },
   { BENCH_BASELINE, "vyresrc ! submit, importing",
-      SOURCE ("vyresrc") " ! " SUBMIT " import=true", TRUE },
+      SOURCE ("vyresrc") " ! " SUBMIT " import=true", 1 },
   { BENCH_MEASURED, "filesrc ! vyreinterp, interpreted",
-      SOURCE ("filesrc") " ! " INTERP " engine=interp", TRUE },
+      SOURCE ("filesrc") " ! " INTERP " engine=interp", 1 },
   { BENCH_MEASURED, "vyresrc ! vyreinterp, interpreted",
-      SOURCE ("vyresrc") " ! " INTERP " engine=interp", TRUE },
+      SOURCE ("vyresrc") " ! " INTERP " engine=interp", 1 },
   { BENCH_MEASURED, "  the same, 16 in flight",
-      SOURCE ("vyresrc") " ! " INTERP " engine=interp async-depth=16", TRUE },
+      SOURCE ("vyresrc") " ! " INTERP " engine=interp async-depth=16", 1 },
   { BENCH_MEASURED, "vyresrc ! vyreinterp, compiled",
-      SOURCE ("vyresrc") " ! " INTERP " engine=jit", TRUE },
+      SOURCE ("vyresrc") " ! " INTERP " engine=jit", 1 },
   { BENCH_MEASURED, "  the same, 16 in flight",
-      SOURCE ("vyresrc") " ! " INTERP " engine=jit async-depth=16", TRUE },
+      SOURCE ("vyresrc") " ! " INTERP " engine=jit async-depth=16", 1 },
+};
+
+/* Each element has a kernel of its own where it is compiled. */
+static const Line inverting_twice[] = {
+  { BENCH_REFERENCE, "vyresrc ! vyreinterp once, compiled",
+      SOURCE ("vyresrc") " ! " INTERP " engine=jit", 1 },
+  { BENCH_BASELINE, "vyresrc ! submit ! submit",
+      SOURCE ("vyresrc") " ! " SUBMIT " ! " SUBMIT, 2 },
+  { BENCH_MEASURED, "vyresrc ! vyreinterp ! vyreinterp, interpreted",
+      SOURCE ("vyresrc") " ! " INTERP " engine=interp ! " INTERP_TOO
+                         " engine=interp",
+      2 },
+  { BENCH_MEASURED, "the same, compiled",
+      SOURCE ("vyresrc") " ! " INTERP " engine=jit ! " INTERP_TOO " engine=jit",
+      2 },
+  { BENCH_MEASURED, "the same, one compiled and one interpreted",
+      SOURCE ("vyresrc") " ! " INTERP " engine=jit ! " INTERP_TOO
+                         " engine=interp",
+      2 },
 };
 
 /* --- the file -- */
@@ -167,8 +187,9 @@ verify (const BenchPipeline *pipeline, const Line *line, gsize block,
   if (size != block)
     goto wrong_size;
   bench_fill (wanted, CHUNK);
-  return bench_verify (line->inverts ? &bench_programs[0] : &bench_program_copy,
-      0, wanted, data, MIN (block, CHUNK), line->name, error);
+  return bench_verify (
+      line->inverts == 1 ? &bench_programs[0] : &bench_program_copy, 0, wanted,
+      data, MIN (block, CHUNK), line->name, error);
 
 wrong_size:
   g_set_error (error, BENCH_ERROR, BENCH_ERROR_WRONG,
@@ -252,6 +273,9 @@ measure_sizes (Bench *bench, const char *file)
     if (buffers > 0)
       measure (bench, "inverting", inverting, G_N_ELEMENTS (inverting), file,
           block, buffers);
+    if (buffers > 0)
+      measure (bench, "inverting twice", inverting_twice,
+          G_N_ELEMENTS (inverting_twice), file, block, buffers);
   }
 }
 

@@ -187,37 +187,55 @@ on_first_input (GstPad *pad, GstPadProbeInfo *info, gpointer data)
   return GST_PAD_PROBE_REMOVE;
 }
 
-/* The element whose program is to run compiled, if it is one. */
-static GstElement *
+/* Those whose names begin as asked for; references. */
+static GPtrArray *
+find_elements (const Run *run)
+{
+  GPtrArray *found = g_ptr_array_new_with_free_func (gst_object_unref);
+
+  for (GList *l = GST_BIN_CHILDREN (run->element);
+       l != NULL && run->pipeline->element != NULL; l = l->next) {
+    if (g_str_has_prefix (GST_OBJECT_NAME (l->data), run->pipeline->element))
+      g_ptr_array_add (found, gst_object_ref (l->data));
+  }
+  return found;
+}
+
+/* The elements whose programs are to run compiled. */
+static GPtrArray *
 find_compiling (const Run *run)
 {
-  GstElement *element = NULL;
+  GPtrArray *found = find_elements (run);
 
-  if (run->pipeline->element != NULL)
-    element =
-        gst_bin_get_by_name (GST_BIN (run->element), run->pipeline->element);
-  if (element == NULL ||
-      g_object_class_find_property (G_OBJECT_GET_CLASS (element), "tier") ==
-          NULL ||
-      get_enum (element, "engine") != ENGINE_JIT) {
-    gst_clear_object (&element);
-    return NULL;
+  for (guint i = found->len; i-- > 0;) {
+    GstElement *element = found->pdata[i];
+
+    if (g_object_class_find_property (G_OBJECT_GET_CLASS (element), "tier") ==
+            NULL ||
+        get_enum (element, "engine") != ENGINE_JIT) {
+      g_ptr_array_remove_index (found, i);
+      continue;
+    }
+    g_autoptr (GstPad) pad = gst_element_get_static_pad (element, "sink");
+    gst_pad_add_probe (
+        pad, GST_PAD_PROBE_TYPE_BUFFER, on_first_input, element, NULL);
   }
-  g_autoptr (GstPad) pad = gst_element_get_static_pad (element, "sink");
-  gst_pad_add_probe (
-      pad, GST_PAD_PROBE_TYPE_BUFFER, on_first_input, element, NULL);
-  return element;
+  return found;
 }
 
 static gboolean
-check_compiled (GstElement *element, GError **error)
+check_compiled (const GPtrArray *elements, GError **error)
 {
   g_autoptr (GstStructure) stats = NULL;
   const char *reason;
+  guint i = 0;
 
-  if (get_enum (element, "tier") == TIER_COMPILED)
+  while (i < elements->len &&
+         get_enum (elements->pdata[i], "tier") == TIER_COMPILED)
+    i++;
+  if (i == elements->len)
     return TRUE;
-  g_object_get (element, "stats", &stats, NULL);
+  g_object_get (elements->pdata[i], "stats", &stats, NULL);
   reason = gst_structure_get_string (stats, "tier-reason");
   g_set_error (error, BENCH_ERROR, BENCH_ERROR_UNAVAILABLE, "not compiled: %s",
       reason != NULL && *reason ? reason : "not in time");
@@ -242,6 +260,7 @@ make (Run *run, const char *sink, GError **error)
 {
   const BenchPipeline *pipeline = run->pipeline;
   g_autofree char *line = g_strdup_printf ("%s ! %s", pipeline->launch, sink);
+  g_autoptr (GPtrArray) elements = NULL;
   g_autoptr (GError) refused = NULL;
 
   /* Without the FATAL flag a line whose element is missing would run. */
@@ -251,11 +270,9 @@ make (Run *run, const char *sink, GError **error)
     goto refused;
   if (!GST_IS_PIPELINE (run->element))
     goto refused;
-  if (pipeline->element != NULL) {
-    g_autoptr (GstElement) element =
-        gst_bin_get_by_name (GST_BIN (run->element), pipeline->element);
-    g_object_set (element, pipeline->property, pipeline->text, NULL);
-  }
+  elements = find_elements (run);
+  for (guint i = 0; i < elements->len; i++)
+    g_object_set (elements->pdata[i], pipeline->property, pipeline->text, NULL);
   if (pipeline->frame != NULL && !attach_source (run))
     goto no_pool;
   return TRUE;
@@ -349,14 +366,14 @@ bench_pipeline_run (
   g_autoptr (GstElement) sink =
       gst_bin_get_by_name (GST_BIN (run.element), "sink");
   g_autoptr (GstPad) pad = gst_element_get_static_pad (sink, "sink");
-  g_autoptr (GstElement) compiling = find_compiling (&run);
+  g_autoptr (GPtrArray) compiling = find_compiling (&run);
   gst_pad_add_probe (
       pad, GST_PAD_PROBE_TYPE_BUFFER, on_sink_buffer, &run, NULL);
   gst_pad_add_probe (
       pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_sink_event, &run, NULL);
   if (!play_to_end (&run, error))
     return FALSE;
-  if (compiling != NULL && !check_compiled (compiling, error))
+  if (!check_compiled (compiling, error))
     return FALSE;
   guint64 rendered = count_rendered (sink);
   gst_element_set_state (run.element, GST_STATE_NULL);

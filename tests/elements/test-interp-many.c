@@ -5,6 +5,8 @@
 
 #include "interp-harness.h"
 
+#include "engine/runtime.h"
+
 /* Of the runtime on a CPU; less than what is in flight here. */
 #define DESCRIPTORS 512
 #define SIZE 64
@@ -121,14 +123,61 @@ test_beside_stopped (void)
   }
 }
 
+static void
+wait_for_tier (GstElement *pipeline, const char *name, VyreTier wanted)
+{
+  gint64 end = g_get_monotonic_time () + 60 * G_TIME_SPAN_SECOND;
+  GstElement *element = gst_bin_get_by_name (GST_BIN (pipeline), name);
+  gint tier;
+
+  for (;;) {
+    g_object_get (element, "tier", &tier, NULL);
+    if (tier == wanted)
+      break;
+    g_assert_cmpint (g_get_monotonic_time (), <, end);
+    g_usleep (1000);
+  }
+  gst_object_unref (element);
+}
+
+/* Each with a kernel of its own, all of them busy. */
+static void
+test_in_a_row (void)
+{
+  const gsize size = (1 << 20) + 1;
+  g_autofree guint8 *data = NULL;
+  g_autofree char *in = support_noise_file ("in", size, &data);
+  g_autofree char *out = support_path ("out");
+  GstElement *pipeline =
+      support_launch ("vyresrc location=%s blocksize=4096 ! "
+                      "vyreinterp name=a program=invert engine=jit ! "
+                      "vyreinterp name=b program=ascii-upper engine=jit ! "
+                      "vyreinterp name=c program=invert engine=interp ! "
+                      "filesink location=%s",
+          in, out);
+
+  support_set_state (pipeline, GST_STATE_PAUSED);
+  wait_for_tier (pipeline, "a", VYRE_TIER_COMPILED);
+  wait_for_tier (pipeline, "b", VYRE_TIER_COMPILED);
+  wait_for_tier (pipeline, "c", VYRE_TIER_INTERPRETED);
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  support_wait_eos (pipeline);
+  support_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (pipeline);
+  for (gsize i = 0; i < size; i++)
+    data[i] = ~g_ascii_toupper (~data[i]);
+  support_assert_file (out, data, size);
+}
+
 int
 main (int argc, char **argv)
 {
-  static const char *const plugins[] = { NULL };
+  static const char *const plugins[] = { "coreelements", NULL };
 
   support_init (&argc, &argv, plugins);
   g_test_add_func ("/interp-many/one", test_one);
   g_test_add_func ("/interp-many/several", test_several);
   g_test_add_func ("/interp-many/beside-stopped", test_beside_stopped);
+  g_test_add_func ("/interp-many/in-a-row", test_in_a_row);
   return support_run ();
 }
