@@ -14,7 +14,7 @@
  * interpreter before all others have: what a multiprocessor has for shared memory
  * seems to be settled by whatever begins there while it is empty, for as long as
  * anything runs there. Interpreters use much of it, compiled programs little; one
- * that begins beside those gets a third of its workgroups.
+ * that began beside those ran two to three times as slowly.
  */
 
 #include "engine-private.h"
