@@ -92,12 +92,14 @@ vyre_partition_workgroups (
   return MAX ((groups / n_parts) >> kernel->crowding, 1);
 }
 
-/* Is any launch about to make room? */
+/* Is any launch about to make room? One that has not begun has none. */
 static gboolean
 one_leaves (const VyreRuntime *runtime)
 {
   for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
-    if (runtime->launches[i].launch != NULL && runtime->launches[i].leaving)
+    const VyreActiveLaunch *active = &runtime->launches[i];
+
+    if (active->launch != NULL && active->leaving && active->begun)
       return TRUE;
   }
   return FALSE;
@@ -114,8 +116,11 @@ reduce_other (VyreRuntime *runtime, const VyreActiveLaunch *crowded, gint64 now)
   for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
     const VyreActiveLaunch *other = &runtime->launches[i];
 
-    if (other->launch == NULL || is_same (other->kernel, crowded->kernel) ||
-        other->lane_groups <= most || now - other->started < TURN_US)
+    if (other->launch == NULL || other->leaving || !other->begun ||
+        is_same (other->kernel, crowded->kernel) ||
+        other->lane_groups <= most ||
+        (other->kernel->crowding == MOST_CROWDING &&
+            now - other->started < TURN_US))
       continue;
     most = other->lane_groups;
     found = i;
@@ -132,6 +137,16 @@ reduce_other (VyreRuntime *runtime, const VyreActiveLaunch *crowded, gint64 now)
   vyre_ring_store_fence ();
 }
 
+static void
+look_whether_begun (VyreRuntime *runtime, guint i)
+{
+  VyreActiveLaunch *active = &runtime->launches[i];
+  guint word = VYRE_DOOR_LAUNCH + i * VYRE_LAUNCH_WORDS + VYRE_LAUNCH_BEGUN;
+
+  if (active->launch != NULL && !active->begun)
+    active->begun = vyre_peek (runtime->door, word) != 0;
+}
+
 void
 vyre_partition_look (VyreRuntime *runtime, gint64 now)
 {
@@ -140,18 +155,15 @@ vyre_partition_look (VyreRuntime *runtime, gint64 now)
   for (guint i = 0; i < runtime->compiled->len; i++)
     note_wanted (g_ptr_array_index (runtime->compiled, i), now);
 
+  for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++)
+    look_whether_begun (runtime, i);
   for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
-    VyreActiveLaunch *active = &runtime->launches[i];
+    const VyreActiveLaunch *active = &runtime->launches[i];
 
-    if (active->launch == NULL || active->begun || active->leaving)
-      continue;
-    active->begun =
-        vyre_peek (runtime->door,
-            VYRE_DOOR_LAUNCH + i * VYRE_LAUNCH_WORDS + VYRE_LAUNCH_BEGUN) != 0;
-    if (active->begun || now - active->started < BEGIN_US ||
-        one_leaves (runtime))
-      continue;
-    reduce_other (runtime, active, now);
+    if (active->launch != NULL && !active->begun && !active->leaving &&
+        active->kernel->n_windows > 0 && now - active->started > BEGIN_US &&
+        !one_leaves (runtime))
+      reduce_other (runtime, active, now);
   }
 }
 
@@ -196,7 +208,7 @@ vyre_partition_has_queue (
     if (is_same (active->kernel, kernel))
       return TRUE;
     n++;
-    if (!active->leaving && active->started < started) {
+    if (active->begun && !active->leaving && active->started < started) {
       started = active->started;
       oldest = i;
     }

@@ -90,8 +90,10 @@ vyre_runtime_restart_stuck (VyreRuntime *runtime)
   for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
     const VyreActiveLaunch *active = &runtime->launches[i];
 
-    /* Interpreters leave when they are told to, at the next look. */
+    /* Interpreters leave when they are told to, at the next look; what has not
+     * begun waits for others to leave. */
     if (active->launch == NULL || !active->leaving ||
+        (vyre_partition_applies (runtime) && !active->begun) ||
         (active->kernel->id & VYRE_KERNEL_COMPILED) == 0 ||
         g_get_monotonic_time () - active->told_at < LEAVE_US)
       continue;

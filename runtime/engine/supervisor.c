@@ -366,6 +366,10 @@ start_launch (VyreRuntime *runtime, const Plan *plan)
     return FALSE;
   }
   gint64 now = g_get_monotonic_time ();
+  g_debug ("kernel %08x: launch %u on queue %u, generation %" G_GUINT64_FORMAT
+           ", %u workgroups, shares with %u",
+      kernel->id, plan->index, queue, plan->generation, groups,
+      plan->n_parts - 1);
   if (runtime->residency == VYRE_RESIDENCY_RESIDENT &&
       now - begun > SUBMISSION_US)
     g_info ("the submission of a launch took %.1f ms", (now - begun) / 1e3);
@@ -486,6 +490,9 @@ plan_launch (VyreRuntime *runtime, gboolean stalled, Plan *plan)
   VyreKernel *kernel = choose_kernel (runtime, stalled, &plan->soon);
   if (kernel == NULL)
     return;
+  /* Beside others it may fit by now. */
+  if (shares && vyre_partition_count (runtime, kernel, now) == 1)
+    kernel->crowding = 0;
   plan->kernel = vyre_kernel_ref (kernel);
   plan->generation = runtime->generation =
       MAX (runtime->generation + 1, kernel->required);

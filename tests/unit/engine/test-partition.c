@@ -283,9 +283,8 @@ crowded (Fixture *f, gconstpointer data)
   g_assert_true (one->begun);
   g_assert_true (two->begun);
   g_assert_false (three->begun);
-  vyre_partition_look (runtime, START + 3 * MS);
   assert_leaving (f, two, FALSE);
-  vyre_partition_look (runtime, START + 5 * MS);
+  vyre_partition_look (runtime, START + 3 * MS);
   assert_leaving (f, one, FALSE);
   assert_leaving (f, two, TRUE);
   g_assert_cmpuint (b->crowding, ==, 1);
@@ -300,6 +299,28 @@ crowded (Fixture *f, gconstpointer data)
   g_assert_true (three->begun);
   two = launch (f, b, START + 7 * MS);
   g_assert_cmpuint (two->lane_groups, <=, before / 2);
+}
+
+/* One that was told to leave before it had begun makes no room. */
+static void
+not_begun (Fixture *f, gconstpointer data)
+{
+  VyreRuntime *runtime = &f->runtime;
+  VyreKernel *large = &f->compiled[0], *other = &f->compiled[1];
+
+  large->n_windows = other->n_windows = 1;
+  VyreActiveLaunch *one = launch (f, large, START);
+  VyreActiveLaunch *two = launch (f, other, START);
+  VyreActiveLaunch *next = launch (f, other, START + 1 * MS);
+  set_begun (f, one);
+  vyre_runtime_tell_to_leave (runtime, two - runtime->launches);
+  vyre_partition_look (runtime, START + 2 * MS);
+  assert_leaving (f, one, FALSE);
+  vyre_partition_look (runtime, START + 4 * MS);
+  assert_leaving (f, one, TRUE);
+  assert_leaving (f, next, FALSE);
+  g_assert_cmpuint (large->crowding, ==, 1);
+  g_assert_cmpuint (other->crowding, ==, 0);
 }
 
 /* Less and less, and then turns. */
@@ -319,6 +340,8 @@ never_fits (Fixture *f, gconstpointer data)
     set_begun (f, one);
     g_assert_cmpuint (one->lane_groups, <=, last);
     last = one->lane_groups;
+    vyre_partition_look (runtime, now + 3 * MS);
+    assert_leaving (f, one, i <= 3);
     vyre_partition_look (runtime, now + 5 * MS);
     assert_leaving (f, one, TRUE);
     assert_leaving (f, two, FALSE);
@@ -341,8 +364,11 @@ queues (Fixture *f, gconstpointer data)
   for (guint i = 0; i < 8; i++) {
     gint64 now = START + i * MS;
     g_assert_true (vyre_partition_has_queue (runtime, &f->compiled[i], now));
-    used |= 1u << launch (f, &f->compiled[i], now)->queue;
+    VyreActiveLaunch *active = launch (f, &f->compiled[i], now);
+    used |= 1u << active->queue;
+    set_begun (f, active);
   }
+  vyre_partition_look (runtime, START + 8 * MS);
   g_assert_cmphex (used, ==, 0xff);
   VyreKernel *late = &f->compiled[8], *third = &f->compiled[2];
   g_assert_false (vyre_partition_has_queue (runtime, late, START + 3 * MS));
@@ -375,6 +401,7 @@ main (int argc, char **argv)
   ADD (alternating);
   ADD (interpreter_first);
   ADD (crowded);
+  ADD (not_begun);
   ADD (never_fits);
   ADD (queues);
   return g_test_run ();
