@@ -23,13 +23,14 @@
 #define WANTED_US (20 * 1000)
 /* Most leave within tens of microseconds; others are not waited for. */
 #define LEAVE_WAIT_US 2000
-/* A launch that has not begun by then finds no room. */
-#define BEGIN_US 2000
+/* A launch that has not begun by then finds no room. Where processes take turns
+ * on the device, it may have to wait for the next turn of this one. */
+#define BEGIN_US 10000
 /* Where kernels must take turns. */
 #define TURN_US 4000
-/* Of the lane groups that fit on a multiprocessor, those that fit whatever
- * registers they use: interpreters use more than most compiled programs. */
-#define INTERPRETER_PART(groups) ((groups) / 4 * 3)
+/* Interpreters use more registers than most compiled programs: so many of their
+ * lane groups fit beside each other, out of so many of the others'. */
+#define INTERPRETER_PART(groups) ((groups) / 8 * 5)
 #define MOST_CROWDING 3
 /* Builtins are short: a few workgroups do them all. */
 #define BUILTIN_GROUPS 4
@@ -246,11 +247,17 @@ vyre_partition_make_room (
 
     if (other->launch == NULL || is_same (other->kernel, kernel))
       continue;
-    if (goes_first || other->n_parts < n_parts ||
-        !vyre_kernel_is_wanted (other->kernel, now))
-      vyre_runtime_tell_to_leave (runtime, i);
     if (other->leaving && now - other->told_at < LEAVE_WAIT_US)
       clear = FALSE;
+    gboolean stays = !goes_first && other->n_parts >= n_parts &&
+                     vyre_kernel_is_wanted (other->kernel, now);
+    /* Launches that are told to leave before they have begun, again and again,
+     * have cost a device (docs/decisions.md). */
+    if (stays || other->leaving)
+      continue;
+    if (other->begun || now - other->started > LEAVE_WAIT_US)
+      vyre_runtime_tell_to_leave (runtime, i);
+    clear = FALSE;
   }
   vyre_ring_store_fence ();
   return clear;
