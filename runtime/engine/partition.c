@@ -20,7 +20,7 @@
 #include "engine-private.h"
 
 /* A kernel keeps its part for so long after its last window. */
-#define WANTED_US (20 * 1000)
+#define WANTED_US (10 * 1000)
 /* Most leave within tens of microseconds; others are not waited for. */
 #define LEAVE_WAIT_US 2000
 /* A launch that has not begun by then finds no room. Where processes take turns

@@ -239,6 +239,23 @@ end_turn (VyreRuntime *runtime, gboolean stalled)
   vyre_ring_store_fence ();
 }
 
+/* Lock held. The order in which kernels are asked: the interpreter and compiled
+ * ones take turns in being the first; where they run side by side, the interpreter
+ * is the first to begin (partition.c). */
+static VyreKernel *
+kth_kernel (VyreRuntime *runtime, VyreKernel *interpreter, guint k,
+    gboolean interpreter_first)
+{
+  guint n = runtime->compiled->len;
+
+  if (interpreter_first && k == 0)
+    return interpreter;
+  guint64 place = interpreter_first ? (k - 1 + runtime->generation) % n
+                                    : (k + runtime->generation) % (n + 1);
+  return place == n ? interpreter
+                    : g_ptr_array_index (runtime->compiled, place);
+}
+
 /* Lock held. The kernel that has to be launched, or NULL. stalled: nothing has
  * ended for long. soon: is set if there is one, but others leave first. */
 static VyreKernel *
@@ -255,23 +272,19 @@ choose_kernel (VyreRuntime *runtime, gboolean stalled, gboolean *soon)
     return NULL;
   }
 
-  /* Compiled ones and the interpreter take turns in being asked first; where
-   * they run side by side, the interpreter is the first to begin (partition.c). */
   gboolean shares = vyre_partition_applies (runtime) && !stalled;
   gint64 now = g_get_monotonic_time ();
   VyreKernel *interpreter = choose_interpreter (runtime);
-  guint n = runtime->compiled->len;
-  guint first = shares ? n : (guint) (runtime->generation % (n + 1));
-  for (guint k = 0; k <= n; k++) {
-    guint i = (k + first) % (n + 1);
-    VyreKernel *kernel =
-        i == n ? interpreter : g_ptr_array_index (runtime->compiled, i);
+  for (guint k = 0; k <= runtime->compiled->len; k++) {
+    VyreKernel *kernel = kth_kernel (runtime, interpreter, k, shares);
 
-    if (kernel == NULL || (i < n && kernel->n_windows == 0))
+    /* The interpreter stands for others of its kind, too. */
+    if (kernel == NULL || (kernel != interpreter && kernel->n_windows == 0))
       continue;
-    if (!stalled && !(i == n ? interpreters_unserved (runtime, kernel)
-                             : !vyre_kernel_is_served (runtime, kernel) ||
-                                   is_old (runtime, kernel)))
+    if (!stalled &&
+        !(kernel == interpreter ? interpreters_unserved (runtime, kernel)
+                                : !vyre_kernel_is_served (runtime, kernel) ||
+                                      is_old (runtime, kernel)))
       continue;
     if (shares && !vyre_partition_has_queue (runtime, kernel, now))
       continue;

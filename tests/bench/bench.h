@@ -135,7 +135,8 @@ guint64 bench_now (void);
  * exceed. NAN for an empty one. */
 double bench_quantile (GArray *values, double q);
 /* Lets a kernel that stays on the device notice that nothing comes and leave,
- * so that the baseline has the device for itself. */
+ * so that what is measured next, a baseline or another kernel of ours, has the
+ * device for itself. */
 void bench_settle (void);
 
 G_END_DECLS

@@ -182,6 +182,7 @@ program_sample (Program *p, const Engines *e, GError **error)
 {
   guint64 ns;
 
+  bench_settle ();
   /* The first one starts kernels where none stays. */
   if (!time_windows (p, e, 1, &ns, error) ||
       !time_windows (p, e, p->times, &ns, error) ||

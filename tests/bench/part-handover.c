@@ -213,6 +213,8 @@ run_all (const Handover *h, BaselineItems *jobs, BenchRow **rows,
       return FALSE;
     for (guint i = 0; i < G_N_ELEMENTS (vyre_cases); i++) {
       BenchItems *items = cases[i].engine == VYRE_ENGINE_JIT ? jit : interp;
+      if (i > 0 && cases[i].engine != cases[i - 1].engine)
+        bench_settle ();
       if (items != NULL && cases[i].row != NULL &&
           !run_vyre_case (h, &cases[i], items, error))
         return FALSE;

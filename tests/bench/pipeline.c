@@ -187,15 +187,24 @@ on_first_input (GstPad *pad, GstPadProbeInfo *info, gpointer data)
   return GST_PAD_PROBE_REMOVE;
 }
 
-/* Those whose names begin as asked for; references. */
+/* Has it the name that is asked for, or that and "-" and more? */
+static gboolean
+is_asked_for (const Run *run, const char *name)
+{
+  const char *wanted = run->pipeline->element;
+
+  return wanted != NULL && g_str_has_prefix (name, wanted) &&
+         (name[strlen (wanted)] == '\0' || name[strlen (wanted)] == '-');
+}
+
+/* References. */
 static GPtrArray *
 find_elements (const Run *run)
 {
   GPtrArray *found = g_ptr_array_new_with_free_func (gst_object_unref);
 
-  for (GList *l = GST_BIN_CHILDREN (run->element);
-       l != NULL && run->pipeline->element != NULL; l = l->next) {
-    if (g_str_has_prefix (GST_OBJECT_NAME (l->data), run->pipeline->element))
+  for (GList *l = GST_BIN_CHILDREN (run->element); l != NULL; l = l->next) {
+    if (is_asked_for (run, GST_OBJECT_NAME (l->data)))
       g_ptr_array_add (found, gst_object_ref (l->data));
   }
   return found;

@@ -18,8 +18,8 @@ typedef struct
   const char *launch;           /* everything but the sink */
   const char *sink;             /* %NULL: a fakesink */
   const char *element, *property, *text;        /* set before it starts, such
-                                   as a program, on elements whose names begin
-                                   so; %NULL for none */
+                                   as a program, on the elements "element",
+                                   "element-..."; %NULL for none */
   GBytes *frame;                /* what an appsrc "in" pushes; %NULL without
                                    one. Buffers come from a pool: elements may
                                    work in place, later ones then differ */

@@ -76,6 +76,7 @@ class Job:
                 process.wait(limit)
             except subprocess.TimeoutExpired:
                 late = True
+                log.write(describe_threads(process.pid))
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
             log.seek(0)
@@ -102,6 +103,28 @@ class Result:
         self.counts = counts
         self.detail = detail
         self.problem = problem
+
+
+def read_proc(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError as error:
+        return error.strerror
+
+
+def describe_threads(pid):
+    """What the threads of a process that does not end wait for, as far as the
+    system tells."""
+    folder = f"/proc/{pid}/task"
+    text = "\n"
+    for task in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        say = [read_proc(f"{folder}/{task}/{name}")
+               for name in ("comm", "wchan", "syscall", "stack")]
+        times = read_proc(f"{folder}/{task}/stat").rpartition(")")[2].split()
+        text += (f"# thread {task} {say[0]}: state {times[:1]}, "
+                 f"ticks {times[11:13]}, in {say[1]}, {say[2]}\n{say[3]}\n")
+    return text
 
 
 def fixed_addresses():

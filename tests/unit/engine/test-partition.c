@@ -162,9 +162,9 @@ wanted (Fixture *f, gconstpointer data)
   b->n_windows = 0;
   b->n_published = 1;
   vyre_partition_look (runtime, START);
-  g_assert_cmpuint (vyre_partition_count (runtime, a, START + 10 * MS), ==, 2);
-  vyre_partition_look (runtime, START + 10 * MS);
-  g_assert_cmpuint (vyre_partition_count (runtime, a, START + 25 * MS), ==, 1);
+  g_assert_cmpuint (vyre_partition_count (runtime, a, START + 5 * MS), ==, 2);
+  vyre_partition_look (runtime, START + 5 * MS);
+  g_assert_cmpuint (vyre_partition_count (runtime, a, START + 12 * MS), ==, 1);
 }
 
 /* Two compiled kernels: the one that had everything begins again with half. */
@@ -203,12 +203,12 @@ halves (Fixture *f, gconstpointer data)
   /* Nothing for one of them for a while: the other may have all again. */
   vyre_partition_look (runtime, now);
   a->n_windows = 0;
-  g_assert_false (vyre_partition_may_grow (runtime, other, now + 15 * MS));
-  g_assert_false (vyre_partition_may_grow (runtime, again, now + 15 * MS));
-  g_assert_true (vyre_partition_may_grow (runtime, other, now + 25 * MS));
-  g_assert_true (vyre_partition_make_room (runtime, b, now + 15 * MS));
+  g_assert_false (vyre_partition_may_grow (runtime, other, now + 8 * MS));
+  g_assert_false (vyre_partition_may_grow (runtime, again, now + 8 * MS));
+  g_assert_true (vyre_partition_may_grow (runtime, other, now + 12 * MS));
+  g_assert_true (vyre_partition_make_room (runtime, b, now + 8 * MS));
   assert_leaving (f, again, FALSE);
-  vyre_partition_make_room (runtime, b, now + 25 * MS);
+  vyre_partition_make_room (runtime, b, now + 12 * MS);
   assert_leaving (f, again, TRUE);
   assert_leaving (f, other, FALSE);
   /* Then it waits, but not for ever. */
