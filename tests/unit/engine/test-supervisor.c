@@ -10,6 +10,8 @@
 #define LIMIT_US (40 * G_USEC_PER_SEC)
 #define BYTES 16384
 #define MOST 10
+/* Of those that are always busy, nobody gets so many times what another gets. */
+#define UNFAIR 10
 #define DEPTH 8
 
 typedef struct
@@ -19,7 +21,11 @@ typedef struct
   VyreBlock *in, *out;
   guint number; /* of the kernel; 0: the interpreter */
   guint team;
+  gboolean busy; /* always has something in flight */
   gboolean renews; /* its program, now and then */
+  VyreWindow *batch[DEPTH]; /* in flight */
+  guint n;
+  gint64 start; /* when they were published */
   gint64 until;
   guint windows;
   gint64 longest;
@@ -96,6 +102,26 @@ dump (void)
 }
 
 static void
+finish (Client *client)
+{
+  if (client->n == 0)
+    return;
+  for (guint i = 0; i < client->n; i++) {
+    VyreWindowState state =
+        vyre_window_wait (client->batch[i], client->start + LIMIT_US, NULL);
+    if (state == VYRE_WINDOW_RUNNING)
+      dump ();
+    g_assert_cmpint (state, !=, VYRE_WINDOW_RUNNING);
+    g_assert_cmpint (state, !=, VYRE_WINDOW_LOST);
+    vyre_window_unref (client->batch[i]);
+  }
+  client->windows += client->n;
+  client->longest =
+      MAX (client->longest, g_get_monotonic_time () - client->start);
+  client->n = 0;
+}
+
+static void
 run_batch (Client *client)
 {
   VyreBinding bindings[2] = { { client->in, 0, BYTES },
@@ -105,7 +131,7 @@ run_batch (Client *client)
   gint64 start = g_get_monotonic_time ();
 
   /* Another generation, as when a buffer is used again. */
-  if (g_random_int_range (0, 4) == 0)
+  if (!client->busy && g_random_int_range (0, 4) == 0)
     vyre_block_note_write (client->in);
   for (guint i = 0; i < n; i++) {
     g_autoptr (GError) error = NULL;
@@ -119,17 +145,12 @@ run_batch (Client *client)
   }
   if (g_random_int_range (0, 16) == 0 && n > 0)
     vyre_window_cancel (windows[n - 1]);
-  for (guint i = 0; i < n; i++) {
-    VyreWindowState state =
-        vyre_window_wait (windows[i], start + LIMIT_US, NULL);
-    if (state == VYRE_WINDOW_RUNNING)
-      dump ();
-    g_assert_cmpint (state, !=, VYRE_WINDOW_RUNNING);
-    g_assert_cmpint (state, !=, VYRE_WINDOW_LOST);
-    vyre_window_unref (windows[i]);
-  }
-  client->windows += n;
-  client->longest = MAX (client->longest, g_get_monotonic_time () - start);
+  finish (client);
+  memcpy (client->batch, windows, n * sizeof windows[0]);
+  client->n = n;
+  client->start = start;
+  if (!client->busy)
+    finish (client);
 }
 
 static gpointer
@@ -142,7 +163,7 @@ run_client (gpointer data)
     if (client->renews && g_random_int_range (0, 8) == 0)
       client_renew (client);
     /* Now and then for so long that its kernel leaves. */
-    switch (g_random_int_range (0, 8)) {
+    switch (client->busy ? 8 : g_random_int_range (0, 8)) {
       case 0:
         g_usleep (g_random_int_range (0, 30000));
         break;
@@ -154,13 +175,14 @@ run_client (gpointer data)
         break;
     }
   }
+  finish (client);
   return NULL;
 }
 
 /* Some with the interpreter, the others compiled, some of which for a while. */
 static void
 run_clients (const FakeGpu *gpu, guint n, guint n_interpreted, guint n_renewing,
-    gint64 us)
+    gboolean busy, gint64 us)
 {
   Client clients[MOST] = { 0 };
   GThread *threads[MOST];
@@ -181,6 +203,7 @@ run_clients (const FakeGpu *gpu, guint n, guint n_interpreted, guint n_renewing,
     us *= 20;
   before = runtime->n_launched;
   for (guint i = 0; i < n; i++) {
+    clients[i].busy = busy;
     clients[i].until = g_get_monotonic_time () + us;
     threads[i] = g_thread_new ("client", run_client, &clients[i]);
   }
@@ -188,10 +211,13 @@ run_clients (const FakeGpu *gpu, guint n, guint n_interpreted, guint n_renewing,
     g_thread_join (threads[i]);
   fake_gpu_stop ();
   launches = runtime->n_launched - before;
+  guint most = 0;
+  for (guint i = 0; i < n; i++)
+    most = MAX (most, clients[i].windows);
   for (guint i = 0; i < n; i++) {
     g_test_message ("kernel %u: %u windows, longest %.1f ms", clients[i].number,
         clients[i].windows, clients[i].longest / 1e3);
-    g_assert_cmpuint (clients[i].windows, >, 0);
+    g_assert_cmpuint (clients[i].windows, >, busy ? most / UNFAIR : 0);
     client_clear (&clients[i]);
   }
   g_test_message ("%" G_GUINT64_FORMAT " launches", launches);
@@ -207,8 +233,8 @@ test_two (void)
 {
   const FakeGpu gpu = { .n_queues = 8, .room = 1584, .weights = WEIGHTS };
 
-  run_clients (&gpu, 2, 0, 0, G_USEC_PER_SEC);
-  run_clients (&gpu, 2, 1, 0, G_USEC_PER_SEC);
+  run_clients (&gpu, 2, 0, 0, FALSE, G_USEC_PER_SEC);
+  run_clients (&gpu, 2, 1, 0, FALSE, G_USEC_PER_SEC);
 }
 
 /* More kernels than queues. */
@@ -217,7 +243,16 @@ test_turns (void)
 {
   const FakeGpu gpu = { .n_queues = 3, .room = 1584, .weights = WEIGHTS };
 
-  run_clients (&gpu, MOST, 2, 0, 2 * G_USEC_PER_SEC);
+  run_clients (&gpu, MOST, 2, 0, FALSE, 2 * G_USEC_PER_SEC);
+}
+
+/* The same, and nobody ever has nothing to do. */
+static void
+test_fair_turns (void)
+{
+  const FakeGpu gpu = { .n_queues = 3, .room = 1584, .weights = WEIGHTS };
+
+  run_clients (&gpu, 6, 0, 0, TRUE, 2 * G_USEC_PER_SEC);
 }
 
 /* Kernels that take more than their part, and others that do not fit beside
@@ -229,7 +264,8 @@ test_crowded (void)
     .n_queues = 8, .room = 1584, .weights = { 0, 20, 4, 12, 4, 16, 4 }
   };
 
-  run_clients (&gpu, 7, 1, 0, 2 * G_USEC_PER_SEC);
+  run_clients (&gpu, 7, 1, 0, FALSE, 2 * G_USEC_PER_SEC);
+  run_clients (&gpu, 3, 0, 0, TRUE, 2 * G_USEC_PER_SEC);
 }
 
 /* Other processes have the device in between. */
@@ -241,7 +277,7 @@ test_away (void)
     .weights = { 0, 20, 4, 12, 4, 16, 4 },
     .away_us = 20000 };
 
-  run_clients (&gpu, 4, 1, 0, 2 * G_USEC_PER_SEC);
+  run_clients (&gpu, 4, 1, 0, FALSE, 2 * G_USEC_PER_SEC);
 }
 
 /* Programs come and go. */
@@ -255,7 +291,7 @@ test_renewed (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (spares); i++)
     spares[i] = make_executable ();
-  run_clients (&gpu, 5, 1, 3, 2 * G_USEC_PER_SEC);
+  run_clients (&gpu, 5, 1, 3, FALSE, 2 * G_USEC_PER_SEC);
   for (guint i = n_used; i < G_N_ELEMENTS (spares); i++)
     vyre_executable_unref (spares[i]);
 }
@@ -274,6 +310,7 @@ main (int argc, char **argv)
   g_assert_no_error (error);
   g_test_add_func ("/supervisor/two", test_two);
   g_test_add_func ("/supervisor/turns", test_turns);
+  g_test_add_func ("/supervisor/fair-turns", test_fair_turns);
   g_test_add_func ("/supervisor/crowded", test_crowded);
   g_test_add_func ("/supervisor/away", test_away);
   g_test_add_func ("/supervisor/renewed", test_renewed);
