@@ -240,14 +240,40 @@ support_wait_eos (GstElement *pipeline)
   gst_message_unref (message);
 }
 
+/* What elements have said, for a test that fails. */
+static void
+print_messages (GstElement *pipeline)
+{
+  g_autoptr (GstBus) bus = gst_element_get_bus (pipeline);
+  GstMessage *message;
+
+  while ((message = gst_bus_pop (bus)) != NULL) {
+    const GstStructure *structure = gst_message_get_structure (message);
+    g_autofree char *text =
+        structure != NULL ? gst_structure_to_string (structure) : g_strdup ("");
+
+    g_test_message ("%s from %s: %s", GST_MESSAGE_TYPE_NAME (message),
+        GST_MESSAGE_SRC_NAME (message), text);
+    gst_message_unref (message);
+  }
+}
+
+void
+support_settle (GstElement *pipeline)
+{
+  GstStateChangeReturn ret =
+      gst_element_get_state (pipeline, NULL, NULL, 20 * GST_SECOND);
+
+  if (ret != GST_STATE_CHANGE_SUCCESS)
+    print_messages (pipeline);
+  g_assert_cmpint (ret, ==, GST_STATE_CHANGE_SUCCESS);
+}
+
 void
 support_set_state (GstElement *pipeline, GstState state)
 {
-  GstStateChangeReturn ret = gst_element_set_state (pipeline, state);
-
-  if (ret == GST_STATE_CHANGE_ASYNC)
-    ret = gst_element_get_state (pipeline, NULL, NULL, 20 * GST_SECOND);
-  g_assert_cmpint (ret, ==, GST_STATE_CHANGE_SUCCESS);
+  gst_element_set_state (pipeline, state);
+  support_settle (pipeline);
 }
 
 void

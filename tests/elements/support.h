@@ -33,7 +33,10 @@ void support_assert_file (const char *path, const guint8 *data, gsize size);
 
 /* gst_parse_launch() of a printf format, fails the test when it cannot. */
 GstElement *support_launch (const char *format, ...) G_GNUC_PRINTF (1, 2);
-/* Sets the state and waits, at most 20 s; fails the test on an error. */
+/* Waits for the state that was asked for, at most 20 s; fails the test, and prints
+ * what is on the bus, when it does not come. */
+void support_settle (GstElement *pipeline);
+/* Sets the state and waits for it. */
 void support_set_state (GstElement *pipeline, GstState state);
 /* Waits for EOS, at most 60 s; an error message fails the test. */
 void support_wait_eos (GstElement *pipeline);

@@ -368,14 +368,15 @@ test_seek_storm (void)
 }
 
 static void
-test_state_loop (void)
+test_state_loop (gconstpointer engine)
 {
   g_autofree char *in = support_noise_file ("in", 2000000, NULL);
   GstElement *pipeline =
       support_launch ("filesrc location=%s ! "
-                      "vyreinterp program=invert ! queue ! "
-                      "vyreinterp program=crc32 bindings=crc=keep ! fakesink",
-          in);
+                      "vyreinterp program=invert engine=%s ! queue ! "
+                      "vyreinterp program=crc32 bindings=crc=keep engine=%s ! "
+                      "fakesink",
+          in, (const char *) engine, (const char *) engine);
   static const GstState states[] = { GST_STATE_NULL, GST_STATE_READY,
     GST_STATE_PAUSED };
 
@@ -385,7 +386,7 @@ test_state_loop (void)
     gst_element_set_state (pipeline, GST_STATE_PLAYING);
     g_usleep (i * 7 % 5 * 5000);
     gst_element_set_state (pipeline, states[i % 3]);
-    gst_element_get_state (pipeline, NULL, NULL, GST_CLOCK_TIME_NONE);
+    support_settle (pipeline);
     g_assert_cmpint (g_get_monotonic_time () - start, <, SECONDS (10));
   }
   support_set_state (pipeline, GST_STATE_NULL);
@@ -615,7 +616,9 @@ main (int argc, char **argv)
   g_test_add_func ("/interp-stream/flush-resets-kept", test_flush_resets_kept);
   g_test_add_func ("/interp-stream/fault-then-flush", test_fault_then_flush);
   g_test_add_func ("/interp-stream/seek-storm", test_seek_storm);
-  g_test_add_func ("/interp-stream/state-loop", test_state_loop);
+  g_test_add_data_func ("/interp-stream/state-loop", "auto", test_state_loop);
+  g_test_add_data_func (
+      "/interp-stream/state-loop-compiled", "jit", test_state_loop);
   g_test_add_func ("/interp-stream/stress", test_stress);
   add_interp_refusal_tests ();
   g_test_add_func ("/interp-stream/takeover-kept", test_takeover_kept);
