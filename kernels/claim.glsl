@@ -231,7 +231,8 @@ begin_claiming (uint home)
   claim_steps = 0u;
   seen_slot = 0u;
   fetched_descriptor = NONE;
-  if (gl_WorkGroupID.x == 0u && lane == 0u && launch.fuel != 0u)
+  /* The first workgroup may be one of those that serve only what is urgent. */
+  if (gl_WorkGroupID.x == 1u && lane == 0u)
     store_relaxed (Words (launch.door), VYRE_DOOR_LAUNCH +
         launch.index * VYRE_LAUNCH_WORDS + VYRE_LAUNCH_BEGUN, 1u);
 }

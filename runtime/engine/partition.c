@@ -32,6 +32,8 @@
  * lane groups fit beside each other, out of so many of the others'. */
 #define INTERPRETER_PART(groups) ((groups) / 8 * 5)
 #define MOST_CROWDING 3
+/* One of them may be kept for what is urgent. */
+#define LEAST_GROUPS 2
 /* Builtins are short: a few workgroups do them all. */
 #define BUILTIN_GROUPS 4
 
@@ -90,7 +92,7 @@ vyre_partition_workgroups (
                            : runtime->workgroups;
   guint32 groups = kernel->id != 0 ? runtime->workgroups / kernel->team
                                    : INTERPRETER_PART (runtime->workgroups);
-  return MAX ((groups / n_parts) >> kernel->crowding, 1);
+  return MAX ((groups / n_parts) >> kernel->crowding, LEAST_GROUPS);
 }
 
 /* Is any launch about to make room? One that has not begun has none. */

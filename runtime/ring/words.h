@@ -181,7 +181,7 @@
 #define VYRE_LAUNCH_TICKETS 0  /* by level: next sequence to wait for */
 #define VYRE_LAUNCH_ACTIVE 5   /* kernel: tiles in hand */
 #define VYRE_LAUNCH_CLOSING 6  /* kernel: idle for long, all leave */
-#define VYRE_LAUNCH_BEGUN 7    /* kernel: its first workgroup runs */
+#define VYRE_LAUNCH_BEGUN 7    /* kernel: its second workgroup runs */
 #define VYRE_DOOR_IO (VYRE_DOOR_LAUNCH + VYRE_MAX_LAUNCHES * VYRE_LAUNCH_WORDS)
 /* Answers to the requests in the IO queue, by its slots: the state is EMPTY,
  * RESERVED (kernel), OK or ERROR (host). */

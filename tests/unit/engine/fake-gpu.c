@@ -218,11 +218,11 @@ run (Launch *launch, gint64 now)
     give_room (launch);
   if (launch->held == 0)
     return;
-  if (launch->idle_since == 0) {
+  if (launch->held > 1)
     __atomic_store_n (&words_of (runtime->door)[base + VYRE_LAUNCH_BEGUN], 1,
         __ATOMIC_RELEASE);
+  if (launch->idle_since == 0)
     launch->idle_since = now;
-  }
   for (guint i = launch->n_tiles; i-- > 0;) {
     if (launch->tiles[i].ends > now)
       continue;
