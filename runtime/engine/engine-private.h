@@ -588,12 +588,12 @@ guint vyre_partition_choose_queue (const VyreRuntime *runtime,
 /* FALSE: all queues have launches of others, one of which is to leave in time. */
 gboolean vyre_partition_has_queue (VyreRuntime *runtime, const VyreKernel *kernel,
     gint64 now);
-/* Tells those to leave that have more than their part with this kernel launched.
- * FALSE: some have not left yet. */
-gboolean vyre_partition_make_room (VyreRuntime *runtime, const VyreKernel *kernel,
-    gint64 now);
-/* Is its part smaller than need be? */
-gboolean vyre_partition_may_grow (VyreRuntime *runtime,
+/* FALSE: others have to leave before this kernel is launched, or smaller launches to
+ * take over from theirs. Those that have no work are told to. */
+gboolean vyre_partition_make_room (VyreRuntime *runtime,
+    const VyreKernel *kernel, gint64 now);
+/* Is its part larger or smaller than it should be? */
+gboolean vyre_partition_is_due (VyreRuntime *runtime,
     const VyreActiveLaunch *active, gint64 now);
 
 /* supervisor.c, lock held: launch i is to leave, if there is one; a store fence

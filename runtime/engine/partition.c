@@ -6,9 +6,9 @@
  * The interpreter and every compiled program are kernels of their own, and each
  * fills all multiprocessors while it is alone. Another one's launch does not
  * begin before some of it leaves. So kernels for which windows come at the same
- * time get a part of the workgroups each: those that have more are told to leave
- * and are launched again. What nobody has asked for lately leaves too, and the
- * others get its part.
+ * time get a part of the workgroups each: from those that have more a smaller
+ * launch takes over. What nobody has asked for lately leaves, and the others get
+ * its part.
  *
  * A launch is not submitted before those that make room for it have left, and an
  * interpreter before all others have: what a multiprocessor has for shared memory
@@ -225,15 +225,27 @@ vyre_partition_has_queue (
   return FALSE;
 }
 
-static gboolean
-is_launched (const VyreRuntime *runtime, const VyreKernel *kernel)
+/* A launch of the kernel; staying: that has not been told to leave. */
+static const VyreActiveLaunch *
+find_launch (
+    const VyreRuntime *runtime, const VyreKernel *kernel, gboolean staying)
 {
   for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
     const VyreActiveLaunch *active = &runtime->launches[i];
-    if (active->launch != NULL && is_same (active->kernel, kernel))
-      return TRUE;
+
+    if (active->launch != NULL && is_same (active->kernel, kernel) &&
+        !(staying && active->leaving))
+      return active;
   }
-  return FALSE;
+  return NULL;
+}
+
+/* Launches that are told to leave before they have begun, again and again, have
+ * cost a device (docs/decisions.md). */
+static gboolean
+may_be_told (const VyreActiveLaunch *active, gint64 now)
+{
+  return active->begun || now - active->started > LEAVE_WAIT_US;
 }
 
 gboolean
@@ -241,34 +253,43 @@ vyre_partition_make_room (
     VyreRuntime *runtime, const VyreKernel *kernel, gint64 now)
 {
   guint n_parts = vyre_partition_count (runtime, kernel, now);
-  gboolean goes_first = kernel->id == 0 && !is_launched (runtime, kernel);
+  const VyreActiveLaunch *own = find_launch (runtime, kernel, TRUE);
+  gboolean goes_first =
+      kernel->id == 0 && find_launch (runtime, kernel, FALSE) == NULL;
   gboolean clear = TRUE;
 
+  /* It takes over, with no more than there was. */
+  if (own != NULL && own->n_parts <= n_parts)
+    return TRUE;
   for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
     const VyreActiveLaunch *other = &runtime->launches[i];
 
     if (other->launch == NULL || is_same (other->kernel, kernel))
       continue;
-    if (other->leaving && now - other->told_at < LEAVE_WAIT_US)
-      clear = FALSE;
-    gboolean stays = !goes_first && other->n_parts >= n_parts &&
-                     vyre_kernel_is_wanted (other->kernel, now);
-    /* Launches that are told to leave before they have begun, again and again,
-     * have cost a device (docs/decisions.md). */
-    if (stays || other->leaving)
+    if (other->leaving) {
+      clear &= now - other->told_at > LEAVE_WAIT_US;
       continue;
-    if (other->begun || now - other->started > LEAVE_WAIT_US)
-      vyre_runtime_tell_to_leave (runtime, i);
+    }
+    if (!goes_first && other->n_parts >= n_parts &&
+        vyre_kernel_is_wanted (other->kernel, now))
+      continue;
     clear = FALSE;
+    /* Where it has work, a smaller one takes over, without a gap. */
+    if ((goes_first || other->kernel->n_windows == 0) &&
+        may_be_told (other, now))
+      vyre_runtime_tell_to_leave (runtime, i);
   }
   vyre_ring_store_fence ();
   return clear;
 }
 
 gboolean
-vyre_partition_may_grow (
+vyre_partition_is_due (
     VyreRuntime *runtime, const VyreActiveLaunch *active, gint64 now)
 {
-  return now - active->started > WANTED_US &&
-         active->n_parts > vyre_partition_count (runtime, active->kernel, now);
+  guint n_parts = vyre_partition_count (runtime, active->kernel, now);
+
+  if (active->n_parts > n_parts)
+    return now - active->started > WANTED_US;
+  return active->n_parts < n_parts && may_be_told (active, now);
 }

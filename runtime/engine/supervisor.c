@@ -182,7 +182,7 @@ choose_interpreter (VyreRuntime *runtime)
 }
 
 /* Lock held. Has a launch of it been there for so long that it is time for the
- * next one, or could that be larger? */
+ * next one, or has it not the part that it should have? */
 static gboolean
 is_old (VyreRuntime *runtime, const VyreKernel *kernel)
 {
@@ -195,7 +195,7 @@ is_old (VyreRuntime *runtime, const VyreKernel *kernel)
     if (active->launch != NULL && !active->leaving &&
         active->kernel->id == kernel->id &&
         (now - active->started > RESIDENCY_US ||
-            (shares && vyre_partition_may_grow (runtime, active, now))))
+            (shares && vyre_partition_is_due (runtime, active, now))))
       return TRUE;
   }
   return FALSE;
@@ -291,7 +291,9 @@ choose_kernel (VyreRuntime *runtime, gboolean stalled, gboolean *soon)
     if (!shares || vyre_partition_make_room (runtime, kernel, now))
       return kernel;
     *soon = TRUE;
-    return NULL;
+    /* Nobody comes before it. */
+    if (kernel == interpreter)
+      return NULL;
   }
   return NULL;
 }

@@ -175,46 +175,78 @@ halves (Fixture *f, gconstpointer data)
   VyreKernel *a = &f->compiled[0], *b = &f->compiled[1];
   gint64 now = g_get_monotonic_time ();
 
-  a->n_windows = b->n_windows = 1;
-  b->n_windows = 0;
+  a->n_windows = 1;
   VyreActiveLaunch *first = launch (f, a, now);
   g_assert_cmpuint (first->n_parts, ==, 1);
   b->n_windows = 1;
   /* It is let begin, unless that takes long. */
-  g_assert_false (vyre_partition_make_room (runtime, b, now + 1 * MS));
-  assert_leaving (f, first, FALSE);
+  g_assert_false (vyre_partition_is_due (runtime, first, now + 1 * MS));
+  g_assert_true (vyre_partition_is_due (runtime, first, now + 3 * MS));
   set_begun (f, first);
   vyre_partition_look (runtime, now + 1 * MS);
+  g_assert_true (vyre_partition_is_due (runtime, first, now + 1 * MS));
+  /* It has work: it leaves when the next one has been launched. */
   g_assert_false (vyre_partition_make_room (runtime, b, now + 1 * MS));
-  assert_leaving (f, first, TRUE);
-  g_assert_false (vyre_partition_make_room (runtime, b, now));
-  leave (first);
-
-  g_assert_true (vyre_partition_make_room (runtime, b, now));
-  VyreActiveLaunch *other = launch (f, b, now);
-  g_assert_true (vyre_partition_make_room (runtime, a, now));
-  VyreActiveLaunch *again = launch (f, a, now);
-  g_assert_cmpuint (other->n_parts, ==, 2);
+  assert_leaving (f, first, FALSE);
+  g_assert_true (vyre_partition_make_room (runtime, a, now + 1 * MS));
+  VyreActiveLaunch *again = launch (f, a, now + 1 * MS);
+  vyre_runtime_tell_to_leave (runtime, first - runtime->launches);
   g_assert_cmpuint (again->n_parts, ==, 2);
+  g_assert_false (vyre_partition_make_room (runtime, b, now + 1 * MS));
+  leave (first);
+  g_assert_true (vyre_partition_make_room (runtime, b, now + 1 * MS));
+  VyreActiveLaunch *other = launch (f, b, now + 1 * MS);
+  g_assert_cmpuint (other->n_parts, ==, 2);
   g_assert_cmpuint (other->queue, !=, again->queue);
-  assert_leaving (f, other, FALSE);
-  assert_leaving (f, again, FALSE);
+  set_begun (f, again);
+  set_begun (f, other);
+  g_assert_false (vyre_partition_is_due (runtime, again, now + 5 * MS));
+  g_assert_false (vyre_partition_is_due (runtime, other, now + 5 * MS));
 
   /* Nothing for one of them for a while: the other may have all again. */
   vyre_partition_look (runtime, now);
   a->n_windows = 0;
-  g_assert_false (vyre_partition_may_grow (runtime, other, now + 8 * MS));
-  g_assert_false (vyre_partition_may_grow (runtime, again, now + 8 * MS));
-  g_assert_true (vyre_partition_may_grow (runtime, other, now + 12 * MS));
-  g_assert_true (vyre_partition_make_room (runtime, b, now + 8 * MS));
+  g_assert_false (vyre_partition_is_due (runtime, other, now + 8 * MS));
+  g_assert_true (vyre_partition_is_due (runtime, other, now + 12 * MS));
+  vyre_partition_make_room (runtime, b, now + 8 * MS);
   assert_leaving (f, again, FALSE);
   vyre_partition_make_room (runtime, b, now + 12 * MS);
   assert_leaving (f, again, TRUE);
   assert_leaving (f, other, FALSE);
   /* Then it waits, but not for ever. */
-  g_assert_false (vyre_partition_make_room (runtime, b, again->told_at + 1));
-  g_assert_true (
-      vyre_partition_make_room (runtime, b, again->told_at + 10 * MS));
+  again->told_at = now + 12 * MS;
+  g_assert_false (vyre_partition_make_room (runtime, b, now + 13 * MS));
+  g_assert_true (vyre_partition_make_room (runtime, b, now + 22 * MS));
+}
+
+/* Two that have too much both begin again, whatever the other has. */
+static void
+thirds (Fixture *f, gconstpointer data)
+{
+  VyreRuntime *runtime = &f->runtime;
+  VyreKernel *a = &f->compiled[0], *b = &f->compiled[1], *c = &f->compiled[2];
+  gint64 now = g_get_monotonic_time ();
+  VyreActiveLaunch *before[2], *after[2];
+
+  a->n_windows = b->n_windows = 1;
+  before[0] = launch (f, a, now);
+  before[1] = launch (f, b, now);
+  set_begun (f, before[0]);
+  set_begun (f, before[1]);
+  c->n_windows = 1;
+  vyre_partition_look (runtime, now);
+  g_assert_false (vyre_partition_make_room (runtime, c, now));
+  for (guint i = 0; i < 2; i++) {
+    g_assert_true (vyre_partition_is_due (runtime, before[i], now));
+    g_assert_true (vyre_partition_make_room (runtime, before[i]->kernel, now));
+    after[i] = launch (f, before[i]->kernel, now);
+    vyre_runtime_tell_to_leave (runtime, before[i] - runtime->launches);
+    g_assert_cmpuint (after[i]->n_parts, ==, 3);
+  }
+  g_assert_false (vyre_partition_make_room (runtime, c, now));
+  leave (before[0]);
+  leave (before[1]);
+  g_assert_true (vyre_partition_make_room (runtime, c, now));
 }
 
 /* One that idles keeps its place while it is wanted, if that is no larger than
@@ -238,8 +270,8 @@ alternating (Fixture *f, gconstpointer data)
     b->n_published += 1 - i % 2;
     vyre_partition_look (runtime, now);
     g_assert_true (vyre_partition_make_room (runtime, i % 2 ? a : b, now));
-    g_assert_false (vyre_partition_may_grow (runtime, one, now));
-    g_assert_false (vyre_partition_may_grow (runtime, two, now));
+    g_assert_false (vyre_partition_is_due (runtime, one, now));
+    g_assert_false (vyre_partition_is_due (runtime, two, now));
   }
   assert_leaving (f, one, FALSE);
   assert_leaving (f, two, FALSE);
@@ -404,6 +436,7 @@ main (int argc, char **argv)
   ADD (parts);
   ADD (wanted);
   ADD (halves);
+  ADD (thirds);
   ADD (alternating);
   ADD (interpreter_first);
   ADD (crowded);

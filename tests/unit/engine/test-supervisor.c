@@ -186,7 +186,7 @@ run_clients (const FakeGpu *gpu, guint n, guint n_interpreted, guint n_renewing,
 {
   Client clients[MOST] = { 0 };
   GThread *threads[MOST];
-  guint64 before, launches;
+  guint64 before, launches, unattended;
 
   g_assert_cmpuint (n, <=, MOST);
   for (guint i = 0; i < n; i++)
@@ -202,6 +202,7 @@ run_clients (const FakeGpu *gpu, guint n, guint n_interpreted, guint n_renewing,
   if (g_strcmp0 (g_getenv ("VYRE_TEST_LONG"), "1") == 0)
     us *= 20;
   before = runtime->n_launched;
+  unattended = runtime->unattended_us;
   for (guint i = 0; i < n; i++) {
     clients[i].busy = busy;
     clients[i].until = g_get_monotonic_time () + us;
@@ -220,7 +221,9 @@ run_clients (const FakeGpu *gpu, guint n, guint n_interpreted, guint n_renewing,
     g_assert_cmpuint (clients[i].windows, >, busy ? most / UNFAIR : 0);
     client_clear (&clients[i]);
   }
-  g_test_message ("%" G_GUINT64_FORMAT " launches", launches);
+  g_test_message ("%" G_GUINT64_FORMAT
+                  " launches, %.1f ms with work and none of them",
+      launches, (runtime->unattended_us - unattended) / 1e3);
 }
 
 #define WEIGHTS \
