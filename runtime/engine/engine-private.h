@@ -588,6 +588,9 @@ guint vyre_partition_choose_queue (const VyreRuntime *runtime,
 /* FALSE: all queues have launches of others, one of which is to leave in time. */
 gboolean vyre_partition_has_queue (VyreRuntime *runtime, const VyreKernel *kernel,
     gint64 now);
+/* Is it to begin before all others? An interpreter that has no launch yet. */
+gboolean vyre_partition_goes_first (const VyreRuntime *runtime,
+    const VyreKernel *kernel);
 /* FALSE: others have to leave before this kernel is launched, or smaller launches to
  * take over from theirs. Those that have no work are told to. */
 gboolean vyre_partition_make_room (VyreRuntime *runtime,

@@ -240,6 +240,12 @@ find_launch (
   return NULL;
 }
 
+gboolean
+vyre_partition_goes_first (const VyreRuntime *runtime, const VyreKernel *kernel)
+{
+  return kernel->id == 0 && find_launch (runtime, kernel, FALSE) == NULL;
+}
+
 /* Launches that are told to leave before they have begun, again and again, have
  * cost a device (docs/decisions.md). */
 static gboolean
@@ -254,8 +260,7 @@ vyre_partition_make_room (
 {
   guint n_parts = vyre_partition_count (runtime, kernel, now);
   const VyreActiveLaunch *own = find_launch (runtime, kernel, TRUE);
-  gboolean goes_first =
-      kernel->id == 0 && find_launch (runtime, kernel, FALSE) == NULL;
+  gboolean goes_first = vyre_partition_goes_first (runtime, kernel);
   gboolean clear = TRUE;
 
   /* It takes over, with no more than there was. */

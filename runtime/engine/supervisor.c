@@ -240,8 +240,7 @@ end_turn (VyreRuntime *runtime, gboolean stalled)
 }
 
 /* Lock held. The order in which kernels are asked: the interpreter and compiled
- * ones take turns in being the first; where they run side by side, the interpreter
- * is the first to begin (partition.c). */
+ * ones take turns in being the first. */
 static VyreKernel *
 kth_kernel (VyreRuntime *runtime, VyreKernel *interpreter, guint k,
     gboolean interpreter_first)
@@ -275,8 +274,10 @@ choose_kernel (VyreRuntime *runtime, gboolean stalled, gboolean *soon)
   gboolean shares = vyre_partition_applies (runtime) && !stalled;
   gint64 now = g_get_monotonic_time ();
   VyreKernel *interpreter = choose_interpreter (runtime);
+  gboolean is_first = shares && interpreter != NULL &&
+                      vyre_partition_goes_first (runtime, interpreter);
   for (guint k = 0; k <= runtime->compiled->len; k++) {
-    VyreKernel *kernel = kth_kernel (runtime, interpreter, k, shares);
+    VyreKernel *kernel = kth_kernel (runtime, interpreter, k, is_first);
 
     /* The interpreter stands for others of its kind, too. */
     if (kernel == NULL || (kernel != interpreter && kernel->n_windows == 0))
@@ -291,8 +292,7 @@ choose_kernel (VyreRuntime *runtime, gboolean stalled, gboolean *soon)
     if (!shares || vyre_partition_make_room (runtime, kernel, now))
       return kernel;
     *soon = TRUE;
-    /* Nobody comes before it. */
-    if (kernel == interpreter)
+    if (is_first)
       return NULL;
   }
   return NULL;
