@@ -65,7 +65,7 @@ typedef struct
   gboolean begun;               /* some of it is known to run */
   gboolean leaving;             /* it has been told to */
   gint64 started, told_at;      /* monotonic, µs */
-  guint n_parts;              /* kernels that it was to share the device with,
+  guint n_parts;                /* kernels that it was to share the device with,
                                    itself included */
   guint lane_groups;
 } VyreActiveLaunch;
@@ -572,20 +572,21 @@ gboolean vyre_runtime_use_copy_method (VyreRuntime *runtime,
 gboolean vyre_runtime_may_launch (VyreRuntime *runtime);
 
 /* partition.c, lock held, by the supervisor; now: monotonic, µs. Do launches of
- * different kernels run side by side here? The others are for such devices. */
+ * different kernels run side by side here? If not, nothing has a part. */
 gboolean vyre_partition_applies (const VyreRuntime *runtime);
-/* Each time: who is in use, and who finds no room. */
+/* Each time: who is in use, and who finds no room. What is not in use there is not
+ * wanted, elsewhere what has nothing in flight. */
 void vyre_partition_look (VyreRuntime *runtime, gint64 now);
 gboolean vyre_kernel_is_wanted (const VyreKernel *kernel, gint64 now);
 /* Kernels in use with this one, itself included. */
 guint vyre_partition_count (VyreRuntime *runtime,
     const VyreKernel *kernel, gint64 now);
-/* On any device: of a launch, which shares it with so many kernels. */
+/* Of a launch, which shares the device with so many kernels. */
 guint32 vyre_partition_workgroups (const VyreRuntime *runtime,
     const VyreKernel *kernel, guint n_parts);
 guint vyre_partition_choose_queue (const VyreRuntime *runtime,
     const VyreKernel *kernel);
-/* FALSE: all queues have launches of others, one of which is to leave in time. */
+/* The next three where kernels have parts. FALSE: all queues have launches of others, one of which is to leave in time. */
 gboolean vyre_partition_has_queue (VyreRuntime *runtime, const VyreKernel *kernel,
     gint64 now);
 /* Is it to begin before all others? An interpreter that has no launch yet. */

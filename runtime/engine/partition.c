@@ -47,7 +47,7 @@ vyre_partition_applies (const VyreRuntime *runtime)
 static gboolean
 is_same (const VyreKernel *a, const VyreKernel *b)
 {
-  return a == b || a->id == b->id;
+  return a->id == b->id;
 }
 
 gboolean
@@ -70,6 +70,8 @@ vyre_partition_count (
 {
   guint n = 1;
 
+  if (!vyre_partition_applies (runtime))
+    return n;
   for (guint i = 0; i < VYRE_KERNELS; i++) {
     const VyreKernel *other = &runtime->interpreters[i];
     n += !is_same (other, kernel) && vyre_kernel_is_wanted (other, now);
@@ -153,6 +155,8 @@ look_whether_begun (VyreRuntime *runtime, guint i)
 void
 vyre_partition_look (VyreRuntime *runtime, gint64 now)
 {
+  if (!vyre_partition_applies (runtime))
+    return;
   for (guint i = 0; i < VYRE_KERNELS; i++)
     note_wanted (&runtime->interpreters[i], now);
   for (guint i = 0; i < runtime->compiled->len; i++)

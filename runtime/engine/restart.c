@@ -92,8 +92,7 @@ vyre_runtime_restart_stuck (VyreRuntime *runtime)
 
     /* Interpreters leave when they are told to, at the next look; what has not
      * begun waits for others to leave. */
-    if (active->launch == NULL || !active->leaving ||
-        (vyre_partition_applies (runtime) && !active->begun) ||
+    if (active->launch == NULL || !active->leaving || !active->begun ||
         (active->kernel->id & VYRE_KERNEL_COMPILED) == 0 ||
         g_get_monotonic_time () - active->told_at < LEAVE_US)
       continue;

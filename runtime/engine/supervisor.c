@@ -124,7 +124,6 @@ static void
 tell_others_to_leave (
     VyreRuntime *runtime, const VyreKernel *kernel, guint newest)
 {
-  gboolean shares = vyre_partition_applies (runtime);
   gint64 now = g_get_monotonic_time ();
 
   for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
@@ -132,9 +131,8 @@ tell_others_to_leave (
 
     if (i == newest || other->launch == NULL)
       continue;
-    if (other->kernel == kernel || other->kernel->id == kernel->id ||
-        (other->kernel->n_windows == 0 &&
-            !(shares && vyre_kernel_is_wanted (other->kernel, now))))
+    if (other->kernel->id == kernel->id ||
+        !vyre_kernel_is_wanted (other->kernel, now))
       vyre_runtime_tell_to_leave (runtime, i);
   }
   vyre_ring_store_fence ();
@@ -186,7 +184,6 @@ choose_interpreter (VyreRuntime *runtime)
 static gboolean
 is_old (VyreRuntime *runtime, const VyreKernel *kernel)
 {
-  gboolean shares = vyre_partition_applies (runtime);
   gint64 now = g_get_monotonic_time ();
 
   for (guint i = 0; i < VYRE_MAX_LAUNCHES; i++) {
@@ -195,7 +192,7 @@ is_old (VyreRuntime *runtime, const VyreKernel *kernel)
     if (active->launch != NULL && !active->leaving &&
         active->kernel->id == kernel->id &&
         (now - active->started > RESIDENCY_US ||
-            (shares && vyre_partition_is_due (runtime, active, now))))
+            vyre_partition_is_due (runtime, active, now)))
       return TRUE;
   }
   return FALSE;
@@ -394,6 +391,7 @@ start_launch (VyreRuntime *runtime, const Plan *plan)
     .kernel = kernel,
     .generation = plan->generation,
     .queue = queue,
+    .begun = !vyre_partition_applies (runtime), /* nobody asks there */
     .started = now,
     .n_parts = plan->n_parts,
     .lane_groups = groups * MAX (kernel->team, 1),
@@ -497,23 +495,20 @@ is_stalled (VyreRuntime *runtime, Progress *progress)
 static void
 plan_launch (VyreRuntime *runtime, gboolean stalled, Plan *plan)
 {
-  gboolean shares = vyre_partition_applies (runtime);
   gint64 now = g_get_monotonic_time ();
 
-  if (shares)
-    vyre_partition_look (runtime, now);
+  vyre_partition_look (runtime, now);
   VyreKernel *kernel = choose_kernel (runtime, stalled, &plan->soon);
   if (kernel == NULL)
     return;
+  plan->n_parts = vyre_partition_count (runtime, kernel, now);
   /* Beside others it may fit by now. */
-  if (shares && vyre_partition_count (runtime, kernel, now) == 1)
+  if (plan->n_parts == 1)
     kernel->crowding = 0;
   plan->kernel = vyre_kernel_ref (kernel);
   plan->generation = runtime->generation =
       MAX (runtime->generation + 1, kernel->required);
   plan->index = open_door (runtime);
-  if (shares)
-    plan->n_parts = vyre_partition_count (runtime, kernel, now);
   /* Nothing ends anyway, and the submission may have to wait for them. */
   if (stalled)
     tell_others_to_leave (runtime, kernel, plan->index);
@@ -558,7 +553,7 @@ vyre_supervisor_run (gpointer data)
       vyre_poke (runtime->door, VYRE_DOOR_SHUTDOWN, 1);
       vyre_ring_store_fence ();
     }
-    Plan plan = { .n_parts = 1 };
+    Plan plan = { 0 };
     if (vyre_runtime_may_launch (runtime))
       plan_launch (runtime, is_stalled (runtime, &progress), &plan);
     vyre_runtime_unlock (runtime);

@@ -270,12 +270,12 @@ measure_sizes (Bench *bench, const char *file)
     guint read = bench->quick ? sizes[i].gpu_quick : sizes[i].gpu;
     measure (
         bench, "reading", reading, G_N_ELEMENTS (reading), file, block, read);
-    if (buffers > 0)
-      measure (bench, "inverting", inverting, G_N_ELEMENTS (inverting), file,
-          block, buffers);
-    if (buffers > 0)
-      measure (bench, "inverting twice", inverting_twice,
-          G_N_ELEMENTS (inverting_twice), file, block, buffers);
+    if (buffers == 0)
+      continue;
+    measure (bench, "inverting", inverting, G_N_ELEMENTS (inverting), file,
+        block, buffers);
+    measure (bench, "inverting twice", inverting_twice,
+        G_N_ELEMENTS (inverting_twice), file, block, buffers);
   }
 }
 

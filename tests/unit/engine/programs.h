@@ -23,3 +23,19 @@ compile_program (VyreRuntime *runtime, const char *text)
   vyre_executable_set_engine (executable, VYRE_ENGINE_INTERP);
   return executable;
 }
+
+/* Of a test's main(), and that warnings end it. */
+static inline VyreRuntime *
+acquire_runtime (int *argc, char ***argv)
+{
+  VyreRuntimeOptions options = VYRE_RUNTIME_OPTIONS_DEFAULT;
+  g_autoptr (GError) error = NULL;
+  VyreRuntime *runtime;
+
+  g_test_init (argc, argv, NULL);
+  g_log_set_always_fatal (
+      G_LOG_LEVEL_WARNING | G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_ERROR);
+  runtime = vyre_runtime_acquire (&options, &error);
+  g_assert_no_error (error);
+  return runtime;
+}

@@ -133,15 +133,10 @@ test_together (void)
 int
 main (int argc, char **argv)
 {
-  VyreRuntimeOptions options = VYRE_RUNTIME_OPTIONS_DEFAULT;
   g_autoptr (GError) error = NULL;
   int status;
 
-  g_test_init (&argc, &argv, NULL);
-  g_log_set_always_fatal (
-      G_LOG_LEVEL_WARNING | G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_ERROR);
-  runtime = vyre_runtime_acquire (&options, &error);
-  g_assert_no_error (error);
+  runtime = acquire_runtime (&argc, &argv);
   tenant = vyre_tenant_new (runtime, "side by side", &error);
   g_assert_no_error (error);
   rounds = runtime->parallel ? 500 : 8;

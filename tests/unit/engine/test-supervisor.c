@@ -302,15 +302,9 @@ test_renewed (void)
 int
 main (int argc, char **argv)
 {
-  VyreRuntimeOptions options = VYRE_RUNTIME_OPTIONS_DEFAULT;
-  g_autoptr (GError) error = NULL;
   int status;
 
-  g_test_init (&argc, &argv, NULL);
-  g_log_set_always_fatal (
-      G_LOG_LEVEL_WARNING | G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_ERROR);
-  runtime = vyre_runtime_acquire (&options, &error);
-  g_assert_no_error (error);
+  runtime = acquire_runtime (&argc, &argv);
   g_test_add_func ("/supervisor/two", test_two);
   g_test_add_func ("/supervisor/turns", test_turns);
   g_test_add_func ("/supervisor/fair-turns", test_fair_turns);
