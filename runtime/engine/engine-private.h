@@ -586,7 +586,8 @@ guint32 vyre_partition_workgroups (const VyreRuntime *runtime,
     const VyreKernel *kernel, guint n_parts);
 guint vyre_partition_choose_queue (const VyreRuntime *runtime,
     const VyreKernel *kernel);
-/* The next three where kernels have parts. FALSE: all queues have launches of others, one of which is to leave in time. */
+/* The next three are for where kernels have parts. FALSE: all queues have launches
+ * of others, one of which is to leave in time. */
 gboolean vyre_partition_has_queue (VyreRuntime *runtime, const VyreKernel *kernel,
     gint64 now);
 /* Is it to begin before all others? An interpreter that has no launch yet. */
