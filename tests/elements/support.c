@@ -270,6 +270,28 @@ support_settle (GstElement *pipeline)
 }
 
 void
+support_settle_elements (GstElement *pipeline)
+{
+  GList *elements = g_list_copy_deep (
+      GST_BIN_CHILDREN (pipeline), (GCopyFunc) gst_object_ref, NULL);
+
+  for (GList *link = elements; link != NULL; link = link->next) {
+    GstStateChangeReturn ret =
+        gst_element_get_state (link->data, NULL, NULL, 20 * GST_SECOND);
+
+    if (ret != GST_STATE_CHANGE_SUCCESS) {
+      g_test_message ("%s is not there", GST_ELEMENT_NAME (link->data));
+      print_messages (pipeline);
+    }
+    g_assert_cmpint (ret, ==, GST_STATE_CHANGE_SUCCESS);
+  }
+  g_list_free_full (elements, gst_object_unref);
+  if (gst_element_get_state (pipeline, NULL, NULL, 0) ==
+      GST_STATE_CHANGE_ASYNC)
+    support_set_state (pipeline, GST_STATE_NULL);
+}
+
+void
 support_set_state (GstElement *pipeline, GstState state)
 {
   gst_element_set_state (pipeline, state);

@@ -36,6 +36,11 @@ GstElement *support_launch (const char *format, ...) G_GNUC_PRINTF (1, 2);
 /* Waits for the state that was asked for, at most 20 s; fails the test, and prints
  * what is on the bus, when it does not come. */
 void support_settle (GstElement *pipeline);
+/* The same for each of its elements, for a pipeline that was told to pause when
+ * it was about to play: if that comes while the preroll ends, GStreamer's bin
+ * (1.22) drops the step to PLAYING and waits for it all the same, with any elements
+ * in it. The pipeline is set to NULL if it still says that it is on its way. */
+void support_settle_elements (GstElement *pipeline);
 /* Sets the state and waits for it. */
 void support_set_state (GstElement *pipeline, GstState state);
 /* Waits for EOS, at most 60 s; an error message fails the test. */

@@ -386,7 +386,7 @@ test_state_loop (gconstpointer engine)
     gst_element_set_state (pipeline, GST_STATE_PLAYING);
     g_usleep (i * 7 % 5 * 5000);
     gst_element_set_state (pipeline, states[i % 3]);
-    support_settle (pipeline);
+    support_settle_elements (pipeline);
     g_assert_cmpint (g_get_monotonic_time () - start, <, SECONDS (10));
   }
   support_set_state (pipeline, GST_STATE_NULL);
