@@ -286,8 +286,7 @@ support_settle_elements (GstElement *pipeline)
     g_assert_cmpint (ret, ==, GST_STATE_CHANGE_SUCCESS);
   }
   g_list_free_full (elements, gst_object_unref);
-  if (gst_element_get_state (pipeline, NULL, NULL, 0) ==
-      GST_STATE_CHANGE_ASYNC)
+  if (gst_element_get_state (pipeline, NULL, NULL, 0) == GST_STATE_CHANGE_ASYNC)
     support_set_state (pipeline, GST_STATE_NULL);
 }
 
