@@ -272,8 +272,7 @@ support_settle (GstElement *pipeline)
 void
 support_settle_elements (GstElement *pipeline)
 {
-  GList *elements = g_list_copy_deep (
-      GST_BIN_CHILDREN (pipeline), (GCopyFunc) gst_object_ref, NULL);
+  GList *elements = g_list_copy (GST_BIN_CHILDREN (pipeline));
 
   for (GList *link = elements; link != NULL; link = link->next) {
     GstStateChangeReturn ret =
@@ -285,7 +284,7 @@ support_settle_elements (GstElement *pipeline)
     }
     g_assert_cmpint (ret, ==, GST_STATE_CHANGE_SUCCESS);
   }
-  g_list_free_full (elements, gst_object_unref);
+  g_list_free (elements);
   if (gst_element_get_state (pipeline, NULL, NULL, 0) == GST_STATE_CHANGE_ASYNC)
     support_set_state (pipeline, GST_STATE_NULL);
 }
