@@ -10,6 +10,7 @@
 G_BEGIN_DECLS
 
 GST_DEBUG_CATEGORY_EXTERN (gst_vyre_interp_debug);
+GST_DEBUG_CATEGORY_EXTERN (gst_vyre_interp_performance); /* GStreamer's own */
 
 typedef enum
 {
@@ -97,20 +98,24 @@ struct _GstVyreInterp
   VyreWindow *last_window; /* of an ordered workload */
   guint64 buffers_in, bytes_in; /* atomic, for readers */
   gboolean has_cancelled; /* there are such jobs */
+  gint64 fast_from; /* when the last FAST_ITEMS began to come */
   gboolean noted_copy;
   gboolean hold; /* more buffers follow at once */
 
   /* What both threads write for every buffer stands in lines of its own. */
   guint8 apart[64];
 
-  /*< source pad's task >*/
+  /*< whoever lets results leave: the source pad's task, or the sink pad's
+   * thread while it has set leaves >*/
   guint64 buffers_out, bytes_out; /* atomic, for readers */
   guint n_leaving; /* atomic: results taken from items that have not left yet */
-  guint n_seen; /* of n_pushed */
-  gboolean spins; /* the last item was not long in coming */
   gboolean noted_low;
   gint64 fault_warned; /* when, monotonic; 0: not yet */
   GstVyrePrinter printer;
+
+  /*< source pad's task >*/
+  guint n_seen; /* of n_pushed */
+  gboolean spins; /* the last item was not long in coming */
 
   /* Atomic: n_pushed, for the task's looking. Set when the lock is free again:
    * the task takes it at once. */
@@ -141,9 +146,17 @@ struct _GstVyreInterp
   guint n_unpublished, n_published; /* atomic: jobs of items */
   guint clearings; /* how often all items were taken away */
   guint n_ended; /* of items: jobs at its head whose runs have ended */
-  gboolean looks; /* the task, at windows of items, without the lock */
+  gboolean looks; /* somebody, at windows of items, without the lock */
+  gboolean leaves; /* somebody lets results leave, without the lock */
+  guint leave_ns; /* what that costs for each, of late */
+  gboolean helps; /* atomic: the sink pad's thread does so, or wants to ... */
+  gboolean dozes; /* atomic: ... and the task sleeps meanwhile, looking ... */
+  guint n_helped; /* ... whether this goes on; how often it was done; wraps */
+  guint helps_from; /* of n_pushed: before that it is not tried */
+  gboolean waits_leaves; /* the task sleeps until it has been done */
   gboolean waits_added, waits_removed; /* somebody waits for it */
-  gboolean waits_gpu; /* atomic: the task has nothing else to do and sleeps ... */
+  gboolean
+      waits_gpu; /* atomic: the task has nothing else to do and sleeps ... */
   gboolean polls; /* atomic: ... or looks, and publishes what comes */
   GQueue cancelled; /* jobs that have not ended yet */
   GstQuery *query_asked; /* downstream has it now */
@@ -153,6 +166,9 @@ struct _GstVyreInterp
   GstClockTime latency; /* what we add */
   GstVyreInterpStats stats;
 };
+
+/* Runs looked at together. */
+#define GST_VYRE_LOOK_MOST 32
 
 /* Waits that nobody can signal are cut into steps of this length, between
  * which srcresult is looked at. */
@@ -219,6 +235,8 @@ void gst_vyre_interp_cancel_locked (GstVyreInterp *self);
  * woken. Takes what is in it. Of the sink pad, like the next. */
 GstVyreItem *gst_vyre_interp_push_item_locked (
     GstVyreInterp *self, gint type, gpointer what);
+/* With the lock: the task, if it waits for an item, looks again. */
+void gst_vyre_interp_wake_task_locked (GstVyreInterp *self);
 /* Afterwards, better without the lock: tells a task that looks for items. */
 void gst_vyre_interp_tell_arrival (GstVyreInterp *self);
 /* With the lock: the thread that waits for one, if any, looks for room again. */
@@ -258,6 +276,28 @@ gboolean gst_vyre_interp_sink_query (
     GstPad *pad, GstObject *parent, GstQuery *query);
 /* With the stream lock: drops what is queued and the frame that has begun. */
 void gst_vyre_interp_reset_stream (GstVyreInterp *self, gboolean keep_sticky);
+
+/* gstvyreinterpleave.c, with the lock. */
+/* The windows of the published jobs at the head, at most GST_VYRE_LOOK_MOST, which
+ * stay until the look is ended. If there are any, nobody else may look. */
+guint gst_vyre_interp_begin_look (GstVyreInterp *self, VyreWindow **windows);
+/* clearings: as it was at the beginning. ended: of the windows, the first ones.
+ * FALSE: the queue was cleared, or the stream is not well any more. */
+gboolean gst_vyre_interp_end_look (
+    GstVyreInterp *self, guint clearings, guint ended);
+/* Pushes the first item, of which a run has ended, and some that may follow;
+ * gives the lock up meanwhile. Nobody else does so. Sets the stream's result if
+ * that is not OK. */
+void gst_vyre_interp_leave (GstVyreInterp *self);
+/* Of the sink pad, as the next two: if results' way downstream is short, the task
+ * is asked to leave them to this thread. */
+void gst_vyre_interp_offer_help (GstVyreInterp *self);
+/* Lets results leave whose runs have ended, if there are several; wait: after a
+ * while, if there are not. Gives the lock up meanwhile. FALSE: none left, for this or
+ * because the task does so, and the stream is as it was. */
+gboolean gst_vyre_interp_help (GstVyreInterp *self, gboolean wait);
+/* The task has to see to it again. */
+void gst_vyre_interp_stop_help (GstVyreInterp *self);
 
 /* gstvyreinterpsrc.c */
 void gst_vyre_interp_setup_src (GstVyreInterp *self);

@@ -77,6 +77,14 @@
  * from the beginning. When a run fails and runs cannot overlap (see
  * #GstVyreInterp:async-depth), kept buffers hold what they held before it.
  *
+ * ## Threads
+ *
+ * Results leave in a thread of the source pad, in order, while upstream goes on.
+ * Small buffers that come by the ten thousand a second and take a few
+ * microseconds downstream are pushed by upstream's thread, between those that it
+ * brings: two threads would hinder each other. The last ones then leave a
+ * millisecond or two after upstream has paused. Live streams do not do this.
+ *
  * ## What programs print
  *
  * A program may print to a ReadWrite buffer of u32 that is bound as `log`. Its
@@ -155,6 +163,7 @@
 #include "gstvyrecontext.h"
 
 GST_DEBUG_CATEGORY (gst_vyre_interp_debug);
+GST_DEBUG_CATEGORY (gst_vyre_interp_performance);
 #define GST_CAT_DEFAULT gst_vyre_interp_debug
 
 /* How long leaving PAUSED waits for the GPU to drop what was cancelled, which
@@ -495,6 +504,7 @@ gst_vyre_interp_class_init (GstVyreInterpClass *klass)
 
   GST_DEBUG_CATEGORY_INIT (
       gst_vyre_interp_debug, "vyreinterp", 0, "runs programs on the GPU");
+  GST_DEBUG_CATEGORY_GET (gst_vyre_interp_performance, "GST_PERFORMANCE");
 }
 
 static void

@@ -52,6 +52,7 @@ flush_stop (GstVyreInterp *self, GstEvent *event)
   g_mutex_lock (&self->lock);
   self->eos = self->discont = FALSE;
   gst_vyre_interp_poke (&self->refuse, FALSE);
+  gst_vyre_interp_poke (&self->helps, FALSE);
   g_atomic_int_set (&self->downstream_eos, FALSE);
   self->error_posted = FALSE;
   gst_vyre_interp_set_result_locked (self, GST_FLOW_OK);

@@ -63,12 +63,21 @@ gst_vyre_interp_push_item_locked (GstVyreInterp *self, gint type, gpointer what)
   item->buffer = what; /* or any other of the union */
   g_queue_push_tail_link (&self->items, &item->link);
   self->n_pushed++;
-  /* Once: until it runs it needs no second one, which is a system call. */
-  if (self->waits_added) {
-    self->waits_added = FALSE;
-    g_cond_signal (&self->added);
-  }
+  if (type != ITEM_JOB)
+    gst_vyre_interp_poke (&self->helps, FALSE);
+  if (!self->helps)
+    gst_vyre_interp_wake_task_locked (self);
   return item;
+}
+
+void
+gst_vyre_interp_wake_task_locked (GstVyreInterp *self)
+{
+  /* Once: until it runs it needs no second one, which is a system call. */
+  if (!self->waits_added)
+    return;
+  self->waits_added = FALSE;
+  g_cond_signal (&self->added);
 }
 
 void
@@ -279,6 +288,7 @@ gst_vyre_interp_begin (GstVyreInterp *self)
   g_mutex_lock (&self->lock);
   self->eos = self->discont = FALSE;
   gst_vyre_interp_poke (&self->refuse, FALSE);
+  gst_vyre_interp_poke (&self->helps, FALSE);
   g_atomic_int_set (&self->downstream_eos, FALSE);
   gst_vyre_interp_set_result_locked (self, GST_FLOW_OK);
   g_mutex_unlock (&self->lock);

@@ -4,7 +4,6 @@
 #include "gstvyrememory.h"
 
 #define GST_CAT_DEFAULT gst_vyre_interp_debug
-GST_DEBUG_CATEGORY_STATIC (cat_performance);
 
 /* --- sink pad: publishing ------------------------------------------------ */
 
@@ -78,8 +77,9 @@ may_take (GstVyreInterp *self)
              : ret;
 }
 
-/* Looks for a while whether half of what may be in flight has left. The task is
- * spared a system call, and takes about so long for small buffers. */
+/* Looks for a while whether half of what may be in flight has left, or can be
+ * helped to leave. The task is spared a system call, and takes about so long for
+ * small buffers. */
 static void
 spin_for_room (GstVyreInterp *self)
 {
@@ -88,7 +88,8 @@ spin_for_room (GstVyreInterp *self)
 
   do {
     for (guint i = 0; i < LOOKS_PER_TIME; i++) {
-      if (gst_vyre_interp_peek (&self->n_buffers) <= half)
+      if (gst_vyre_interp_peek (&self->n_buffers) <= half ||
+          gst_vyre_interp_peek (&self->dozes))
         return;
       gst_vyre_interp_relax ();
     }
@@ -99,7 +100,7 @@ spin_for_room (GstVyreInterp *self)
 static GstFlowReturn
 wait_for_room (GstVyreInterp *self, gboolean ordered, gboolean failed)
 {
-  gboolean spins = self->may_spin && !ordered && !failed;
+  gboolean spins = self->may_spin && !ordered && !failed, helps = spins;
   GstFlowReturn ret;
 
   g_mutex_lock (&self->lock);
@@ -115,13 +116,17 @@ wait_for_room (GstVyreInterp *self, gboolean ordered, gboolean failed)
       if (self->srcresult != GST_FLOW_OK || has_room (self))
         continue;
     }
+    if (helps && gst_vyre_interp_help (self, TRUE))
+      continue;
     if (spins) {
       spins = FALSE;
+      gst_vyre_interp_offer_help (self);
       g_mutex_unlock (&self->lock);
       spin_for_room (self);
       g_mutex_lock (&self->lock);
       continue;
     }
+    gst_vyre_interp_stop_help (self);
     self->waits_removed = TRUE;
     g_cond_wait (&self->removed, &self->lock);
     self->waits_removed = FALSE;
@@ -140,6 +145,35 @@ may_hold (GstVyreInterp *self)
          gst_vyre_interp_peek (&self->n_published) >= HOLD_ABOVE;
 }
 
+/* So many items in less than this time come so fast that this thread is better
+ * without another. */
+#define FAST_ITEMS 64
+#define FAST_TIME (1 * G_TIME_SPAN_MILLISECOND)
+
+/* Lets results leave from time to time, where that suits this thread. */
+static void
+lend_hand (GstVyreInterp *self)
+{
+  guint half = g_atomic_int_get (&self->async_depth) / 2;
+  gboolean helps = gst_vyre_interp_peek (&self->helps), fast = FALSE;
+
+  /* Nobody else counts them. */
+  if (!helps && self->n_pushed % FAST_ITEMS == 0) {
+    gint64 now = g_get_monotonic_time ();
+
+    fast = now - self->fast_from < FAST_TIME;
+    self->fast_from = now;
+  }
+  if (!fast && !(helps && gst_vyre_interp_peek (&self->n_buffers) > half))
+    return;
+  g_mutex_lock (&self->lock);
+  if (fast)
+    gst_vyre_interp_offer_help (self);
+  else
+    gst_vyre_interp_help (self, FALSE);
+  g_mutex_unlock (&self->lock);
+}
+
 /* Waits until one more buffer may be in flight. direct: it is best published at
  * once, and nothing that was put off stands before it. */
 static GstFlowReturn
@@ -147,13 +181,25 @@ wait_for_turn (GstVyreInterp *self, gboolean *direct)
 {
   gboolean ordered = gst_vyre_workload_is_ordered (self->workload);
   gboolean failed = self->last_window != NULL && !wait_for_last (self);
-  GstFlowReturn ret = may_take (self);
+  GstFlowReturn ret;
 
+  if (self->may_spin && !ordered && !failed)
+    lend_hand (self);
+  ret = may_take (self);
   if (ret == GST_FLOW_OK && (failed || ordered || !has_room (self)))
     ret = wait_for_room (self, ordered, failed);
   *direct = gst_vyre_interp_peek (&self->n_unpublished) == 0 &&
             (ordered || !may_hold (self));
   return ret;
+}
+
+/* This thread will wait for something else than room. */
+static void
+leave_to_task (GstVyreInterp *self)
+{
+  g_mutex_lock (&self->lock);
+  gst_vyre_interp_stop_help (self);
+  g_mutex_unlock (&self->lock);
 }
 
 static GstFlowReturn
@@ -164,6 +210,7 @@ wait_for_block (GstVyreInterp *self, VyreArena *arena, guint64 serial)
   if (ret != GST_FLOW_OK)
     return ret;
   GST_LOG_OBJECT (self, "no room, waiting for a block");
+  leave_to_task (self);
   /* Runs that were cancelled have blocks too. */
   gst_vyre_interp_reap (self, 0);
   vyre_arena_wait (arena, serial, g_get_monotonic_time () + WAIT_STEP);
@@ -179,6 +226,7 @@ wait_for_window (GstVyreInterp *self)
   if (ret != GST_FLOW_OK)
     return ret;
   GST_LOG_OBJECT (self, "no window, waiting for a run to end");
+  leave_to_task (self);
   gst_vyre_interp_reap (self, 0);
   gst_vyre_workload_wait_room (
       self->workload, g_get_monotonic_time () + WAIT_STEP);
@@ -250,7 +298,7 @@ note_copy (GstVyreInterp *self, const GstVyreJob *job)
   if (self->noted_copy || job->copied == 0)
     return;
   self->noted_copy = TRUE;
-  GST_CAT_INFO_OBJECT (cat_performance, self,
+  GST_CAT_INFO_OBJECT (gst_vyre_interp_performance, self,
       "buffers are copied to where the GPU can read them (first: "
       "%" G_GSIZE_FORMAT
       " bytes); upstream does not use the proposed allocator",
@@ -639,7 +687,6 @@ gst_vyre_interp_sink_activate_mode (
 void
 gst_vyre_interp_setup_sink (GstVyreInterp *self)
 {
-  GST_DEBUG_CATEGORY_GET (cat_performance, "GST_PERFORMANCE");
   self->rate_time = GST_CLOCK_TIME_NONE;
 
   gst_pad_set_chain_function (self->sinkpad, gst_vyre_interp_chain);

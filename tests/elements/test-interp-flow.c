@@ -3,79 +3,13 @@
 /* How vyreinterp hands buffers to the engine, with one that the test makes up:
  * runs end when the test says so. */
 
-#include "fake-engine.h"
+#include "flow-harness.h"
 
 #include "gst/gstvyreinterp.h"
-
-#include "interp-harness.h"
 
 #include "runtime/ring/words.h"
 
 #define DEPTH 32 /* the default */
-
-static FakeEngineCounts
-counts (void)
-{
-  FakeEngineCounts now;
-
-  fake_engine_counts (&now);
-  return now;
-}
-
-/* The number of windows of the fake, or of buffers that leave, follows from what
- * two threads do. */
-#define wait_until(condition) \
-  G_STMT_START \
-  { \
-    gint64 end_ = g_get_monotonic_time () + 10 * G_USEC_PER_SEC; \
-    while (!(condition)) { \
-      if (g_get_monotonic_time () > end_) \
-        g_error ("%s: never", #condition); \
-      g_usleep (200); \
-    } \
-  } \
-  G_STMT_END
-
-static void
-push_numbered (Interp *self, guint first, guint n, gsize size)
-{
-  for (guint i = first; i < first + n; i++) {
-    GstBuffer *buffer = gst_buffer_new_allocate (NULL, size, NULL);
-
-    gst_buffer_memset (buffer, 0, i & 0xff, size);
-    GST_BUFFER_PTS (buffer) = i * GST_MSECOND;
-    g_assert_cmpint (gst_harness_push (self->harness, buffer), ==, GST_FLOW_OK);
-  }
-}
-
-static void
-pull_numbered (Interp *self, guint first, guint n, gsize size)
-{
-  for (guint i = first; i < first + n; i++) {
-    GstBuffer *buffer = gst_harness_pull (self->harness);
-    GstMapInfo map;
-
-    g_assert_nonnull (buffer);
-    g_assert_cmpuint (GST_BUFFER_PTS (buffer), ==, i * GST_MSECOND);
-    g_assert_true (gst_buffer_map (buffer, &map, GST_MAP_READ));
-    g_assert_cmpuint (map.size, ==, size);
-    for (gsize at = 0; at < size; at++)
-      g_assert_cmpuint (map.data[at], ==, ~i & 0xff);
-    gst_buffer_unmap (buffer, &map);
-    gst_buffer_unref (buffer);
-  }
-}
-
-static void
-assert_nothing_left (void)
-{
-  g_assert_cmpuint (counts ().windows, ==, 0);
-  g_assert_cmpuint (counts ().tenants, ==, 0);
-  g_assert_cmpuint (counts ().in_flight, ==, 0);
-  g_assert_cmpuint (
-      vyre_arena_get_used (vyre_runtime_get_host_arena (fake_engine ())), ==,
-      0);
-}
 
 /* The first ones go at once; while these run and the task is busy with what is
  * downstream, the next ones go together. */
