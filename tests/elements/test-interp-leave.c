@@ -13,7 +13,7 @@
 typedef struct
 {
   Interp *interp;
-  GThread *upstream;
+  GThread *upstream; /* atomic */
   guint n_buffers,
       n_upstream; /* atomic: seen downstream, of them in upstream */
   guint slowness; /* atomic: so many µs each takes downstream */
@@ -30,7 +30,7 @@ see_buffer (GstPad *pad, GstPadProbeInfo *info, gpointer user_data)
   g_atomic_int_inc (&flow->n_buffers);
   if (slowness > 0)
     g_usleep (slowness);
-  if (g_thread_self () != flow->upstream)
+  if (g_thread_self () != g_atomic_pointer_get (&flow->upstream))
     return GST_PAD_PROBE_OK;
   g_atomic_int_inc (&flow->n_upstream);
   while (g_atomic_int_get (&flow->blocks)) {
@@ -142,7 +142,7 @@ note_upstream (GstPad *pad, GstPadProbeInfo *info, gpointer user_data)
 {
   Flow *flow = user_data;
 
-  flow->upstream = g_thread_self ();
+  g_atomic_pointer_set (&flow->upstream, g_thread_self ());
   return GST_PAD_PROBE_REMOVE;
 }
 
