@@ -84,6 +84,8 @@
  * microseconds downstream are pushed by upstream's thread, between those that it
  * brings: two threads would hinder each other. The last ones then leave a
  * millisecond or two after upstream has paused. Live streams do not do this.
+ * So the element does not stand in for a queue: behind a tee, for instance, each
+ * branch wants one, as usual.
  *
  * ## What programs print
  *
