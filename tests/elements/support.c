@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
@@ -294,6 +295,30 @@ support_set_state (GstElement *pipeline, GstState state)
 {
   gst_element_set_state (pipeline, state);
   support_settle (pipeline);
+}
+
+/* Of all threads, µs. */
+static gint64
+cpu_time (void)
+{
+  struct rusage usage;
+
+  getrusage (RUSAGE_SELF, &usage);
+  return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * G_USEC_PER_SEC +
+         usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+}
+
+void
+support_assert_quiet (void)
+{
+  gint64 before, used;
+
+  g_usleep (G_USEC_PER_SEC / 2);
+  before = cpu_time ();
+  g_usleep (G_USEC_PER_SEC);
+  used = cpu_time () - before;
+  g_test_message ("%.2f %% of a processor", used * 100.0 / G_USEC_PER_SEC);
+  g_assert_cmpint (used, <, G_USEC_PER_SEC / 50);
 }
 
 void

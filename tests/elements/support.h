@@ -47,6 +47,9 @@ void support_set_state (GstElement *pipeline, GstState state);
 void support_wait_eos (GstElement *pipeline);
 /* Waits for a message of that type, at most 20 s. */
 GstMessage *support_wait_message (GstElement *pipeline, GstMessageType type);
+/* Asserts that, after half a second, the process takes less than a fiftieth of a
+ * processor for a second. */
+void support_assert_quiet (void);
 /* Runs to EOS and to NULL, and drops the pipeline. */
 void support_play (GstElement *pipeline);
 /* Asserts that the pipeline fails with that error, which names the part of a

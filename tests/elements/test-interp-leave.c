@@ -216,8 +216,8 @@ block_upstream (Flow *flow)
   return thread;
 }
 
-/* While it is held up downstream, nothing overtakes what it pushes, nobody works
- * for nothing, and a flush gets through. */
+/* While it is held up downstream, nothing overtakes what it pushes, and a flush
+ * gets through. */
 static void
 test_blocked (void)
 {
@@ -247,7 +247,33 @@ test_blocked (void)
   }
 }
 
-/* The same for a state change. */
+/* Nobody works while results cannot leave, whoever has them. */
+static void
+test_quiet (void)
+{
+  GThread *thread;
+  Flow flow;
+  GstPad *pad;
+  gulong probe;
+
+  for (guint round = 0; round < 3; round++) {
+    flow_begin (&flow, NULL);
+    thread = block_upstream (&flow);
+    g_atomic_int_set (&flow.blocks, FALSE);
+    pad = gst_element_get_static_pad (flow.interp->element, "src");
+    probe = gst_pad_add_probe (
+        pad, GST_PAD_PROBE_TYPE_BLOCK_DOWNSTREAM, NULL, NULL, NULL);
+    support_assert_quiet ();
+    gst_pad_remove_probe (pad, probe);
+    gst_object_unref (pad);
+    gst_element_set_state (flow.interp->element, GST_STATE_READY);
+    g_assert_cmpint (
+        GPOINTER_TO_INT (g_thread_join (thread)), ==, GST_FLOW_FLUSHING);
+    flow_end (&flow);
+  }
+}
+
+/* A state change gets through as well. */
 static void
 test_stopped (void)
 {
@@ -310,6 +336,7 @@ main (int argc, char **argv)
   g_test_add_func ("/interp-leave/slow", test_slow);
   g_test_add_func ("/interp-leave/large", test_large);
   g_test_add_func ("/interp-leave/blocked", test_blocked);
+  g_test_add_func ("/interp-leave/quiet", test_quiet);
   g_test_add_func ("/interp-leave/stopped", test_stopped);
   g_test_add_func ("/interp-leave/fault", test_fault);
   return support_run ();
