@@ -461,6 +461,8 @@ gst_vyre_interp_offer_help (GstVyreInterp *self)
     return;
   gst_vyre_interp_poke (&self->helps, TRUE);
   self->leave_ns = 0;
+  /* Items that come will not: it has to look now and then from now on. */
+  gst_vyre_interp_wake_task_locked (self);
 }
 
 void

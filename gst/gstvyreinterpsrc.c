@@ -128,8 +128,11 @@ sleep_until_arrival (GstVyreInterp *self, gint64 start)
     g_mutex_unlock (&self->lock);
     trim_workload (self);
     g_mutex_lock (&self->lock);
-    if (self->srcresult == GST_FLOW_OK && self->n_pushed == self->n_seen)
+    if (self->srcresult == GST_FLOW_OK && self->n_pushed == self->n_seen &&
+        !self->helps) {
+      self->waits_added = TRUE;
       g_cond_wait (&self->added, &self->lock);
+    }
   }
   self->waits_added = FALSE;
 }
@@ -153,7 +156,7 @@ wait_for_arrival (GstVyreInterp *self)
     if (arrived || self->srcresult != GST_FLOW_OK)
       return;
   }
-  if (self->n_pushed == self->n_seen)
+  if (self->n_pushed == self->n_seen && !self->helps)
     sleep_until_arrival (self, start);
   /* Some of the time is that of waking up, in which more may have come. */
   self->spins =

@@ -5,7 +5,7 @@
 
 #include "flow-harness.h"
 
-#include "gst/gstvyreinterp.h"
+#include "gst/gstvyreinterp-private.h"
 #include "gst/gstvyresrc.h"
 
 #define SIZE 64 /* of buffers, where nothing else is said */
@@ -114,6 +114,45 @@ test_pause (void)
   g_test_message (
       "the last result came after %" G_GINT64_FORMAT " µs", longest);
   g_assert_cmpint (longest, <, G_USEC_PER_SEC);
+  flow_end (&flow);
+}
+
+/* With the task asleep: upstream's thread wants to let results leave. */
+static void
+offer_help (GstVyreInterp *element)
+{
+  gboolean sleeps = FALSE;
+
+  while (!sleeps) {
+    g_mutex_lock (&element->lock);
+    sleeps = element->waits_added && !element->helps;
+    if (sleeps)
+      gst_vyre_interp_offer_help (element);
+    g_mutex_unlock (&element->lock);
+    g_usleep (100);
+  }
+}
+
+/* It asks a task that slept as there was nothing to do, and then too few come for
+ * it to let them leave: the task does, and not only when it would have woken up
+ * to free what it keeps, after 100 ms. */
+static void
+test_asleep (void)
+{
+  Flow flow;
+  gint64 start;
+  guint late = 0;
+
+  flow_begin (&flow, g_thread_self ());
+  push_and_pull (&flow, 4);
+  for (guint i = 0; i < 20; i++) {
+    offer_help (GST_VYRE_INTERP (flow.interp->element));
+    start = g_get_monotonic_time ();
+    push_and_pull (&flow, 4);
+    late += g_get_monotonic_time () - start > 50 * G_TIME_SPAN_MILLISECOND;
+  }
+  /* Some may be the machine's doing. */
+  g_assert_cmpuint (late, <, 10);
   flow_end (&flow);
 }
 
@@ -333,6 +372,7 @@ main (int argc, char **argv)
   g_test_add_data_func (
       "/interp-leave/upstream-resident", GINT_TO_POINTER (TRUE), test_upstream);
   g_test_add_func ("/interp-leave/pause", test_pause);
+  g_test_add_func ("/interp-leave/asleep", test_asleep);
   g_test_add_func ("/interp-leave/slow", test_slow);
   g_test_add_func ("/interp-leave/large", test_large);
   g_test_add_func ("/interp-leave/blocked", test_blocked);
