@@ -155,8 +155,7 @@ struct _GstVyreInterp
   guint helps_from; /* of n_pushed: before that it is not tried */
   gboolean waits_leaves; /* the task sleeps until it has been done */
   gboolean waits_added, waits_removed; /* somebody waits for it */
-  gboolean
-      waits_gpu; /* atomic: the task has nothing else to do and sleeps ... */
+  gboolean waits_gpu; /* atomic: the task has nothing else to do, sleeps ... */
   gboolean polls; /* atomic: ... or looks, and publishes what comes */
   GQueue cancelled; /* jobs that have not ended yet */
   GstQuery *query_asked; /* downstream has it now */
@@ -189,6 +188,21 @@ gst_vyre_interp_relax (void)
   __asm__ volatile("yield");
 #endif
 }
+
+/* Looks for so long, at most, until the condition holds: does it? */
+#define gst_vyre_interp_spin(us, condition) \
+  ({ \
+    gint64 end_ = g_get_monotonic_time () + (us); \
+    gboolean holds_ = FALSE; \
+    do { \
+      for (guint i_ = 0; i_ < LOOKS_PER_TIME && !holds_; i_++) { \
+        holds_ = (condition); \
+        if (!holds_) \
+          gst_vyre_interp_relax (); \
+      } \
+    } while (!holds_ && g_get_monotonic_time () < end_); \
+    holds_; \
+  })
 
 /* Of what one thread writes at a time and others read at any time. */
 #define gst_vyre_interp_peek(where) __atomic_load_n (where, __ATOMIC_RELAXED)
@@ -249,6 +263,8 @@ void gst_vyre_interp_spare_item_locked (GstVyreInterp *self, GstVyreItem *item);
 GstFlowReturn gst_vyre_interp_publish (GstVyreInterp *self, gboolean *busy);
 /* The stream is well, at its activation. */
 void gst_vyre_interp_begin (GstVyreInterp *self);
+/* The same after a flush, with the lock. */
+void gst_vyre_interp_begin_locked (GstVyreInterp *self);
 /* Sets the result, cancels what is in flight, and ends every wait of both pads.
  * From any thread, without the stream locks. */
 void gst_vyre_interp_wake_all (GstVyreInterp *self, GstFlowReturn result);

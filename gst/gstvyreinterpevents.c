@@ -50,12 +50,8 @@ flush_stop (GstVyreInterp *self, GstEvent *event)
   }
 
   g_mutex_lock (&self->lock);
-  self->eos = self->discont = FALSE;
-  gst_vyre_interp_poke (&self->refuse, FALSE);
-  gst_vyre_interp_poke (&self->helps, FALSE);
-  g_atomic_int_set (&self->downstream_eos, FALSE);
   self->error_posted = FALSE;
-  gst_vyre_interp_set_result_locked (self, GST_FLOW_OK);
+  gst_vyre_interp_begin_locked (self);
   if (gst_pad_is_active (self->srcpad))
     gst_vyre_interp_start_task (self);
   g_mutex_unlock (&self->lock);

@@ -70,29 +70,32 @@ gst_vyre_interp_push_item_locked (GstVyreInterp *self, gint type, gpointer what)
   return item;
 }
 
+/* Once: until it runs it needs no second one, which is a system call. */
+static void
+wake_waiter (gboolean *waits, GCond *cond)
+{
+  if (!*waits)
+    return;
+  *waits = FALSE;
+  g_cond_signal (cond);
+}
+
 void
 gst_vyre_interp_wake_task_locked (GstVyreInterp *self)
 {
-  /* Once: until it runs it needs no second one, which is a system call. */
-  if (!self->waits_added)
-    return;
-  self->waits_added = FALSE;
-  g_cond_signal (&self->added);
+  wake_waiter (&self->waits_added, &self->added);
+}
+
+void
+gst_vyre_interp_wake_sink_locked (GstVyreInterp *self)
+{
+  wake_waiter (&self->waits_removed, &self->removed);
 }
 
 void
 gst_vyre_interp_tell_arrival (GstVyreInterp *self)
 {
   __atomic_store_n (&self->arrivals, self->n_pushed, __ATOMIC_RELEASE);
-}
-
-void
-gst_vyre_interp_wake_sink_locked (GstVyreInterp *self)
-{
-  if (!self->waits_removed)
-    return;
-  self->waits_removed = FALSE;
-  g_cond_signal (&self->removed);
 }
 
 void
@@ -283,13 +286,19 @@ gst_vyre_interp_answer_context (GstVyreInterp *self, GstQuery *query)
 }
 
 void
-gst_vyre_interp_begin (GstVyreInterp *self)
+gst_vyre_interp_begin_locked (GstVyreInterp *self)
 {
-  g_mutex_lock (&self->lock);
   self->eos = self->discont = FALSE;
   gst_vyre_interp_poke (&self->refuse, FALSE);
   gst_vyre_interp_poke (&self->helps, FALSE);
   g_atomic_int_set (&self->downstream_eos, FALSE);
   gst_vyre_interp_set_result_locked (self, GST_FLOW_OK);
+}
+
+void
+gst_vyre_interp_begin (GstVyreInterp *self)
+{
+  g_mutex_lock (&self->lock);
+  gst_vyre_interp_begin_locked (self);
   g_mutex_unlock (&self->lock);
 }

@@ -409,11 +409,9 @@ learn_cost (GstVyreInterp *self, gint64 took_us, guint n)
 void
 gst_vyre_interp_leave (GstVyreInterp *self)
 {
-  gboolean jobs =
-      ((GstVyreItem *) g_queue_peek_head (&self->items))->type == ITEM_JOB;
   Popped popped;
   GstFlowReturn ret;
-  gint64 start;
+  gint64 start, took;
 
   pop_items (self, &popped);
   self->leaves = TRUE;
@@ -421,12 +419,12 @@ gst_vyre_interp_leave (GstVyreInterp *self)
 
   start = g_get_monotonic_time ();
   ret = push_popped (self, &popped);
-  start = g_get_monotonic_time () - start;
+  took = g_get_monotonic_time () - start;
 
   g_mutex_lock (&self->lock);
   self->leaves = FALSE;
-  if (jobs)
-    learn_cost (self, start, popped.n_left);
+  if (popped.items[0]->type == ITEM_JOB)
+    learn_cost (self, took, popped.n_left);
   put_back (self, &popped);
   /* After EOS, unless something has begun anew already. */
   if (ret == GST_FLOW_EOS && !(self->eos && g_queue_is_empty (&self->items)))
@@ -480,23 +478,8 @@ gst_vyre_interp_stop_help (GstVyreInterp *self)
  * task lets each leave as soon as it has ended. */
 #define PATIENCE_US 100
 
-/* How many of the runs have ended. Looks for a while until enough have. */
-static guint
-await_runs (VyreWindow *const *windows, guint n, guint enough)
-{
-  gint64 end = g_get_monotonic_time () + PATIENCE_US;
-  gboolean ended = FALSE;
-
-  do {
-    for (guint i = 0; i < LOOKS_PER_TIME && !ended; i++) {
-      ended = vyre_windows_wait (windows + enough - 1, 1, 0) == 1;
-      gst_vyre_interp_relax ();
-    }
-  } while (!ended && g_get_monotonic_time () < end);
-  return vyre_windows_wait (windows, n, 0);
-}
-
-/* With the lock, which it gives up meanwhile. */
+/* With the lock, which it gives up meanwhile. How many of the runs have ended?
+ * wait: looks for a while until enough have. */
 static void
 look_upstream (GstVyreInterp *self, guint enough, gboolean wait)
 {
@@ -509,8 +492,10 @@ look_upstream (GstVyreInterp *self, guint enough, gboolean wait)
   /* The task stays away. */
   self->leaves = TRUE;
   g_mutex_unlock (&self->lock);
-  ended = wait ? await_runs (windows, n, MIN (n, enough))
-               : vyre_windows_wait (windows, n, 0);
+  if (wait)
+    gst_vyre_interp_spin (PATIENCE_US,
+        vyre_windows_wait (&windows[MIN (n, enough) - 1], 1, 0) == 1);
+  ended = vyre_windows_wait (windows, n, 0);
   g_mutex_lock (&self->lock);
   self->leaves = FALSE;
   gst_vyre_interp_end_look (self, clearings, ended);

@@ -84,16 +84,10 @@ static void
 spin_for_room (GstVyreInterp *self)
 {
   guint half = g_atomic_int_get (&self->async_depth) / 2;
-  gint64 end = g_get_monotonic_time () + SPIN_US;
 
-  do {
-    for (guint i = 0; i < LOOKS_PER_TIME; i++) {
-      if (gst_vyre_interp_peek (&self->n_buffers) <= half ||
-          gst_vyre_interp_peek (&self->dozes))
-        return;
-      gst_vyre_interp_relax ();
-    }
-  } while (g_get_monotonic_time () < end);
+  gst_vyre_interp_spin (
+      SPIN_US, gst_vyre_interp_peek (&self->n_buffers) <= half ||
+                   gst_vyre_interp_peek (&self->dozes));
 }
 
 /* failed: nothing may follow, the task will report why. */

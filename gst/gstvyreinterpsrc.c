@@ -19,18 +19,12 @@ has_arrival (GstVyreInterp *self)
 static gboolean
 poll_run (GstVyreInterp *self, VyreWindow *const *window)
 {
-  gint64 end = g_get_monotonic_time () + SPIN_US;
+  gboolean ended = FALSE;
 
-  do {
-    for (guint i = 0; i < LOOKS_PER_TIME; i++) {
-      if (vyre_windows_wait (window, 1, 0) == 1)
-        return TRUE;
-      if (has_arrival (self) || gst_vyre_interp_peek (&self->helps))
-        return FALSE;
-      gst_vyre_interp_relax ();
-    }
-  } while (g_get_monotonic_time () < end);
-  return FALSE;
+  gst_vyre_interp_spin (
+      SPIN_US, (ended = vyre_windows_wait (window, 1, 0) == 1) ||
+                   has_arrival (self) || gst_vyre_interp_peek (&self->helps));
+  return ended;
 }
 
 /* Says how the task waits, unless there is something to do for it. */
@@ -86,21 +80,6 @@ look_at_runs (GstVyreInterp *self)
     first->job->awaited = TRUE;
 }
 
-static gboolean
-spin_for_item (GstVyreInterp *self)
-{
-  gint64 end = g_get_monotonic_time () + SPIN_US;
-
-  do {
-    for (guint i = 0; i < LOOKS_PER_TIME; i++) {
-      if (has_arrival (self))
-        return TRUE;
-      gst_vyre_interp_relax ();
-    }
-  } while (g_get_monotonic_time () < end);
-  return FALSE;
-}
-
 /* What is kept for the next buffer is given up when none comes for so long. */
 #define IDLE_TIME (100 * G_TIME_SPAN_MILLISECOND)
 
@@ -151,7 +130,7 @@ wait_for_arrival (GstVyreInterp *self)
     gboolean arrived;
 
     g_mutex_unlock (&self->lock);
-    arrived = spin_for_item (self);
+    arrived = gst_vyre_interp_spin (SPIN_US, has_arrival (self));
     g_mutex_lock (&self->lock);
     if (arrived || self->srcresult != GST_FLOW_OK)
       return;

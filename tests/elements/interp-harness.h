@@ -86,6 +86,17 @@ interp_free (Interp *self)
   g_free (self);
 }
 
+/* Ends a flush, and begins a stream of bytes. */
+static inline void
+interp_stop_flush (Interp *self)
+{
+  GstSegment segment;
+
+  gst_harness_push_event (self->harness, gst_event_new_flush_stop (TRUE));
+  gst_segment_init (&segment, GST_FORMAT_BYTES);
+  gst_harness_push_event (self->harness, gst_event_new_segment (&segment));
+}
+
 static inline GstBuffer *
 noise_buffer (gsize size)
 {

@@ -263,10 +263,8 @@ test_flush_after_drop (void)
 {
   Interp *self = play (PROGRAM_SUM_TRAP_13, "sum=keep", "drop");
   const guint32 words[] = { 13, 4 };
-  GstSegment segment;
   GstBuffer *buffer;
 
-  gst_segment_init (&segment, GST_FORMAT_BYTES);
   for (guint i = 0; i < 10; i++) {
     gst_harness_push (self->harness, gst_buffer_new_memdup (&words[0], 4));
     if (i % 2 == 0) {
@@ -274,16 +272,14 @@ test_flush_after_drop (void)
         g_usleep (1000);
     }
     gst_harness_push_event (self->harness, gst_event_new_flush_start ());
-    gst_harness_push_event (self->harness, gst_event_new_flush_stop (TRUE));
-    gst_harness_push_event (self->harness, gst_event_new_segment (&segment));
+    interp_stop_flush (self);
     gst_harness_push (self->harness, gst_buffer_new_memdup (&words[1], 4));
     buffer = gst_harness_pull (self->harness);
     g_assert_false (GST_BUFFER_IS_DISCONT (buffer));
     gst_buffer_unref (buffer);
     g_assert_cmpuint (kept_word (self->element, "sum"), ==, 4);
     gst_harness_push_event (self->harness, gst_event_new_flush_start ());
-    gst_harness_push_event (self->harness, gst_event_new_flush_stop (TRUE));
-    gst_harness_push_event (self->harness, gst_event_new_segment (&segment));
+    interp_stop_flush (self);
   }
   interp_free (self);
 }

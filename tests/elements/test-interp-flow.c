@@ -214,7 +214,6 @@ test_flush (void)
   Interp *self = interp_new ("invert", NULL);
   GstFlowReturn ret = GST_FLOW_OK;
   GThread *thread;
-  GstSegment segment;
 
   for (guint round = 0; round < 10; round++) {
     fake_engine_hold (TRUE);
@@ -225,9 +224,7 @@ test_flush (void)
       ret = gst_harness_push (self->harness, noise_buffer (4096));
     g_assert_cmpint (ret, ==, GST_FLOW_FLUSHING);
     g_thread_join (thread);
-    gst_harness_push_event (self->harness, gst_event_new_flush_stop (TRUE));
-    gst_segment_init (&segment, GST_FORMAT_BYTES);
-    gst_harness_push_event (self->harness, gst_event_new_segment (&segment));
+    interp_stop_flush (self);
     fake_engine_hold (FALSE);
     fake_engine_set_slots (0);
     fake_engine_set_windows (0);

@@ -14,8 +14,8 @@ typedef struct
 {
   Interp *interp;
   GThread *upstream; /* atomic */
-  guint n_buffers,
-      n_upstream; /* atomic: seen downstream, of them in upstream */
+  guint n_buffers; /* atomic: seen downstream ... */
+  guint n_upstream; /* atomic: ... of them, in upstream's thread */
   guint slowness; /* atomic: so many µs each takes downstream */
   gboolean blocks; /* atomic: the next one in upstream's thread waits ... */
   gboolean blocked; /* atomic: ... and does so now */
@@ -255,12 +255,17 @@ block_upstream (Flow *flow)
   return thread;
 }
 
+static void
+assert_ends_with (GThread *thread, GstFlowReturn ret)
+{
+  g_assert_cmpint (GPOINTER_TO_INT (g_thread_join (thread)), ==, ret);
+}
+
 /* While it is held up downstream, nothing overtakes what it pushes, and a flush
  * gets through. */
 static void
 test_blocked (void)
 {
-  GstSegment segment;
   GThread *thread;
   Flow flow;
   guint n;
@@ -273,13 +278,8 @@ test_blocked (void)
     g_assert_cmpuint (g_atomic_int_get (&flow.n_buffers), ==, n);
     gst_harness_push_event (flow.interp->harness, gst_event_new_flush_start ());
     g_atomic_int_set (&flow.blocks, FALSE);
-    g_assert_cmpint (
-        GPOINTER_TO_INT (g_thread_join (thread)), ==, GST_FLOW_FLUSHING);
-    gst_harness_push_event (
-        flow.interp->harness, gst_event_new_flush_stop (TRUE));
-    gst_segment_init (&segment, GST_FORMAT_BYTES);
-    gst_harness_push_event (
-        flow.interp->harness, gst_event_new_segment (&segment));
+    assert_ends_with (thread, GST_FLOW_FLUSHING);
+    interp_stop_flush (flow.interp);
     gst_harness_set_drop_buffers (flow.interp->harness, FALSE);
     push_and_pull (&flow, 100);
     flow_end (&flow);
@@ -306,8 +306,7 @@ test_quiet (void)
     gst_pad_remove_probe (pad, probe);
     gst_object_unref (pad);
     gst_element_set_state (flow.interp->element, GST_STATE_READY);
-    g_assert_cmpint (
-        GPOINTER_TO_INT (g_thread_join (thread)), ==, GST_FLOW_FLUSHING);
+    assert_ends_with (thread, GST_FLOW_FLUSHING);
     flow_end (&flow);
   }
 }
@@ -325,8 +324,7 @@ test_stopped (void)
     g_atomic_int_set (&flow.blocks, FALSE);
     g_usleep (round * 300);
     gst_element_set_state (flow.interp->element, GST_STATE_READY);
-    g_assert_cmpint (
-        GPOINTER_TO_INT (g_thread_join (thread)), ==, GST_FLOW_FLUSHING);
+    assert_ends_with (thread, GST_FLOW_FLUSHING);
     flow_end (&flow);
   }
 }
@@ -344,8 +342,7 @@ test_fault (void)
     thread = block_upstream (&flow);
     fake_engine_fault_next ();
     g_atomic_int_set (&flow.blocks, FALSE);
-    g_assert_cmpint (
-        GPOINTER_TO_INT (g_thread_join (thread)), ==, GST_FLOW_ERROR);
+    assert_ends_with (thread, GST_FLOW_ERROR);
     /* The other thread may be the one that posts it, later. */
     message = gst_bus_timed_pop_filtered (
         flow.interp->bus, 10 * GST_SECOND, GST_MESSAGE_ERROR);

@@ -327,18 +327,15 @@ test_fault_then_flush (void)
 {
   Interp *self = interp_new (PROGRAM_SUM_TRAP_13, "sum=keep");
   const guint32 words[] = { 13, 4 };
-  GstSegment segment;
   GstMessage *message;
 
-  gst_segment_init (&segment, GST_FORMAT_BYTES);
   gst_harness_push (self->harness, gst_buffer_new_memdup (&words[0], 4));
   message = gst_bus_timed_pop_filtered (
       self->bus, 20 * GST_SECOND, GST_MESSAGE_ERROR);
   g_assert_nonnull (message);
   gst_message_unref (message);
   gst_harness_push_event (self->harness, gst_event_new_flush_start ());
-  gst_harness_push_event (self->harness, gst_event_new_flush_stop (TRUE));
-  gst_harness_push_event (self->harness, gst_event_new_segment (&segment));
+  interp_stop_flush (self);
   gst_harness_push (self->harness, gst_buffer_new_memdup (&words[1], 4));
   gst_buffer_unref (gst_harness_pull (self->harness));
   g_assert_cmpuint (kept_word (self->element, "sum"), ==, 4);
