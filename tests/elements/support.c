@@ -259,33 +259,30 @@ print_messages (GstElement *pipeline)
   }
 }
 
+static void
+settle (GstElement *element, GstElement *pipeline)
+{
+  GstStateChangeReturn ret =
+      gst_element_get_state (element, NULL, NULL, 20 * GST_SECOND);
+
+  if (ret != GST_STATE_CHANGE_SUCCESS) {
+    g_test_message ("%s is not there", GST_ELEMENT_NAME (element));
+    print_messages (pipeline);
+  }
+  g_assert_cmpint (ret, ==, GST_STATE_CHANGE_SUCCESS);
+}
+
 void
 support_settle (GstElement *pipeline)
 {
-  GstStateChangeReturn ret =
-      gst_element_get_state (pipeline, NULL, NULL, 20 * GST_SECOND);
-
-  if (ret != GST_STATE_CHANGE_SUCCESS)
-    print_messages (pipeline);
-  g_assert_cmpint (ret, ==, GST_STATE_CHANGE_SUCCESS);
+  settle (pipeline, pipeline);
 }
 
 void
 support_settle_elements (GstElement *pipeline)
 {
-  GList *elements = g_list_copy (GST_BIN_CHILDREN (pipeline));
-
-  for (GList *link = elements; link != NULL; link = link->next) {
-    GstStateChangeReturn ret =
-        gst_element_get_state (link->data, NULL, NULL, 20 * GST_SECOND);
-
-    if (ret != GST_STATE_CHANGE_SUCCESS) {
-      g_test_message ("%s is not there", GST_ELEMENT_NAME (link->data));
-      print_messages (pipeline);
-    }
-    g_assert_cmpint (ret, ==, GST_STATE_CHANGE_SUCCESS);
-  }
-  g_list_free (elements);
+  for (GList *l = GST_BIN_CHILDREN (pipeline); l != NULL; l = l->next)
+    settle (l->data, pipeline);
   if (gst_element_get_state (pipeline, NULL, NULL, 0) == GST_STATE_CHANGE_ASYNC)
     support_set_state (pipeline, GST_STATE_NULL);
 }
