@@ -109,12 +109,13 @@ next_incident (GstElement *pipeline, GstMessageType type)
   return copy;
 }
 
-/* The element's next run hangs. */
+/* The element's next run hangs, until the test has seen enough of it. */
 static void
 push_hanging (Interp *self, const char *name)
 {
   guint id = tenant_named (name);
 
+  hang_set_limit (runtime, HANG_FOREVER);
   hang_prepare (runtime, id);
   g_assert_cmpint (
       gst_harness_push (self->harness, noise_buffer (SIZE)), ==, GST_FLOW_OK);
