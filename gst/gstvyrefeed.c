@@ -491,6 +491,16 @@ prepare_ahead (GstVyreFeed *feed, const GstVyreFeedRequest *request)
   }
 }
 
+gboolean
+gst_vyre_feed_has_next (GstVyreFeed *feed, const GstVyreFeedRequest *request)
+{
+  return feed->seekable && feed->block != NULL &&
+         feed->block_at == request->offset &&
+         feed->block_left >= request->length &&
+         request->offset <= request->stop &&
+         request->length <= request->stop - request->offset;
+}
+
 GstFlowReturn
 gst_vyre_feed_read (GstVyreFeed *feed, const GstVyreFeedRequest *request,
     GstBuffer *into, GstBuffer **buffer, GError **error)

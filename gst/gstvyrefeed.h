@@ -64,6 +64,18 @@ GstFlowReturn gst_vyre_feed_read (GstVyreFeed *feed,
     const GstVyreFeedRequest *request, GstBuffer *into, GstBuffer **buffer,
     GError **error);
 
+/**
+ * gst_vyre_feed_has_next:
+ * @feed: the feed
+ * @request: a range that follows the one answered before, forwards
+ *
+ * Returns: whether a read has brought all of it already, so that
+ * gst_vyre_feed_read() answers without waiting, in full and not by joining
+ * what two reads brought.
+ */
+gboolean gst_vyre_feed_has_next (
+    GstVyreFeed *feed, const GstVyreFeedRequest *request);
+
 void gst_vyre_feed_set_flushing (GstVyreFeed *feed, gboolean flushing);
 
 void gst_vyre_feed_get_stats (GstVyreFeed *feed, GstVyreFeedStats *stats);

@@ -38,6 +38,8 @@ typedef struct
     ITEM_QUERY, /* borrowed from the thread that waits for it */
     ITEM_TAKEOVER, /* all that follows is of another workload than this */
   } type;
+  gboolean
+      follows; /* its buffer came in a list, behind that of the item before */
   union
   {
     GstVyreJob *job;
@@ -101,6 +103,7 @@ struct _GstVyreInterp
   gint64 fast_from; /* when the last FAST_ITEMS began to come */
   gboolean noted_copy;
   gboolean hold; /* more buffers follow at once */
+  gboolean follows; /* this one follows another, in a list */
 
   /* What both threads write for every buffer stands in lines of its own. */
   guint8 apart[64];
@@ -109,6 +112,8 @@ struct _GstVyreInterp
    * thread while it has set leaves >*/
   guint64 buffers_out, bytes_out; /* atomic, for readers */
   guint n_leaving; /* atomic: results taken from items that have not left yet */
+  gboolean gathers; /* the next result does not leave alone ... */
+  GstBufferList *gathered; /* ... but with these, of the same list */
   gboolean noted_low;
   gint64 fault_warned; /* when, monotonic; 0: not yet */
   GstVyrePrinter printer;

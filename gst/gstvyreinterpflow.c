@@ -60,6 +60,7 @@ gst_vyre_interp_push_item_locked (GstVyreInterp *self, gint type, gpointer what)
 
   item->link.data = item;
   item->type = type;
+  item->follows = self->follows;
   item->buffer = what; /* or any other of the union */
   g_queue_push_tail_link (&self->items, &item->link);
   self->n_pushed++;

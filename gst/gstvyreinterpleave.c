@@ -9,6 +9,11 @@
 
 #define GST_CAT_DEFAULT gst_vyre_interp_debug
 
+/* Results that leave without a look at the queue in between, and the part of
+ * async-depth that they may be: they are not in flight any more. */
+#define LEAVE_MOST 8
+#define LEAVE_PART 4
+
 /* --- results -------------------------------------------------------------- */
 
 /* The time that results really took, in steps that make it settle soon. */
@@ -71,12 +76,37 @@ find_start (gconstpointer data, gconstpointer user_data)
       item->type == ITEM_EVENT && gst_vyre_interp_starts_anew (item->event));
 }
 
-/* Takes the buffer. */
+/* What downstream has said to a push. */
+static GstFlowReturn
+note_pushed (GstVyreInterp *self, GstFlowReturn ret)
+{
+  if (ret != GST_FLOW_EOS)
+    return ret;
+  /* Downstream wants no more of this segment; events still pass. */
+  GST_DEBUG_OBJECT (self, "downstream is at its end");
+  g_mutex_lock (&self->lock);
+  g_atomic_int_set (&self->downstream_eos, TRUE);
+  gst_vyre_interp_poke (&self->refuse, g_queue_find_custom (&self->items, NULL,
+                                           (GCompareFunc) find_start) == NULL);
+  g_cond_broadcast (&self->removed);
+  g_mutex_unlock (&self->lock);
+  return GST_FLOW_OK;
+}
+
+static GstFlowReturn
+push_gathered (GstVyreInterp *self)
+{
+  GstBufferList *list = g_steal_pointer (&self->gathered);
+
+  if (list == NULL)
+    return GST_FLOW_OK;
+  return note_pushed (self, gst_pad_push_list (self->srcpad, list));
+}
+
+/* Takes the buffer, which leaves now or with what has been gathered. */
 static GstFlowReturn
 push_buffer (GstVyreInterp *self, GstBuffer *buffer)
 {
-  GstFlowReturn ret;
-
   if (g_atomic_int_get (&self->downstream_eos)) {
     gst_buffer_unref (buffer);
     return GST_FLOW_OK;
@@ -89,18 +119,12 @@ push_buffer (GstVyreInterp *self, GstBuffer *buffer)
     buffer = gst_buffer_make_writable (buffer);
     GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_DISCONT);
   }
+  if (!self->gathers)
+    return note_pushed (self, gst_pad_push (self->srcpad, buffer));
 
-  ret = gst_pad_push (self->srcpad, buffer);
-  if (ret != GST_FLOW_EOS)
-    return ret;
-  /* Downstream wants no more of this segment; events still pass. */
-  GST_DEBUG_OBJECT (self, "downstream is at its end");
-  g_mutex_lock (&self->lock);
-  g_atomic_int_set (&self->downstream_eos, TRUE);
-  gst_vyre_interp_poke (&self->refuse, g_queue_find_custom (&self->items, NULL,
-                                           (GCompareFunc) find_start) == NULL);
-  g_cond_broadcast (&self->removed);
-  g_mutex_unlock (&self->lock);
+  if (self->gathered == NULL)
+    self->gathered = gst_buffer_list_new_sized (LEAVE_MOST);
+  gst_buffer_list_add (self->gathered, buffer);
   return GST_FLOW_OK;
 }
 
@@ -222,6 +246,21 @@ finish_job (
   return GST_FLOW_ERROR;
 }
 
+/* Takes the job. */
+static GstFlowReturn
+push_job (GstVyreInterp *self, GstVyreJob *job)
+{
+  VyreWindowResult result = { 0 };
+  GstFlowReturn ret, gathered = GST_FLOW_OK;
+
+  vyre_window_wait (job->window, 0, &result);
+  /* What came before it is downstream when anybody hears of a fault. */
+  if (result.state != VYRE_WINDOW_DONE)
+    gathered = push_gathered (self);
+  ret = finish_job (self, job, &result);
+  return ret != GST_FLOW_OK ? ret : gathered;
+}
+
 static GstFlowReturn
 push_event (GstVyreInterp *self, GstEvent *event)
 {
@@ -253,12 +292,9 @@ ask_query (GstVyreInterp *self, GstQuery *query)
 static GstFlowReturn
 push_item (GstVyreInterp *self, const GstVyreItem *item)
 {
-  VyreWindowResult result = { 0 };
-
   switch (item->type) {
     case ITEM_JOB:
-      vyre_window_wait (item->job->window, 0, &result);
-      return finish_job (self, item->job, &result);
+      return push_job (self, item->job);
     case ITEM_BUFFER:
       return push_buffer (self, item->buffer);
     case ITEM_EVENT:
@@ -312,11 +348,6 @@ cleared:
 
 /* --- leaving -------------------------------------------------------------- */
 
-/* Results that leave without a look at the queue in between, and the part of
- * async-depth that they may be: they are not in flight any more. */
-#define LEAVE_MOST 8
-#define LEAVE_PART 4
-
 /* What has been taken from the queue. */
 typedef struct
 {
@@ -359,19 +390,36 @@ pop_items (GstVyreInterp *self, Popped *popped)
     gst_vyre_interp_wake_sink_locked (self);
 }
 
+/* Does the next one follow another of them, or another it? */
+static gboolean
+is_of_several (const Popped *popped)
+{
+  guint i = popped->n_left;
+
+  return (i > 0 && popped->items[i]->follows) ||
+         (i + 1 < popped->n && popped->items[i + 1]->follows);
+}
+
 static GstFlowReturn
 push_popped (GstVyreInterp *self, Popped *popped)
 {
-  GstFlowReturn ret;
+  GstFlowReturn ret = GST_FLOW_OK, gathered;
 
   do {
-    const GstVyreItem *item = popped->items[popped->n_left++];
+    const GstVyreItem *item = popped->items[popped->n_left];
 
+    if (!item->follows)
+      ret = push_gathered (self);
+    if (ret != GST_FLOW_OK)
+      break;
+    self->gathers = is_of_several (popped);
+    popped->n_left++;
     gst_vyre_interp_poke (&self->n_leaving, popped->n - popped->n_left);
     ret = push_item (self, item);
   } while (ret == GST_FLOW_OK && popped->n_left < popped->n &&
            gst_vyre_interp_get_result (self) == GST_FLOW_OK);
-  return ret;
+  gathered = push_gathered (self);
+  return ret != GST_FLOW_OK ? ret : gathered;
 }
 
 /* With the lock. What has not left is first again, unless the queue was cleared

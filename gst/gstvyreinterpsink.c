@@ -641,20 +641,38 @@ gst_vyre_interp_chain (GstPad *pad, GstObject *parent, GstBuffer *buffer)
   return take_buffer ((GstVyreInterp *) parent, buffer);
 }
 
-/* Published together, as far as they go. */
+typedef struct
+{
+  GstVyreInterp *self;
+  GstFlowReturn ret;
+} ListTaken;
+
+/* Out of the list: whoever is left with it must not keep the program from
+ * writing where it reads. */
+static gboolean
+take_from_list (GstBuffer **buffer, guint index, gpointer user_data)
+{
+  ListTaken *taken = user_data;
+
+  taken->ret = take_buffer (taken->self, g_steal_pointer (buffer));
+  taken->self->follows = TRUE;
+  return taken->ret == GST_FLOW_OK;
+}
+
+/* Published together, as far as they go, and they leave together as far as their
+ * runs end together. */
 static GstFlowReturn
 gst_vyre_interp_chain_list (GstPad *pad, GstObject *parent, GstBufferList *list)
 {
   GstVyreInterp *self = GST_VYRE_INTERP (parent);
-  guint n = gst_buffer_list_length (list);
-  GstFlowReturn ret = GST_FLOW_OK;
+  ListTaken taken = { self, GST_FLOW_OK };
 
+  list = gst_buffer_list_make_writable (list);
   self->hold = TRUE;
-  for (guint i = 0; i < n && ret == GST_FLOW_OK; i++)
-    ret = take_buffer (self, gst_buffer_ref (gst_buffer_list_get (list, i)));
-  self->hold = FALSE;
+  gst_buffer_list_foreach (list, take_from_list, &taken);
+  self->hold = self->follows = FALSE;
   gst_buffer_list_unref (list);
-  return ret == GST_FLOW_OK ? publish_held (self) : ret;
+  return taken.ret == GST_FLOW_OK ? publish_held (self) : taken.ret;
 }
 
 /* --- sink pad: activation -------------------------------------------------- */

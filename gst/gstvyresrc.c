@@ -52,53 +52,17 @@
  * Since: 0.1
  */
 
-#include "gstvyresrc.h"
+#include "gstvyresrc-private.h"
 
-#include "gstvyrefeed.h"
 #include "gstvyrememory.h"
 
-GST_DEBUG_CATEGORY_STATIC (gst_vyre_src_debug);
+GST_DEBUG_CATEGORY (gst_vyre_src_debug);
 #define GST_CAT_DEFAULT gst_vyre_src_debug
 
 #define DEFAULT_BLOCKSIZE (1024 * 1024)
-#define DEFAULT_ASYNC_DEPTH 8
-#define MAX_ASYNC_DEPTH 256
-#define DEFAULT_IO_MODE VYRE_IO_AUTO
-
-enum
-{
-  PROP_0,
-  PROP_LOCATION,
-  PROP_ASYNC_DEPTH,
-  PROP_IO_MODE,
-  PROP_STATS,
-};
-
-struct _GstVyreSrc
-{
-  GstBaseSrc parent;
-
-  /* properties, under OBJECT_LOCK */
-  char *location;
-  guint async_depth;
-  VyreIoMode io_mode;
-
-  GMutex lock;
-  /* under lock; reader and feed change in start() and stop() only, so that the
-   * streaming thread reads them without */
-  VyreReader *reader;
-  GstVyreFeed *feed;
-  gboolean flushing;
-  const char *arena_kind;
-  GstStructure *last_stats; /* of the time before stop() */
-
-  /* streaming thread, start() and stop() */
-  VyreIoMode opened_mode;
-  VyreArena *proposed; /* by somebody downstream */
-  gboolean has_arena; /* the feed has the one that follows from that */
-  guint64 next_offset; /* do-timestamp streams in time: nobody else counts */
-  gboolean announced; /* how the file is read */
-};
+/* More in one list is not worth much, and downstream works on none of it until
+ * all of it is there. */
+#define LIST_MOST 64
 
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE (
     "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
@@ -108,31 +72,6 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (GstVyreSrc, gst_vyre_src, GST_TYPE_BASE_SRC,
 GST_ELEMENT_REGISTER_DEFINE (
     vyresrc, "vyresrc", GST_RANK_NONE, GST_TYPE_VYRE_SRC);
 
-#define GST_TYPE_VYRE_IO_MODE (gst_vyre_io_mode_get_type ())
-static GType
-gst_vyre_io_mode_get_type (void)
-{
-  static gsize type = 0;
-  static const GEnumValue values[] = {
-    { VYRE_IO_AUTO, "Direct where it pays and works, else buffered", "auto" },
-    { VYRE_IO_DIRECT, "Bypass the page cache (O_DIRECT), or fail", "direct" },
-    { VYRE_IO_BUFFERED, "Through the page cache", "buffered" },
-    { 0, NULL, NULL },
-  };
-
-  if (g_once_init_enter (&type)) {
-    GType new_type = g_enum_register_static ("GstVyreIoMode", values);
-
-    gst_type_mark_as_plugin_api (new_type, 0);
-    g_once_init_leave (&type, new_type);
-  }
-  return type;
-}
-
-static void gst_vyre_src_set_property (
-    GObject *object, guint id, const GValue *value, GParamSpec *pspec);
-static void gst_vyre_src_get_property (
-    GObject *object, guint id, GValue *value, GParamSpec *pspec);
 static void gst_vyre_src_finalize (GObject *object);
 static gboolean gst_vyre_src_start (GstBaseSrc *basesrc);
 static gboolean gst_vyre_src_stop (GstBaseSrc *basesrc);
@@ -153,67 +92,8 @@ gst_vyre_src_class_init (GstVyreSrcClass *klass)
   GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
   GstBaseSrcClass *basesrc_class = GST_BASE_SRC_CLASS (klass);
 
-  object_class->set_property = gst_vyre_src_set_property;
-  object_class->get_property = gst_vyre_src_get_property;
   object_class->finalize = gst_vyre_src_finalize;
-
-  /**
-   * GstVyreSrc:location:
-   *
-   * Name of the file to read, in the file system's encoding; default %NULL:
-   * none. May change in NULL and READY; later changes are refused with a
-   * warning.
-   *
-   * Since: 0.1
-   */
-  g_object_class_install_property (object_class, PROP_LOCATION,
-      g_param_spec_string ("location", "File location",
-          "Name of the file to read", NULL,
-          G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-              GST_PARAM_MUTABLE_READY));
-  /**
-   * GstVyreSrc:async-depth:
-   *
-   * Reads that are in flight at a time, default 8; fewer where they would take
-   * more than half of the arena. A read is one block, or as many as 256 KiB hold
-   * where blocks are smaller and whole pages of 4 KiB. Takes effect in READY to
-   * PAUSED.
-   *
-   * Since: 0.1
-   */
-  g_object_class_install_property (object_class, PROP_ASYNC_DEPTH,
-      g_param_spec_uint ("async-depth", "Async depth",
-          "Reads in flight, of one block each", 1, MAX_ASYNC_DEPTH,
-          DEFAULT_ASYNC_DEPTH,
-          G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-              GST_PARAM_MUTABLE_READY));
-  /**
-   * GstVyreSrc:io-mode:
-   *
-   * Whether to bypass the page cache. With `direct`, a file system that cannot
-   * is an error, and device memory that is offered downstream is not used. Single
-   * pulls go through the page cache in any mode. Default `auto`. Takes effect in
-   * READY to PAUSED.
-   *
-   * Since: 0.1
-   */
-  g_object_class_install_property (object_class, PROP_IO_MODE,
-      g_param_spec_enum ("io-mode", "I/O mode",
-          "Whether to read through the page cache", GST_TYPE_VYRE_IO_MODE,
-          DEFAULT_IO_MODE,
-          G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-              GST_PARAM_MUTABLE_READY));
-  /**
-   * GstVyreSrc:stats:
-   *
-   * How the file is read, and how much was; the fields are listed above.
-   *
-   * Since: 0.1
-   */
-  g_object_class_install_property (object_class, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics",
-          "How the file is read, and how much was", GST_TYPE_STRUCTURE,
-          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+  gst_vyre_src_install_properties (object_class);
 
   gst_element_class_set_static_metadata (element_class, "Vyre file source",
       "Source/File",
@@ -237,8 +117,7 @@ static void
 gst_vyre_src_init (GstVyreSrc *self)
 {
   g_mutex_init (&self->lock);
-  self->async_depth = DEFAULT_ASYNC_DEPTH;
-  self->io_mode = DEFAULT_IO_MODE;
+  gst_vyre_src_init_properties (self);
   self->arena_kind = "none";
   gst_base_src_set_format (GST_BASE_SRC (self), GST_FORMAT_BYTES);
   gst_base_src_set_blocksize (GST_BASE_SRC (self), DEFAULT_BLOCKSIZE);
@@ -254,129 +133,6 @@ gst_vyre_src_finalize (GObject *object)
   g_mutex_clear (&self->lock);
 
   G_OBJECT_CLASS (gst_vyre_src_parent_class)->finalize (object);
-}
-
-static void
-set_location (GstVyreSrc *self, const char *location)
-{
-  GST_OBJECT_LOCK (self);
-  if (GST_STATE (self) > GST_STATE_READY)
-    goto wrong_state;
-  g_free (self->location);
-  self->location = g_strdup (location);
-  GST_OBJECT_UNLOCK (self);
-  GST_INFO_OBJECT (self, "location: %s", GST_STR_NULL (location));
-  return;
-
-wrong_state:
-  GST_OBJECT_UNLOCK (self);
-  g_warning ("Changing the `location' property on vyresrc when a file is open "
-             "is not supported.");
-}
-
-static void
-gst_vyre_src_set_property (
-    GObject *object, guint id, const GValue *value, GParamSpec *pspec)
-{
-  GstVyreSrc *self = GST_VYRE_SRC (object);
-
-  switch (id) {
-    case PROP_LOCATION:
-      set_location (self, g_value_get_string (value));
-      break;
-    case PROP_ASYNC_DEPTH:
-      GST_OBJECT_LOCK (self);
-      self->async_depth = g_value_get_uint (value);
-      GST_OBJECT_UNLOCK (self);
-      break;
-    case PROP_IO_MODE:
-      GST_OBJECT_LOCK (self);
-      self->io_mode = g_value_get_enum (value);
-      GST_OBJECT_UNLOCK (self);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-      break;
-  }
-}
-
-static const char *
-io_path_name (VyreIoPath path)
-{
-  switch (path) {
-    case VYRE_IO_PATH_NONE:
-      return "none";
-    case VYRE_IO_PATH_URING_FIXED:
-      return "io-uring-fixed";
-    case VYRE_IO_PATH_URING:
-      return "io-uring";
-    case VYRE_IO_PATH_PREAD:
-      return "pread";
-  }
-  g_return_val_if_reached ("none");
-}
-
-/* Call with lock. */
-static GstStructure *
-make_stats (GstVyreSrc *self)
-{
-  GstVyreFeedStats stats = {
-    {
-        0,
-    },
-  };
-  GstStructure *structure;
-
-  if (self->feed != NULL)
-    gst_vyre_feed_get_stats (self->feed, &stats);
-  else if (self->last_stats != NULL)
-    return gst_structure_copy (self->last_stats);
-
-  structure = gst_structure_new ("application/x-vyre-src-stats", "io-path",
-      G_TYPE_STRING, io_path_name (stats.reader.path), "direct", G_TYPE_BOOLEAN,
-      stats.reader.direct, "reason", G_TYPE_STRING,
-      stats.reader.reason != NULL ? stats.reader.reason : "", "arena",
-      G_TYPE_STRING, self->arena_kind, "reads", G_TYPE_UINT64,
-      stats.reader.reads, "bytes", G_TYPE_UINT64, stats.reader.bytes,
-      "short-reads", G_TYPE_UINT64, stats.reader.short_reads, "retries",
-      G_TYPE_UINT64, stats.reader.retries, "copied-buffers", G_TYPE_UINT64,
-      stats.copied_buffers, "copied-bytes", G_TYPE_UINT64, stats.copied_bytes,
-      NULL);
-  g_free (stats.reader.reason);
-  return structure;
-}
-
-static void
-gst_vyre_src_get_property (
-    GObject *object, guint id, GValue *value, GParamSpec *pspec)
-{
-  GstVyreSrc *self = GST_VYRE_SRC (object);
-
-  switch (id) {
-    case PROP_LOCATION:
-      GST_OBJECT_LOCK (self);
-      g_value_set_string (value, self->location);
-      GST_OBJECT_UNLOCK (self);
-      break;
-    case PROP_ASYNC_DEPTH:
-      GST_OBJECT_LOCK (self);
-      g_value_set_uint (value, self->async_depth);
-      GST_OBJECT_UNLOCK (self);
-      break;
-    case PROP_IO_MODE:
-      GST_OBJECT_LOCK (self);
-      g_value_set_enum (value, self->io_mode);
-      GST_OBJECT_UNLOCK (self);
-      break;
-    case PROP_STATS:
-      g_mutex_lock (&self->lock);
-      g_value_take_boxed (value, make_stats (self));
-      g_mutex_unlock (&self->lock);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-      break;
-  }
 }
 
 static char *
@@ -460,12 +216,15 @@ gst_vyre_src_stop (GstBaseSrc *basesrc)
   GstVyreSrc *self = GST_VYRE_SRC (basesrc);
 
   g_mutex_lock (&self->lock);
-  self->last_stats = make_stats (self);
+  self->last_stats = gst_vyre_src_make_stats_locked (self);
   GST_DEBUG_OBJECT (self, "closing: %" GST_PTR_FORMAT, self->last_stats);
   g_clear_pointer (&self->feed, gst_vyre_feed_free);
   g_clear_pointer (&self->reader, vyre_reader_free);
   g_mutex_unlock (&self->lock);
   g_clear_pointer (&self->proposed, vyre_arena_unref);
+  if (self->position_probe != 0)
+    gst_pad_remove_probe (GST_BASE_SRC_PAD (self), self->position_probe);
+  self->position_probe = 0;
   return TRUE;
 }
 
@@ -604,7 +363,8 @@ announce_io_path (GstVyreSrc *self)
     goto done;
   self->announced = TRUE;
   GST_INFO_OBJECT (self, "reading by %s%s%s%s",
-      io_path_name (stats.reader.path), stats.reader.direct ? ", direct" : "",
+      gst_vyre_src_io_path_name (stats.reader.path),
+      stats.reader.direct ? ", direct" : "",
       stats.reader.reason != NULL ? ": " : "",
       stats.reader.reason != NULL ? stats.reader.reason : "");
   if (stats.reader.path == VYRE_IO_PATH_PREAD) {
@@ -653,6 +413,82 @@ post_read_error (
 }
 
 static GstFlowReturn
+read_buffer (GstVyreSrc *self, const GstVyreFeedRequest *request,
+    GstBuffer *into, GstBuffer **buffer, GError **error)
+{
+  GstFlowReturn ret =
+      gst_vyre_feed_read (self->feed, request, into, buffer, error);
+
+  if (ret != GST_FLOW_OK)
+    return ret;
+  GST_BUFFER_OFFSET (*buffer) = request->offset;
+  GST_BUFFER_OFFSET_END (*buffer) =
+      request->offset + gst_buffer_get_size (*buffer);
+  self->next_offset = GST_BUFFER_OFFSET_END (*buffer);
+  return GST_FLOW_OK;
+}
+
+/* The base class counts the first buffer of a list only. Its position has to be
+ * right before anybody downstream may ask for it, or seek. */
+static GstPadProbeReturn
+correct_position (GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+  GstVyreSrc *self = data;
+
+  GST_OBJECT_LOCK (self);
+  GST_BASE_SRC (self)->segment.position = self->next_offset;
+  GST_OBJECT_UNLOCK (self);
+  return GST_PAD_PROBE_OK;
+}
+
+/* May the buffer that answers this leave with others? The base class gives
+ * timestamps to the first one of a list only. */
+static gboolean
+may_list (GstVyreSrc *self, const GstVyreFeedRequest *request)
+{
+  GstBaseSrc *basesrc = GST_BASE_SRC_CAST (self);
+
+  return g_atomic_int_get (&self->buffer_lists) && !request->pulled &&
+         !request->backwards && basesrc->segment.format == GST_FORMAT_BYTES &&
+         !gst_base_src_get_do_timestamp (basesrc);
+}
+
+/* The buffer, and whatever of the same length has been read behind it, leave as a
+ * list, if there is any. Takes the buffer; %NULL: the base class has it. */
+static GstBuffer *
+submit_list (GstVyreSrc *self, GstVyreFeedRequest *request, GstBuffer *buffer)
+{
+  GstBaseSrc *basesrc = GST_BASE_SRC_CAST (self);
+  GstBufferList *list = NULL;
+  gint left = basesrc->num_buffers_left; /* negative: any number */
+  guint most = left < 0 ? LIST_MOST : MIN (LIST_MOST, 1 + (guint) left);
+
+  for (guint n = 1; n < most; n++) {
+    GstBuffer *next = NULL;
+
+    request->offset = self->next_offset;
+    if (!gst_vyre_feed_has_next (self->feed, request) ||
+        read_buffer (self, request, NULL, &next, NULL) != GST_FLOW_OK)
+      break;
+    if (list == NULL) {
+      list = gst_buffer_list_new_sized (LIST_MOST);
+      gst_buffer_list_add (list, buffer);
+    }
+    gst_buffer_list_add (list, next);
+    /* Ours to count, under the stream lock; the first has been. */
+    if (left >= 0)
+      basesrc->num_buffers_left--;
+  }
+  if (list == NULL)
+    return buffer;
+  if (self->position_probe == 0)
+    self->position_probe = gst_pad_add_probe (GST_BASE_SRC_PAD (self),
+        GST_PAD_PROBE_TYPE_BUFFER_LIST, correct_position, self, NULL);
+  gst_base_src_submit_buffer_list (basesrc, list);
+  return NULL;
+}
+
+static GstFlowReturn
 gst_vyre_src_create (
     GstBaseSrc *basesrc, guint64 offset, guint length, GstBuffer **buffer)
 {
@@ -688,16 +524,13 @@ gst_vyre_src_create (
 
   if (!self->has_arena && !choose_arena (self, &error))
     goto no_arena;
-  ret = gst_vyre_feed_read (self->feed, &request, *buffer, &made, &error);
+  ret = read_buffer (self, &request, *buffer, &made, &error);
   if (ret == GST_FLOW_ERROR)
     goto read_failed;
   if (ret != GST_FLOW_OK)
     return ret;
-
-  GST_BUFFER_OFFSET (made) = offset;
-  GST_BUFFER_OFFSET_END (made) = offset + gst_buffer_get_size (made);
-  self->next_offset = GST_BUFFER_OFFSET_END (made);
-  *buffer = made;
+  *buffer =
+      may_list (self, &request) ? submit_list (self, &request, made) : made;
   if (!self->announced)
     announce_io_path (self);
   return GST_FLOW_OK;

@@ -159,6 +159,7 @@ assert_range (
 }
 
 /* Each adds the tests of its file. */
+void add_src_list_tests (void);
 void add_src_seek_tests (void);
 void add_src_memory_tests (void);
 void add_src_file_tests (void);

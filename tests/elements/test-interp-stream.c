@@ -63,6 +63,37 @@ test_vyresrc (void)
   support_assert_file (out, data, 1000001);
 }
 
+/* Lists from end to end. The first program writes where it reads: what has come
+ * in a list is its own. */
+static void
+test_lists (void)
+{
+  const gsize size = 300 * 4096 + 1001;
+  g_autofree guint8 *data = NULL;
+  g_autofree char *in = support_noise_file ("in", size, &data);
+  g_autofree char *out = support_path ("out");
+  GstElement *pipeline = support_launch (
+      "vyresrc location=%s blocksize=4096 buffer-lists=true ! "
+      "vyreinterp name=first ! vyreinterp program=xor-key "
+      "bindings=key=hex:0102 ! filesink location=%s",
+      in, out);
+  GstElement *first = gst_bin_get_by_name (GST_BIN (pipeline), "first");
+
+  g_object_set (first, "program", PROGRAM_INVERT_BYTES_IN_PLACE, NULL);
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  support_wait_eos (pipeline);
+  g_assert_cmpuint (interp_stat (first, "buffers-out"), ==, 301);
+  g_assert_cmpuint (interp_stat (first, "in-place-bytes"), ==, size);
+  g_assert_cmpuint (interp_stat (first, "copied-bytes"), ==, 0);
+  support_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (first);
+  gst_object_unref (pipeline);
+  /* The key starts again with each buffer. */
+  for (gsize i = 0; i < size; i++)
+    data[i] = ~data[i] ^ (i % 2 ? 0x02 : 0x01);
+  support_assert_file (out, data, size);
+}
+
 static gconstpointer
 runtime_of (GstElement *pipeline, const char *name)
 {
@@ -601,6 +632,7 @@ main (int argc, char **argv)
 
   g_test_add_func ("/interp-stream/files", test_files);
   g_test_add_func ("/interp-stream/vyresrc", test_vyresrc);
+  g_test_add_func ("/interp-stream/lists", test_lists);
   g_test_add_func ("/interp-stream/three-share", test_three_share);
   g_test_add_func ("/interp-stream/tee", test_tee);
   g_test_add_func ("/interp-stream/downstream-eos", test_downstream_eos);

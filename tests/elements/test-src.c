@@ -230,6 +230,7 @@ main (int argc, char **argv)
   g_test_add_func ("/src/no-copy", test_no_copy);
   g_test_add_func ("/src/num-buffers", test_num_buffers);
   g_test_add_func ("/src/blocksizes-at-the-edge", test_blocksizes_at_the_edge);
+  add_src_list_tests ();
   add_src_seek_tests ();
   add_src_memory_tests ();
   add_src_file_tests ();
