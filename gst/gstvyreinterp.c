@@ -87,6 +87,10 @@
  * So the element does not stand in for a queue: behind a tee, for instance, each
  * branch wants one, as usual.
  *
+ * What comes in a #GstBufferList is published together. Results of one list whose
+ * runs have ended leave in lists too, a quarter of #GstVyreInterp:async-depth and
+ * eight at most; everything else leaves buffer by buffer.
+ *
  * ## What programs print
  *
  * A program may print to a ReadWrite buffer of u32 that is bound as `log`. Its

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define CHUNK (4 << 20)
+#define SHARED_READ (256 << 10) /* vyresrc's, for small blocks */
 
 static const BenchMetric metrics[] = {
   { "buffers", "/s", TRUE },
@@ -73,6 +74,22 @@ static const Line inverting[] = {
       SOURCE ("vyresrc") " ! " INTERP " engine=jit", 1 },
   { BENCH_MEASURED, "  the same, 16 in flight",
       SOURCE ("vyresrc") " ! " INTERP " engine=jit async-depth=16", 1 },
+};
+
+/* What one read has brought leaves together. */
+#define LISTS SOURCE ("vyresrc") " buffer-lists=true"
+
+static const Line inverting_lists[] = {
+  { BENCH_REFERENCE, "filesrc ! identity ! fakesink",
+      SOURCE ("filesrc") " ! identity", 0 },
+  { BENCH_BASELINE, "vyresrc ! submit", SOURCE ("vyresrc") " ! " SUBMIT, 1 },
+  { BENCH_MEASURED, "vyresrc ! fakesink", LISTS, 0 },
+  { BENCH_MEASURED, "vyresrc ! vyreinterp, interpreted",
+      LISTS " ! " INTERP " engine=interp", 1 },
+  { BENCH_MEASURED, "vyresrc ! vyreinterp, compiled",
+      LISTS " ! " INTERP " engine=jit", 1 },
+  { BENCH_MEASURED, "  the same, 64 in flight",
+      LISTS " ! " INTERP " engine=jit async-depth=64", 1 },
 };
 
 /* Each element has a kernel of its own where it is compiled. */
@@ -274,6 +291,10 @@ measure_sizes (Bench *bench, const char *file)
       continue;
     measure (bench, "inverting", inverting, G_N_ELEMENTS (inverting), file,
         block, buffers);
+    /* Larger ones share no read, and a few are one list. */
+    if (block <= SHARED_READ / 2 && buffers >= 4 * SHARED_READ / block)
+      measure (bench, "inverting in buffer lists", inverting_lists,
+          G_N_ELEMENTS (inverting_lists), file, block, buffers);
     measure (bench, "inverting twice", inverting_twice,
         G_N_ELEMENTS (inverting_twice), file, block, buffers);
   }

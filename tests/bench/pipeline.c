@@ -8,6 +8,7 @@
 
 #define TIMEOUT (120 * GST_SECOND)
 #define POOL_BUFFERS 24
+#define ANY_BUFFER (GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST)
 
 typedef struct
 {
@@ -15,10 +16,10 @@ typedef struct
   const BenchPipeline *pipeline;
   GstBufferPool *pool; /* of frames */
   guint pushed; /* streaming thread of appsrc */
-  guint warm_up; /* buffers before the clock starts */
+  guint warm_up; /* buffers before the clock starts, at least */
   /* under lock */
   GMutex lock;
-  guint arrived;
+  guint arrived; /* until it did */
   guint64 started, ended;
 } Run;
 
@@ -105,9 +106,13 @@ on_sink_buffer (GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
   Run *run = data;
   GstPadProbeReturn result = GST_PAD_PROBE_OK;
+  guint n = 1;
 
+  if (GST_PAD_PROBE_INFO_TYPE (info) & GST_PAD_PROBE_TYPE_BUFFER_LIST)
+    n = gst_buffer_list_length (GST_PAD_PROBE_INFO_BUFFER_LIST (info));
   g_mutex_lock (&run->lock);
-  if (++run->arrived == run->warm_up) {
+  run->arrived += n;
+  if (run->arrived >= run->warm_up) {
     run->started = bench_now ();
     result = GST_PAD_PROBE_REMOVE; /* looking costs time, too */
   }
@@ -226,8 +231,7 @@ find_compiling (const Run *run)
       continue;
     }
     g_autoptr (GstPad) pad = gst_element_get_static_pad (element, "sink");
-    gst_pad_add_probe (
-        pad, GST_PAD_PROBE_TYPE_BUFFER, on_first_input, element, NULL);
+    gst_pad_add_probe (pad, ANY_BUFFER, on_first_input, element, NULL);
   }
   return found;
 }
@@ -376,8 +380,7 @@ bench_pipeline_run (
       gst_bin_get_by_name (GST_BIN (run.element), "sink");
   g_autoptr (GstPad) pad = gst_element_get_static_pad (sink, "sink");
   g_autoptr (GPtrArray) compiling = find_compiling (&run);
-  gst_pad_add_probe (
-      pad, GST_PAD_PROBE_TYPE_BUFFER, on_sink_buffer, &run, NULL);
+  gst_pad_add_probe (pad, ANY_BUFFER, on_sink_buffer, &run, NULL);
   gst_pad_add_probe (
       pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_sink_event, &run, NULL);
   if (!play_to_end (&run, error))
@@ -389,7 +392,7 @@ bench_pipeline_run (
   if (rendered != pipeline->n_buffers || run.ended <= run.started)
     goto wrong_count;
   *per_second =
-      (pipeline->n_buffers - run.warm_up) / ((run.ended - run.started) / 1e9);
+      (pipeline->n_buffers - run.arrived) / ((run.ended - run.started) / 1e9);
   return TRUE;
 
 wrong_count:
