@@ -71,7 +71,7 @@ push_and_pull (Flow *flow, guint n)
 static void
 push_until_helped (Flow *flow, guint n)
 {
-  gint64 end = g_get_monotonic_time () + 20 * G_USEC_PER_SEC;
+  gint64 end = g_get_monotonic_time () + 60 * G_USEC_PER_SEC;
   guint before = g_atomic_int_get (&flow->n_upstream);
 
   while (g_atomic_int_get (&flow->n_upstream) - before < n) {
