@@ -20,10 +20,17 @@ G_BEGIN_DECLS
 typedef struct
 {
   VkInstance handle;
-  VkDebugUtilsMessengerEXT messenger; /* only with VYRE_VULKAN_VALIDATION */
-  /* %NULL where VK_EXT_debug_utils is missing */
+  /* only with VYRE_VULKAN_VALIDATION, else %NULL */
+  VkDebugUtilsMessengerEXT messenger;
   PFN_vkSetDebugUtilsObjectNameEXT set_object_name;
 } VyreInstance;
+
+/* The loader goes through its lists of instances and devices, without a lock,
+ * when it looks for a function of a device and when an object is named. So while
+ * one makes or destroys an instance or a device, or does such a thing, he holds
+ * this. For nothing else, and not while any other lock is wanted. */
+void vyre_loader_lock (void);
+void vyre_loader_unlock (void);
 
 VyreInstance *vyre_instance_acquire (GError **error);
 void vyre_instance_release (VyreInstance *instance);
@@ -153,6 +160,7 @@ const char *vyre_vk_result_name (VkResult result);
 void vyre_device_set_error (VyreDevice *device, VkResult result,
     const char *call, const char *object, GError **error);
 gboolean vyre_device_is_lost (VyreDevice *device);
+/* For the messages of the validation layer; without it nothing is named. */
 void vyre_device_name_object (
     VyreDevice *device, VkObjectType type, guint64 handle, const char *name);
 

@@ -79,9 +79,12 @@ vyre_device_name_object (
     .pObjectName = name,
   };
 
+  if (device->instance->set_object_name == NULL)
+    return;
   /* A name that cannot be set is no reason to fail. */
-  if (device->instance->set_object_name)
-    (void) device->instance->set_object_name (device->handle, &info);
+  vyre_loader_lock ();
+  (void) device->instance->set_object_name (device->handle, &info);
+  vyre_loader_unlock ();
 }
 
 /* --- choosing ------------------------------------------------------------ */
@@ -223,8 +226,11 @@ device_free (VyreDevice *device)
   if (device->pipeline_cache != VK_NULL_HANDLE)
     device->vk.DestroyPipelineCache (
         device->handle, device->pipeline_cache, NULL);
-  if (device->handle != VK_NULL_HANDLE)
+  if (device->handle != VK_NULL_HANDLE) {
+    vyre_loader_lock ();
     device->vk.DestroyDevice (device->handle, NULL);
+    vyre_loader_unlock ();
+  }
   vyre_physical_clear (&device->physical);
   vyre_instance_release (device->instance);
   g_free (device);
@@ -460,10 +466,14 @@ vyre_device_find (
 gboolean
 vyre_device_start (VyreDevice *device, GError **error)
 {
+  gboolean made;
+
   g_return_val_if_fail (device->handle == VK_NULL_HANDLE, FALSE);
 
-  if (!create_device (device, error) || !load_functions (device, error) ||
-      !create_queues (device, error))
+  vyre_loader_lock ();
+  made = create_device (device, error) && load_functions (device, error);
+  vyre_loader_unlock ();
+  if (!made || !create_queues (device, error))
     return FALSE;
   vyre_device_name_object (device, VK_OBJECT_TYPE_DEVICE,
       (guint64) (guintptr) device->handle, "vyre device");

@@ -8,9 +8,21 @@
 #define VALIDATION_LAYER "VK_LAYER_KHRONOS_validation"
 #define VALIDATION_VARIABLE "VYRE_VULKAN_VALIDATION"
 
-static GMutex instance_lock;
-static VyreInstance *the_instance; /* guarded by instance_lock */
+static GMutex loader_lock;
+static VyreInstance *the_instance; /* guarded by loader_lock */
 static guint instance_users; /* likewise */
+
+void
+vyre_loader_lock (void)
+{
+  g_mutex_lock (&loader_lock);
+}
+
+void
+vyre_loader_unlock (void)
+{
+  g_mutex_unlock (&loader_lock);
+}
 
 void
 vyre_instance_set_no_driver (GError **error, const char *reason)
@@ -135,8 +147,6 @@ instance_new (GError **error)
   };
   PFN_vkCreateDebugUtilsMessengerEXT create_messenger;
   VyreInstance *instance = g_new0 (VyreInstance, 1);
-  gboolean has_debug_utils =
-      has_extension (NULL, VK_EXT_DEBUG_UTILS_EXTENSION_NAME);
   uint32_t loader_version = VK_API_VERSION_1_0;
   VkResult result;
 
@@ -144,7 +154,8 @@ instance_new (GError **error)
   if (loader_version < VK_API_VERSION_1_2)
     goto old_loader;
   if (validation) {
-    if (!has_layer (VALIDATION_LAYER) || !has_debug_utils ||
+    if (!has_layer (VALIDATION_LAYER) ||
+        !has_extension (NULL, VK_EXT_DEBUG_UTILS_EXTENSION_NAME) ||
         !has_extension (
             VALIDATION_LAYER, VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME))
       goto no_layer;
@@ -153,10 +164,9 @@ instance_new (GError **error)
     info.enabledLayerCount = G_N_ELEMENTS (layers);
     extensions[info.enabledExtensionCount++] =
         VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME;
-  }
-  if (has_debug_utils)
     extensions[info.enabledExtensionCount++] =
         VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
+  }
 
   result = vkCreateInstance (&info, NULL, &instance->handle);
   if (result == VK_ERROR_INCOMPATIBLE_DRIVER ||
@@ -165,11 +175,10 @@ instance_new (GError **error)
   if (result != VK_SUCCESS)
     goto failed;
 
-  if (has_debug_utils)
+  if (validation) {
     instance->set_object_name =
         (PFN_vkSetDebugUtilsObjectNameEXT) vkGetInstanceProcAddr (
             instance->handle, "vkSetDebugUtilsObjectNameEXT");
-  if (validation) {
     create_messenger =
         (PFN_vkCreateDebugUtilsMessengerEXT) vkGetInstanceProcAddr (
             instance->handle, "vkCreateDebugUtilsMessengerEXT");
@@ -211,22 +220,22 @@ vyre_instance_acquire (GError **error)
 {
   VyreInstance *instance;
 
-  g_mutex_lock (&instance_lock);
+  g_mutex_lock (&loader_lock);
   if (!the_instance)
     the_instance = instance_new (error);
   if (the_instance)
     instance_users++;
   instance = the_instance;
-  g_mutex_unlock (&instance_lock);
+  g_mutex_unlock (&loader_lock);
   return instance;
 }
 
 void
 vyre_instance_release (VyreInstance *instance)
 {
-  g_mutex_lock (&instance_lock);
+  g_mutex_lock (&loader_lock);
   g_assert (instance == the_instance && instance_users > 0);
   if (--instance_users == 0)
     g_clear_pointer (&the_instance, instance_free);
-  g_mutex_unlock (&instance_lock);
+  g_mutex_unlock (&loader_lock);
 }
