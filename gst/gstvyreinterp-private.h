@@ -38,8 +38,7 @@ typedef struct
     ITEM_QUERY, /* borrowed from the thread that waits for it */
     ITEM_TAKEOVER, /* all that follows is of another workload than this */
   } type;
-  gboolean
-      follows; /* its buffer came in a list, behind that of the item before */
+  gboolean follows; /* its buffer came in a list, behind the item before */
   union
   {
     GstVyreJob *job;

@@ -65,8 +65,10 @@ main (int argc, char **argv)
     { "vyresrc buffer-lists=true", "" },
     { "vyresrc buffer-lists=true", "queue !" },
     { "vyresrc buffer-lists=true", "vyreinterp program=invert !" },
-    { "vyresrc buffer-lists=true", "vyreinterp program=invert async-depth=64 !" },
-    { "vyresrc buffer-lists=true", "vyreinterp program=invert async-depth=128 !" },
+    { "vyresrc buffer-lists=true",
+        "vyreinterp program=invert async-depth=64 !" },
+    { "vyresrc buffer-lists=true",
+        "vyreinterp program=invert async-depth=128 !" },
   };
   gsize size = argc > 1 ? strtoull (argv[1], NULL, 0) : 256 << 20;
   guint only = argc > 2 ? atoi (argv[2]) : G_MAXUINT;

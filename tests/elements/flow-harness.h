@@ -30,16 +30,33 @@ counts (void)
   } \
   G_STMT_END
 
+static inline GstBuffer *
+numbered_buffer (guint number, gsize size)
+{
+  GstBuffer *buffer = gst_buffer_new_allocate (NULL, size, NULL);
+
+  gst_buffer_memset (buffer, 0, number & 0xff, size);
+  GST_BUFFER_PTS (buffer) = number * GST_MSECOND;
+  return buffer;
+}
+
 static inline void
 push_numbered (Interp *self, guint first, guint n, gsize size)
 {
-  for (guint i = first; i < first + n; i++) {
-    GstBuffer *buffer = gst_buffer_new_allocate (NULL, size, NULL);
+  for (guint i = first; i < first + n; i++)
+    g_assert_cmpint (
+        gst_harness_push (self->harness, numbered_buffer (i, size)), ==,
+        GST_FLOW_OK);
+}
 
-    gst_buffer_memset (buffer, 0, i & 0xff, size);
-    GST_BUFFER_PTS (buffer) = i * GST_MSECOND;
-    g_assert_cmpint (gst_harness_push (self->harness, buffer), ==, GST_FLOW_OK);
-  }
+static inline GstFlowReturn
+push_numbered_list (Interp *self, guint first, guint n, gsize size)
+{
+  GstBufferList *list = gst_buffer_list_new ();
+
+  for (guint i = first; i < first + n; i++)
+    gst_buffer_list_add (list, numbered_buffer (i, size));
+  return gst_pad_push_list (self->harness->srcpad, list);
 }
 
 static inline void
@@ -58,6 +75,22 @@ pull_numbered (Interp *self, guint first, guint n, gsize size)
     gst_buffer_unmap (buffer, &map);
     gst_buffer_unref (buffer);
   }
+}
+
+/* The task is held up by one buffer downstream, until the probe is removed; another
+ * and all events have passed. */
+static inline gulong
+hold_up_task (Interp *self, GstPad *src, guint number, gsize size)
+{
+  gulong probe;
+
+  push_numbered (self, 0, 1, size);
+  pull_numbered (self, 0, 1, size);
+  probe = gst_pad_add_probe (
+      src, GST_PAD_PROBE_TYPE_BLOCK_DOWNSTREAM, NULL, NULL, NULL);
+  push_numbered (self, number, 1, size);
+  wait_until (gst_pad_is_blocking (src));
+  return probe;
 }
 
 static inline void

@@ -62,50 +62,24 @@ test_polled (void)
   assert_nothing_left ();
 }
 
-/* The task is held up by one buffer downstream; events have passed. */
-static gulong
-hold_up_task (Interp *self, GstPad *src)
-{
-  gulong probe = gst_pad_add_probe (
-      src, GST_PAD_PROBE_TYPE_BLOCK_DOWNSTREAM, NULL, NULL, NULL);
-
-  push_numbered (self, 0, 1, 4096);
-  wait_until (interp_stat (self->element, "in-flight") <= 1);
-  return probe;
-}
-
 /* A list is published in one go, where the task does not take a part of it
  * meanwhile. */
 static void
 test_list (void)
 {
   Interp *self = interp_new ("invert", NULL);
-  GstBufferList *list = gst_buffer_list_new ();
-  GstPad *src = gst_element_get_static_pad (self->element, "src");
-  GstPad *pad = gst_element_get_static_pad (self->element, "sink");
-  gulong probe;
+  GstPad *pad = gst_element_get_static_pad (self->element, "src");
+  gulong probe = hold_up_task (self, pad, 0, 4096);
 
-  push_numbered (self, 0, 1, 1000);
-  pull_numbered (self, 0, 1, 1000);
-  probe = hold_up_task (self, src);
-  wait_until (gst_pad_is_blocking (src));
-  for (guint i = 0; i < 6; i++) {
-    GstBuffer *buffer = gst_buffer_new_allocate (NULL, 1000, NULL);
-
-    gst_buffer_memset (buffer, 0, i, 1000);
-    GST_BUFFER_PTS (buffer) = i * GST_MSECOND;
-    gst_buffer_list_add (list, buffer);
-  }
   fake_engine_reset_counts ();
   fake_engine_hold (TRUE);
-  g_assert_cmpint (gst_pad_chain_list (pad, list), ==, GST_FLOW_OK);
+  g_assert_cmpint (push_numbered_list (self, 0, 6, 1000), ==, GST_FLOW_OK);
   g_assert_cmpuint (counts ().in_flight, ==, 6);
   g_assert_cmpuint (counts ().publishes, ==, 1);
   fake_engine_hold (FALSE);
-  gst_pad_remove_probe (src, probe);
+  gst_pad_remove_probe (pad, probe);
   pull_numbered (self, 0, 1, 4096);
   pull_numbered (self, 0, 6, 1000);
-  gst_object_unref (src);
   gst_object_unref (pad);
   interp_free (self);
   assert_nothing_left ();
@@ -118,9 +92,8 @@ test_together (void)
 {
   Interp *self = interp_new ("invert", NULL);
   GstPad *pad = gst_element_get_static_pad (self->element, "src");
-  gulong probe;
+  gulong probe = hold_up_task (self, pad, 0, 4096);
 
-  probe = hold_up_task (self, pad);
   fake_engine_hold (TRUE);
   fake_engine_reset_counts ();
   push_numbered (self, 1, DEPTH - 1, 4096);

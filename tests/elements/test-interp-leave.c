@@ -233,12 +233,8 @@ push_without_end (gpointer data)
   Flow *flow = data;
   GstFlowReturn ret = GST_FLOW_OK;
 
-  for (guint i = 0; ret == GST_FLOW_OK; i++) {
-    GstBuffer *buffer = gst_buffer_new_allocate (NULL, SIZE, NULL);
-
-    GST_BUFFER_PTS (buffer) = i * GST_MSECOND;
-    ret = gst_harness_push (flow->interp->harness, buffer);
-  }
+  for (guint i = 0; ret == GST_FLOW_OK; i++)
+    ret = gst_harness_push (flow->interp->harness, numbered_buffer (i, SIZE));
   return GINT_TO_POINTER (ret);
 }
 
